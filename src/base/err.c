@@ -1,0 +1,12 @@
+#include "base/err.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+int err_trace_at(int r, const char *file, int line)
+{
+	if (r < 0)
+		log_debug("error passed up r=%d text=\"%s\" at=%s:%d", r, strerrordesc_np(-r), file, line);
+	return r;
+}

@@ -1,0 +1,45 @@
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *checked(void *ptr)
+{
+	if (!ptr)
+		abort();
+	return ptr;
+}
+
+void *mem_alloc(size_t size)
+{
+	return checked(malloc(size ? size : 1));
+}
+
+void *mem_zalloc(size_t size)
+{
+	return checked(calloc(1, size ? size : 1));
+}
+
+void *mem_realloc(void *ptr, size_t size)
+{
+	return checked(realloc(ptr, size ? size : 1));
+}
+
+void *mem_dup(const void *src, size_t size)
+{
+	void *ptr = mem_alloc(size);
+
+	if (size)
+		memcpy(ptr, src, size);
+	return ptr;
+}
+
+char *mem_strdup(const char *z)
+{
+	return mem_dup(z, strlen(z) + 1);
+}
+
+void mem_free_cleanup(void *ptr_to_ptr)
+{
+	free(*(void **)ptr_to_ptr);
+}

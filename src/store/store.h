@@ -1,0 +1,116 @@
+/* The store: rows by key, written in batches that are durable before anybody hears of them.
+ *
+ * A key is `table u8 | partition | clustering`, big-endian, so byte order is the order of a scan; a partition's
+ * length is fixed for each table (generated: model/tables.h). A batch is atomic within one partition; a
+ * backend may tear it at partition borders when the machine dies (RocksDB does not, CQL and store/mem do), so
+ * code above names one deciding partition and puts the rest into intents.
+ * Every stored value has a header made here: version u64 (epoch << 36 | counter), flags u8, crc32c u32.
+ *
+ * Calls are made on a core; completions come back on that core, in the order of the commits. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "core/core.h"
+
+struct store;
+
+/* A realm's (or user's) fence: when one of its writes fails, its later batches are refused until the owner has
+ * restarted it with a new generation. Lives at least as long as its batches are in flight (counted). */
+struct store_gate;
+struct store_gate *store_gate_new(void);
+void store_gate_unref(struct store_gate *gate);
+/* The owner's restart: batches made from now on are accepted again. */
+void store_gate_reopen(struct store_gate *gate);
+
+struct store_batch {
+	struct msg msg; /* the store's while in flight */
+	struct core *core;
+	struct store_gate *gate; /* may be NULL */
+	uint32_t generation;     /* of the gate when the batch was made */
+	uint32_t ops;
+	struct buf data; /* encoded operations */
+	/* On @core. @r: 0 durable; -ENOSPC, -EIO the write failed; -ESTALE refused by the gate.
+	 * The batch is the callee's to free. */
+	void (*done)(struct core *core, struct store_batch *batch, int r);
+	void *owner; /* the caller's */
+};
+/* Batches up to 64 MB. @gate may be NULL. */
+struct store_batch *store_batch_new(struct core *core, struct store_gate *gate);
+void store_batch_free(struct store_batch *batch);
+void store_batch_put(struct store_batch *batch, struct str key, struct str value);
+void store_batch_del(struct store_batch *batch, struct str key);
+/* Drops all rows whose keys begin with @prefix (at least a whole partition). */
+void store_batch_drop(struct store_batch *batch, struct str prefix);
+/* The value that this batch itself would leave at @key: 1 put (in @ret), -1 deleted, 0 not touched. */
+int store_batch_peek(const struct store_batch *batch, struct str key, struct str *ret);
+
+/* Hands the batch over; batch->done is called once, later, never from inside this call. */
+void store_commit(struct store *store, struct store_batch *batch);
+
+/* -- reads: tried at once from memory (block cache, memtable); only what needs the disk goes to a reader thread -- */
+struct store_row {
+	struct str key, value; /* in the arena of the read; value without its header */
+};
+struct store_read {
+	struct msg msg;
+	struct core *core;
+	struct arena *arena; /* rows are put here; the caller keeps it alive until done */
+	struct str key;      /* get: the key. scan: the prefix all rows must have (a partition or more) */
+	bool scan;
+	struct str from, to; /* scan: from <= key < to; null views: unbounded within the prefix */
+	bool reverse;        /* scan: from the end */
+	uint32_t limit;      /* scan: rows, 0 = 1,000,000 */
+	/* results */
+	int result; /* 0; get: ENOENT (positive) when absent; -EIO; -EBADMSG when a row's checksum is wrong */
+	struct store_row *rows;
+	uint32_t count;
+	void (*done)(struct core *core, struct store_read *read);
+	void *owner;
+};
+/* True: answered at once, @done is not called. False: @done will be called on the core. Identical reads in flight may share one. */
+bool store_read(struct store *store, struct store_read *read);
+
+/* On a fiber: reads and parks as needed. Strings in the results live in @arena. */
+int store_get_wait(struct core *core, struct arena *arena, struct str key, struct str *ret_value);
+int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, struct str from, struct str to,
+		    bool reverse, uint32_t limit, struct store_row **ret_rows, uint32_t *ret_count);
+
+/* -- whole-store matters; any thread unless said -- */
+struct store_stats {
+	_Atomic uint64_t batches, syncs, rows, bytes, reads_memory, reads_disk, failed, refused;
+};
+struct store_ops {
+	void (*commit)(struct store *store, struct store_batch *batch);
+	bool (*read)(struct store *store, struct store_read *read);
+	/* Writes a consistent copy to the directory @dest (it must not exist). Blocking: call off the loop. */
+	int (*checkpoint)(struct store *store, const char *dest);
+	/* Reads every row, checks header and checksum; counts. Blocking. */
+	int (*check)(struct store *store, uint64_t *ret_rows, uint64_t *ret_bad);
+	/* Flushes and closes; no commits may be in flight. */
+	void (*close)(struct store *store);
+	/* True while writes are refused for lack of room or after an error that is being repaired. */
+	bool (*refusing)(struct store *store);
+};
+struct store {
+	const struct store_ops *ops;
+	uint64_t epoch; /* of this opening */
+	struct store_stats stats;
+};
+
+/* The embedded store. @dir is made when missing. */
+struct store_rocks_config {
+	const char *dir;
+	uint64_t cache_bytes;  /* block cache + memtables; default 64 MB */
+	uint32_t readers;      /* threads, default 2 */
+	int sync_interval_ms;  /* -1: every batch is synced before done (default); 0: never; n: at least every n ms */
+	uint64_t reserve_bytes; /* refuse writes below this much free room; default 256 MB */
+};
+/* 0 or negative errno; -EPROTO when the store was written by a newer format. */
+int store_rocks_open(const struct store_rocks_config *config, struct store **ret_store);
+
+/* In memory, for tests and the simulator: see store/mem.h for its faults. */
+struct store *store_mem_new(struct cores *cores);
