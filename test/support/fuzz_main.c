@@ -1,7 +1,7 @@
 /* The driver of all fuzz targets.
  *
  *	fuzz --list                  prints the targets' names
- *	fuzz --replay DIR [NAME...]  runs DIR/NAME/* through each target, then a few thousand seeded
+ *	fuzz --replay DIR [NAME...]  runs the files in DIR/NAME through each target, then thousands of seeded
  *	                             mutations of them; prints TAP. The ordinary test.
  *	FUZZ_TARGET=NAME fuzz ...    libFuzzer's own options (only where it is linked in)
  *
