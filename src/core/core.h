@@ -42,6 +42,10 @@ struct cores *cores_new(const struct cores_config *config);
 void cores_start(struct cores *cores);
 /* Any thread: asks every loop to leave after its turn, joins the threads. */
 void cores_stop(struct cores *cores);
+/* The two halves of it. Any thread, a core too (a signal's handler): asks, and returns at once. */
+void cores_ask_stop(struct cores *cores);
+/* Not on a core: waits until every loop has left, so the main thread can sleep here. */
+void cores_join(struct cores *cores);
 /* After cores_stop(): fibers still parked are dropped with their stacks. */
 void cores_free(struct cores *cores);
 

@@ -1,0 +1,18 @@
+/* What the modules keep for each core. core_local() is a pointer to this. */
+#pragma once
+
+#include "core/core.h"
+
+struct cell_local;
+struct gateway_local;
+struct api_local;
+
+struct local {
+	struct cell_local *cell;
+	struct gateway_local *gateway;
+	struct api_local *api;
+};
+static inline struct local *local_of(struct core *core)
+{
+	return core_local(core);
+}
