@@ -322,7 +322,8 @@ bool http_parser_began(const struct http_parser *parser, struct str data)
 	return parser->state != BEFORE || data.len > parser->at;
 }
 
-void http_parser_head(const struct http_parser *parser, const char *head, struct http_head *ret)
+void http_parser_head(const struct http_parser *parser, const char *head, struct http_header *headers,
+		      struct http_head *ret)
 {
 	assert(parser->state == DONE);
 	ret->method = (enum http_method)parser->method;
@@ -339,10 +340,10 @@ void http_parser_head(const struct http_parser *parser, const char *head, struct
 	/* A query cannot begin at offset 0, so that says there is none. */
 	ret->query = parser->query.at ? view(head, parser->query) : (struct str){};
 	ret->host = parser->host.len ? view(head, parser->host) : (struct str){};
+	ret->headers = headers;
 	ret->header_count = parser->count;
 	for (uint32_t i = 0; i < parser->count; i++)
-		ret->headers[i] = (struct http_header){ view(head, parser->names[i]),
-							view(head, parser->values[i]) };
+		headers[i] = (struct http_header){ view(head, parser->names[i]), view(head, parser->values[i]) };
 }
 
 struct str http_head_get(const struct http_head *head, struct str name)

@@ -30,7 +30,7 @@ struct http_header {
 	struct str name, value; /* as sent; the value trimmed */
 };
 
-/* A complete head. The views point into the bytes given to http_parser_head(). */
+/* A complete head. The views point into the bytes (and the array) given to http_parser_head(). */
 struct http_head {
 	enum http_method method;
 	uint8_t minor;	    /* 1 for HTTP/1.1 and later minors, 0 for HTTP/1.0 */
@@ -44,7 +44,7 @@ struct http_head {
 	struct str path;    /* begins with "/"; still encoded. "*" for OPTIONS * */
 	struct str query;   /* what follows the "?"; the null view without one */
 	struct str host;    /* of Host, or of the absolute target, which wins (RFC 9112 §3.2.2); may be null for HTTP/1.0 */
-	struct http_header headers[HTTP_HEADERS_MAX];
+	const struct http_header *headers; /* header_count of them, in the order of arrival */
 	uint32_t header_count;
 };
 
@@ -68,8 +68,10 @@ void http_parser_init(struct http_parser *parser);
  * may change). HTTP_DONE: the head is the first parser->at bytes; HTTP_MORE; or 400 malformed, 414, 417 an
  * expectation that is not 100-continue, 431, 501 unknown method or transfer coding, 505. An error is final. */
 int http_parser_run(struct http_parser *parser, struct str data);
-/* After HTTP_DONE: fills *ret with views into @head, a copy (or the original) of those parser->at bytes. */
-void http_parser_head(const struct http_parser *parser, const char *head, struct http_head *ret);
+/* After HTTP_DONE: fills *ret with views into @head, a copy (or the original) of those parser->at bytes. @headers has
+ * room for parser->count entries, which is at most HTTP_HEADERS_MAX. */
+void http_parser_head(const struct http_parser *parser, const char *head, struct http_header *headers,
+		      struct http_head *ret);
 /* Has anything but empty lines arrived? */
 bool http_parser_began(const struct http_parser *parser, struct str data);
 
