@@ -1,0 +1,30 @@
+"""All files, by name; written only when their content changes, so that little is compiled again."""
+import pathlib
+
+from . import objects
+from .schema import Model
+
+FILES = [
+    'model/objects.h', *(f'model/objects_{n}.c' for n in range(objects.FILE_COUNT)),
+]
+
+
+def make(model: Model) -> dict:
+    files = {}
+    files.update(objects.files(model))
+    return files
+
+
+def write(model: Model, folder: str) -> list:
+    """The files that were new or changed."""
+    root, changed = pathlib.Path(folder), []
+    files = make(model)
+    assert set(files) == set(FILES), set(files) ^ set(FILES)
+    for name, text in files.items():
+        path = root / name
+        if path.exists() and path.read_text() == text:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        changed.append(name)
+    return changed

@@ -1,0 +1,131 @@
+/* Query strings and form-urlencoded bodies (https://url.spec.whatwg.org/#urlencoded-parsing). */
+#include "base/mem.h"
+#include "codec/internal.h"
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+struct str dec_percent(struct arena *arena, struct str s, bool form)
+{
+	char *out = arena_alloc(arena, s.len + 1);
+	size_t len = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (c == '%') {
+			int high = i + 2 < s.len ? hex_value(s.ptr[i + 1]) : -1;
+			int low = high >= 0 ? hex_value(s.ptr[i + 2]) : -1;
+
+			if (low < 0)
+				return (struct str){};
+			c = (char)(high << 4 | low);
+			i += 2;
+		} else if (c == '+' && form) {
+			c = ' ';
+		}
+		out[len++] = c;
+	}
+	struct str decoded = { out, len };
+	return str_utf8_valid(decoded) ? decoded : (struct str){};
+}
+
+struct pair {
+	struct str key, value;
+};
+
+/* All pairs, decoded; a pair that is malformed has a null key and is passed over. */
+static struct pair *split(struct dec *dec, struct str query, uint32_t *ret_count)
+{
+	uint32_t count = 1, at = 0;
+
+	for (size_t i = 0; i < query.len; i++)
+		count += query.ptr[i] == '&';
+	count = MIN(count, (uint32_t)DEC_PAIRS_MAX);
+	struct pair *pairs = arena_array(dec->arena, struct pair, count);
+	for (struct str rest = query; rest.len && at < count;) {
+		struct str pair = { rest.ptr, str_find(rest, '&') };
+		size_t equals = str_find(pair, '=');
+
+		rest = str_skip(rest, pair.len + 1);
+		if (!pair.len)
+			continue;
+		pairs[at].key = dec_percent(dec->arena, (struct str){ pair.ptr, equals }, true);
+		pairs[at].value = dec_percent(dec->arena, str_skip(pair, equals + 1), true);
+		if (pairs[at].key.ptr && pairs[at].value.ptr)
+			at++;
+	}
+	*ret_count = at;
+	return pairs;
+}
+
+static void scalar(struct dec *dec, const struct obj_desc *desc, const struct field_desc *field, struct str text,
+		   void *obj)
+{
+	char *at = (char *)obj + field->offset;
+
+	dec_mark(desc, field, obj, false);
+	dec_scalar_text(dec, field, field->type, text, at);
+}
+
+static void list(struct dec *dec, const struct obj_desc *desc, const struct field_desc *field,
+		 const struct pair *pairs, uint32_t pair_count, uint32_t count, void *obj)
+{
+	const struct type_desc *of = field->type->of;
+
+	dec_mark(desc, field, obj, false);
+	if (!dec_check_count(dec, field, count))
+		return;
+	struct any_list values = { dec_values(dec, of, count), 0 };
+	for (uint32_t i = 0; i < pair_count; i++) {
+		if (!str_eq(pairs[i].key, field->name))
+			continue;
+		dec->path[dec->depth++] = (struct dec_step){ .index = values.count };
+		dec_scalar_text(dec, field, of, pairs[i].value, (char *)values.items + (size_t)of->size * values.count);
+		dec->depth--;
+		values.count++;
+	}
+	memcpy((char *)obj + field->offset, &values, sizeof(values));
+	if (field->flags & FIELD_UNIQUE)
+		dec_check_unique(dec, field, &values);
+}
+
+static void field_of(struct dec *dec, const struct obj_desc *desc, const struct field_desc *field,
+		     const struct pair *pairs, uint32_t pair_count, void *obj)
+{
+	const struct pair *last = NULL;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < pair_count; i++) {
+		if (str_eq(pairs[i].key, field->name)) {
+			last = &pairs[i];
+			count++;
+		}
+	}
+	dec->path[dec->depth++] = (struct dec_step){ .name = field->name };
+	if (last && field->type->kind == TYPE_LIST)
+		list(dec, desc, field, pairs, pair_count, count, obj);
+	else if (last)
+		scalar(dec, desc, field, last->value, obj);
+	else if (field->flags & FIELD_DEFAULT)
+		dec_default(field, obj);
+	else if (!(field->flags & FIELD_OPTIONAL))
+		dec_complain(dec, "BASE_TYPE_REQUIRED", "This field is required");
+	dec->depth--;
+}
+
+int dec_query(struct dec *dec, const struct obj_desc *desc, struct str query, void *ret)
+{
+	uint32_t count;
+	const struct pair *pairs = split(dec, query, &count);
+
+	for (uint32_t i = 0; i < desc->field_count; i++)
+		if (desc->fields[i].flags & FIELD_WIRE)
+			field_of(dec, desc, &desc->fields[i], pairs, count, ret);
+	return dec_failed(dec) ? DEC_INVALID : 0;
+}
