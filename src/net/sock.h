@@ -65,7 +65,7 @@ void *sock_owner(const struct sock *sock);
 
 /* -- making them -- */
 
-/* Takes over @fd, a connected stream socket (TCP or unix), made non-blocking here. The sock is attached to @core. */
+/* Takes over @fd, a connected stream socket (TCP or unix); it need not be non-blocking. The sock is attached to @core. */
 struct sock *sock_from_fd(struct core *core, int fd);
 /* The same with TLS; the handshake goes on inside sock_recv() and sock_send(). @tls is referenced (net/tls.h). */
 struct sock *sock_from_fd_tls(struct core *core, int fd, struct tls *tls);
