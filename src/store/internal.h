@@ -25,6 +25,8 @@ struct store_op {
 struct batch {
 	struct store_batch pub;
 	struct store_batch *chain; /* the next one to complete on the same core */
+	uint64_t due_us;           /* store/mem: not before */
+	bool drops;                /* there is an OP_DROP in it */
 	int result;
 };
 static inline struct batch *batch_of(struct store_batch *batch)

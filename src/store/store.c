@@ -159,6 +159,7 @@ void store_batch_del(struct store_batch *batch, struct str key)
 void store_batch_drop(struct store_batch *batch, struct str prefix)
 {
 	op_add(batch, OP_DROP, prefix, 0);
+	batch_of(batch)->drops = true;
 }
 
 bool store_batch_next(const struct store_batch *batch, size_t *at, struct store_op *ret)

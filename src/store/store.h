@@ -53,7 +53,9 @@ struct store_batch *store_batch_new(struct core *core, struct store_gate *gate);
 void store_batch_free(struct store_batch *batch);
 void store_batch_put(struct store_batch *batch, struct str key, struct str value);
 void store_batch_del(struct store_batch *batch, struct str key);
-/* Drops all rows whose keys begin with @prefix (at least a whole partition). */
+/* Drops all rows whose keys begin with @prefix (at least a whole partition). The embedded store looks for them and
+ * deletes each, some microseconds a row, and other commits wait: so no huge partitions. More than a million
+ * rows go in pieces, of which a crash may leave some undone. */
 void store_batch_drop(struct store_batch *batch, struct str prefix);
 /* The value that this batch itself would leave at @key: 1 put (in @ret, valid until the batch is changed),
  * -1 deleted, 0 not touched. */

@@ -4,10 +4,8 @@
  * is room, and then the owners of the failed batches hear of it only afterwards and load what really is
  * there; else later, every time there may be room, while writes are refused and reads go on. In that second case rows
  * of the failed round may come to light at the opening, so its gates are closed once more. */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "store/rocks/rocks.h"
@@ -16,6 +14,7 @@ enum {
 	ROUND_BYTES = 8 << 20, /* a round takes no more batches after these, so that memory and waits are bounded */
 	POLL_US = 250 * 1000,  /* between looks for room while refusing */
 	RETRY_US = 1000 * 1000, /* between openings that fail */
+	DROP_PIECE = 1000000,   /* rows */
 };
 
 void rocks_commit(struct store *store, struct store_batch *batch)
@@ -47,11 +46,84 @@ static uint64_t version_next(struct rocks *r)
 	return r->epoch << 36 | ++r->counter;
 }
 
-/* Puts the operations of @batch into the round. */
-static void encode(struct rocks *r, struct store_batch *batch)
+/* -- drops -- */
+
+/* Deletes what is in the database with @prefix, no more than DROP_PIECE rows, whose number is set. Not by RocksDB's
+ * own range deletion: with that, iterators up to its version 8.5 lose the errors of single files (its pull request
+ * 11786), "not in memory" among them, and leave out rows instead. */
+static int drop_some(struct rocks *r, rocksdb_writebatch_t *writes, struct str prefix, uint32_t *ret_count)
+{
+	rocksdb_readoptions_t *options = rocksdb_readoptions_create();
+	rocksdb_column_family_handle_t *cf = rocks_cf(r, prefix);
+	char end[STORE_KEY_MAX], *err = NULL;
+	struct str hi = store_prefix_end(prefix, end);
+	uint32_t count = 0;
+	size_t len;
+
+	rocksdb_readoptions_set_prefix_same_as_start(options, 1);
+	rocksdb_readoptions_set_fill_cache(options, 0);
+	if (hi.ptr)
+		rocksdb_readoptions_set_iterate_upper_bound(options, hi.ptr, hi.len);
+	rocksdb_iterator_t *it = rocksdb_create_iterator_cf(r->db, options, cf);
+	rocksdb_iter_seek(it, prefix.ptr, prefix.len);
+	for (; count < DROP_PIECE && rocksdb_iter_valid(it); rocksdb_iter_next(it), count++) {
+		const char *key = rocksdb_iter_key(it, &len);
+
+		rocksdb_writebatch_delete_cf(writes, cf, key, len);
+	}
+	rocksdb_iter_get_error(it, &err);
+	rocksdb_iter_destroy(it);
+	rocksdb_readoptions_destroy(options);
+	*ret_count = count;
+	return rocks_error(err);
+}
+
+static int drop_piece(struct rocks *r, struct str prefix)
+{
+	rocksdb_writebatch_t *piece = rocksdb_writebatch_create();
+	char *err = NULL;
+	uint32_t count;
+	int e = drop_some(r, piece, prefix, &count);
+
+	if (!e) {
+		rocksdb_write(r->db, r->write_plain, piece, &err);
+		e = rocks_error(err);
+	}
+	rocksdb_writebatch_destroy(piece);
+	return e;
+}
+
+/* The last piece becomes part of the round. The batch is the first of its round, so that the database knows all
+ * that was put before it; but for what it has put itself, up to @until. */
+static int drop(struct rocks *r, const struct store_batch *batch, size_t until, struct str prefix)
 {
 	struct store_op op;
-	char end[STORE_KEY_MAX];
+	uint32_t count;
+
+	for (size_t at = 0; at < until && store_batch_next(batch, &at, &op);)
+		if (op.kind == OP_PUT && str_starts(op.key, prefix))
+			rocksdb_writebatch_delete_cf(r->writes, rocks_cf(r, op.key), op.key.ptr, op.key.len);
+	for (;;) {
+		rocksdb_writebatch_set_save_point(r->writes);
+		int e = drop_some(r, r->writes, prefix, &count);
+		if (!e && count < DROP_PIECE) {
+			rocksdb_writebatch_pop_save_point(r->writes, &(char *){ NULL });
+			return 0;
+		}
+		rocksdb_writebatch_rollback_to_save_point(r->writes, &(char *){ NULL });
+		if (!e)
+			e = drop_piece(r, prefix);
+		if (e)
+			return e;
+	}
+}
+
+/* Puts the operations of @batch into the round. On failure (of a drop, with which a round begins) the round is
+ * empty as before. */
+static int encode(struct rocks *r, struct store_batch *batch)
+{
+	struct store_op op;
+	int e;
 
 	for (size_t at = 0; store_batch_next(batch, &at, &op);) {
 		rocksdb_column_family_handle_t *cf = rocks_cf(r, op.key);
@@ -64,15 +136,16 @@ static void encode(struct rocks *r, struct store_batch *batch)
 		case OP_DEL:
 			rocksdb_writebatch_delete_cf(r->writes, cf, op.key.ptr, op.key.len);
 			break;
-		case OP_DROP: {
-			struct str hi = store_prefix_end(op.key, end);
-
-			assert(hi.ptr); /* no table has the byte 0xff */
-			rocksdb_writebatch_delete_range_cf(r->writes, cf, op.key.ptr, op.key.len, hi.ptr, hi.len);
+		case OP_DROP:
+			e = drop(r, batch, at, op.key);
+			if (e) {
+				rocksdb_writebatch_clear(r->writes);
+				return e == -ENOSPC ? e : -EIO;
+			}
 			break;
 		}
-		}
 	}
+	return 0;
 }
 
 static int sync_log(struct rocks *r)
@@ -188,14 +261,14 @@ static int admit(struct rocks *r, struct store_batch *batch)
 		trouble_begin(r, -ENOSPC, false);
 		e = -ENOSPC;
 	}
+	if (!e)
+		e = encode(r, batch);
 	if (e) {
 		/* At once, so that the next batch of the same owner is refused. */
 		store_gate_fail(batch);
 		stat_add(&r->store.stats.failed, 1);
-		return e;
 	}
-	encode(r, batch);
-	return 0;
+	return e;
 }
 
 static void complete(struct rocks *r, struct msg *round, int why)
@@ -221,14 +294,18 @@ static void complete(struct rocks *r, struct msg *round, int why)
 	completions_post(&completions);
 }
 
-/* Takes batches from *@queue for one round. */
+/* Takes batches from *@queue for one round. One that drops rows begins a new one. */
 static struct msg *take_round(struct msg **queue)
 {
 	struct msg *round = *queue, *last = round;
 	size_t bytes = 0;
 
 	for (struct msg *msg = round; msg && bytes < ROUND_BYTES; msg = msg->next) {
-		bytes += container_of(msg, struct store_batch, msg)->data.len;
+		struct store_batch *batch = container_of(msg, struct store_batch, msg);
+
+		if (batch_of(batch)->drops && msg != round)
+			break;
+		bytes += batch->data.len;
 		last = msg;
 	}
 	*queue = last->next;
@@ -295,13 +372,12 @@ static void on_time(struct rocks *r)
 static struct msg *take(struct rocks *r, bool *ret_stop)
 {
 	uint64_t at = wake_at(r);
-	struct timespec until = { .tv_sec = (time_t)(at / 1000000), .tv_nsec = (long)(at % 1000000) * 1000 };
-	int e = 0;
+	bool more = true;
 
 	pthread_mutex_lock(&r->mutex);
-	while (!r->head && !r->stopping && !e) {
+	while (!r->head && !r->stopping && more) {
 		r->asleep = true;
-		e = at ? pthread_cond_timedwait(&r->cond, &r->mutex, &until) : pthread_cond_wait(&r->cond, &r->mutex);
+		more = rocks_wait_until(&r->cond, &r->mutex, at);
 	}
 	struct msg *queue = r->head;
 	r->head = r->tail = NULL;
@@ -333,13 +409,8 @@ static void *committer_main(void *arg)
 
 int rocks_committer_start(struct rocks *r)
 {
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&r->mutex, NULL);
-	pthread_cond_init(&r->cond, &attr);
-	pthread_condattr_destroy(&attr);
+	rocks_cond_init(&r->cond);
 	return -pthread_create(&r->committer, NULL, committer_main, r);
 }
 

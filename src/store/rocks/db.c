@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -50,6 +51,37 @@ int rocks_error(char *err)
 		r = -EPROTO;
 	rocksdb_free(err);
 	return r;
+}
+
+/* -- waiting -- */
+
+void rocks_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+bool rocks_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t at_us)
+{
+	struct timespec until;
+
+	if (!at_us) {
+		pthread_cond_wait(cond, mutex);
+		return true;
+	}
+	/* The clock's time may run on while the machine sleeps, a condition's does not: go by the difference. */
+	uint64_t now = clock_mono_us(&clock_real);
+	if (now >= at_us)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	uint64_t ns = (uint64_t)until.tv_nsec + (at_us - now) % 1000000 * 1000;
+	until.tv_sec += (time_t)((at_us - now) / 1000000 + ns / 1000000000);
+	until.tv_nsec = (long)(ns % 1000000000);
+	return pthread_cond_timedwait(cond, mutex, &until) != ETIMEDOUT;
 }
 
 /* -- the prefix of a key: table and partition -- */

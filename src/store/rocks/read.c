@@ -59,12 +59,11 @@ static void seek(rocksdb_iterator_t *it, const struct store_read *read, const st
 		return;
 	}
 	if (!range->hi_is_end) {
-		/* The bound keeps `to` itself out. */
 		rocksdb_iter_seek_for_prev(it, range->hi.ptr, range->hi.len);
 		return;
 	}
-	/* The end of the prefix lies in another partition, whose filter knows nothing of ours. This lies in
-	 * ours, and no key is above it. */
+	/* The end of the prefix lies in another partition, and the filters, asked for that one, would hide files
+	 * that have ours. This lies in ours, and no key is above it. */
 	char last[STORE_KEY_MAX];
 	memcpy(last, read->key.ptr, read->key.len);
 	memset(last + read->key.len, 0xff, sizeof(last) - read->key.len);
@@ -84,7 +83,7 @@ static int gather(rocksdb_iterator_t *it, struct store_read *read, const struct 
 		key.ptr = rocksdb_iter_key(it, &len);
 		key.len = len;
 		if (range->hi.ptr && store_key_cmp(key, range->hi) >= 0)
-			continue; /* backwards, at the very start */
+			continue; /* `to` itself, backwards */
 		row.ptr = rocksdb_iter_value(it, &len);
 		row.len = len;
 		bytes += key.len + row.len;
@@ -116,7 +115,8 @@ static int scan(struct rocks *r, struct store_read *read, bool memory)
 	rocksdb_readoptions_set_total_order_seek(options, whole);
 	rocksdb_readoptions_set_prefix_same_as_start(options, !whole);
 	rocksdb_readoptions_set_iterate_lower_bound(options, range.lo.ptr, range.lo.len);
-	if (range.hi.ptr)
+	/* Backwards there is none: RocksDB would seek from the bound instead of from where it is told. */
+	if (range.hi.ptr && !read->reverse)
 		rocksdb_readoptions_set_iterate_upper_bound(options, range.hi.ptr, range.hi.len);
 	rocksdb_iterator_t *it = rocksdb_create_iterator_cf(r->db, options, rocks_cf(r, read->key));
 	seek(it, read, &range);
@@ -259,20 +259,15 @@ bool rocks_read(struct store *store, struct store_read *read)
 /* Waits for the store to be open, until the flight's deadline. */
 static int answer_wait(struct rocks *r, struct store_flight *flight)
 {
-	struct timespec until = {
-		.tv_sec = (time_t)(flight->deadline_us / 1000000),
-		.tv_nsec = (long)(flight->deadline_us % 1000000) * 1000,
-	};
-
 	while (!rocks_enter(r, PASS_SHARED)) {
-		int e = 0;
+		bool more = true;
 
 		pthread_mutex_lock(&r->read_mutex);
-		while (atomic_load(&r->shut) && !r->read_stopping && !e)
-			e = pthread_cond_timedwait(&r->open_cond, &r->read_mutex, &until);
+		while (atomic_load(&r->shut) && more && !r->read_stopping)
+			more = rocks_wait_until(&r->open_cond, &r->read_mutex, flight->deadline_us);
 		bool stopping = r->read_stopping;
 		pthread_mutex_unlock(&r->read_mutex);
-		if (e || (stopping && atomic_load(&r->shut)))
+		if (!more || (stopping && atomic_load(&r->shut)))
 			return -EIO;
 	}
 	int e = answer(r, &flight->question, false);
@@ -326,14 +321,9 @@ void rocks_readers_wake(struct rocks *r)
 
 int rocks_readers_start(struct rocks *r, uint32_t count)
 {
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&r->read_mutex, NULL);
-	pthread_cond_init(&r->read_cond, &attr);
-	pthread_cond_init(&r->open_cond, &attr);
-	pthread_condattr_destroy(&attr);
+	rocks_cond_init(&r->read_cond);
+	rocks_cond_init(&r->open_cond);
 	r->readers = mem_zalloc(count * sizeof(*r->readers));
 	for (; r->reader_count < count; r->reader_count++) {
 		int e = pthread_create(&r->readers[r->reader_count], NULL, reader_main, r);

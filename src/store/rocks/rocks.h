@@ -72,6 +72,10 @@ static inline rocksdb_column_family_handle_t *rocks_cf(const struct rocks *r, st
 }
 
 /* -- db.c -- */
+/* A condition for rocks_wait_until(). */
+void rocks_cond_init(pthread_cond_t *cond);
+/* Waits, at most until @at_us of the monotonic clock (0: for ever). False when that has come. */
+bool rocks_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t at_us);
 /* The errno in a message of RocksDB, which is freed: -EAGAIN when only the disk knows. 0 for NULL. */
 int rocks_error(char *err);
 /* False while the store is shut. Leave as soon as you can: a repair waits. */
