@@ -137,5 +137,5 @@ struct str str_trim(struct str s)
 			break;
 		to = start;
 	}
-	return (struct str){ s.ptr + from, to - from };
+	return (struct str){ from ? s.ptr + from : s.ptr, to - from };
 }

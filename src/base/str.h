@@ -30,7 +30,9 @@ bool str_starts(struct str s, struct str prefix);
 /* Bytes from @from to the end, clamped. */
 static inline struct str str_skip(struct str s, size_t from)
 {
-	return from >= s.len ? (struct str){ s.ptr + s.len, 0 } : (struct str){ s.ptr + from, s.len - from };
+	size_t n = from < s.len ? from : s.len;
+
+	return (struct str){ n ? s.ptr + n : s.ptr, s.len - n }; /* NULL + 0 is undefined */
 }
 /* Index of @c or s.len. */
 size_t str_find(struct str s, char c);
