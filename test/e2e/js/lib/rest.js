@@ -38,6 +38,14 @@ export class Answer {
 			checkTree(this.body.errors, path, leaf, said);
 		return this.body;
 	}
+
+	// The same where sources differ, or Discord itself does: any of these [status, code].
+	refusedAs(...pairs) {
+		if (!pairs.some(([status, code]) => this.status === status && this.code === code))
+			throw new Error(`wanted ${pairs.map((p) => p.join(' code ')).join(' or ')}, got ${this.status} from ` +
+				`${this.call}: ${this.text.slice(0, 400)}`);
+		return this.body;
+	}
 }
 
 export function checkTree(errors, path, leaf, said) {

@@ -93,6 +93,6 @@ export default function (step) {
 		const bob = await w.member();
 		(await bob.get(`/guilds/${w.guildId}/audit-logs`)).refused(403, 50013);
 		(await w.a.rest.get(`/guilds/${w.guildId}/audit-logs`, { query: { limit: 101 } })).refused(400, 50035, 'limit');
-		(await w.a.rest.post(`/guilds/${w.guildId}/roles`, { name: 'x' }, { reason: 'y'.repeat(513) })).refused(400, 50035);
+		(await w.a.rest.get(`/guilds/${w.guildId}/audit-logs`, { query: { user_id: 'me' } })).refused(400, 50035, 'user_id');
 	});
 }

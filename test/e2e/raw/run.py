@@ -1,0 +1,11 @@
+"""The raw suite: E2E_URL=http://127.0.0.1:PORT python run.py"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+from raw import base  # noqa: E402
+from raw import codings, frames, hidden, http_, people, session  # noqa: E402,F401
+
+if __name__ == '__main__':
+    sys.exit(base.run_steps(base.Scene()).end())

@@ -1,0 +1,190 @@
+"""Starting, stopping and starting again: servers of this suite's own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+from lib.server import Server, free_port  # noqa: E402
+from lib.world import World  # noqa: E402
+from raw.base import Scene, Skip, eq, run_steps, step  # noqa: E402
+
+
+@step('ready within two seconds, and idle then')
+def _():
+    with Server() as server:
+        assert str(server.port) in server.ready_line, 'no address in %r' % server.ready_line
+        seconds = server.start_seconds
+        time.sleep(1)
+        before = server.cpu_seconds()
+        time.sleep(3)
+        used = server.cpu_seconds() - before
+        assert used <= 0.06, '%.2f s of CPU in 3 idle seconds' % used
+        print('# ready after %.2f s, %.1f MB resident when idle' % (seconds, server.rss_bytes() / 1e6))
+        assert seconds < 2.0 or 'asan' in server.binary, '%.1f s to be ready' % seconds
+        server.stop()
+
+
+@step('a stop ends open sessions and the process, with exit 0')
+def _():
+    with Server() as server:
+        scene = Scene(server.url)
+        gateways = [scene.bot.gateway() for _ in range(3)]
+        waiting = scene.gateway()
+        begin = time.monotonic()
+        server.stop(timeout=20)
+        assert time.monotonic() - begin < 15
+        for gateway in gateways + [waiting]:
+            code = gateway.wait_close()
+            assert code in (None, 1001, 1012, 4000), code
+            gateway.drop()
+
+
+@step('a clean restart: accounts, guilds, messages, tokens are all there')
+def _():
+    with Server() as server:
+        scene = Scene(server.url)
+        channel = scene.channel(topic='kept')
+        ids = [scene.say(scene.bot, 'n %d' % i, channel)['id'] for i in range(20)]
+        scene.ann.rest.put('/channels/%s/messages/pins/%s' % (channel, ids[3])).ok(204)
+        scene.ann.rest.put('/channels/%s/messages/%s/reactions/%s/@me' % (channel, ids[4], '%F0%9F%91%8D')).ok(204)
+        role = scene.ann.rest.post('/guilds/%s/roles' % scene.guild_id, {'name': 'kept'}).ok(200)['id']
+        scene.ann.rest.put('/guilds/%s/members/%s/roles/%s' % (scene.guild_id, scene.bob.id, role)).ok(204)
+        before = scene.bot.rest.get('/guilds/%s' % scene.guild_id).ok(200)
+        history = scene.bot.rest.get('/channels/%s/messages' % channel).ok(200)
+        for turn in range(2):
+            server.stop()
+            server.start()
+            for actor in (scene.ann, scene.bot, scene.bob):
+                eq(actor.rest.get('/users/@me').ok(200)['id'], actor.id)
+            eq(scene.bot.rest.get('/guilds/%s' % scene.guild_id).ok(200), before, 'guild, turn %d' % turn)
+            eq(scene.bot.rest.get('/channels/%s/messages' % channel).ok(200), history, 'messages, turn %d' % turn)
+            eq(scene.ann.rest.get('/channels/%s' % channel).ok(200)['topic'], 'kept')
+            eq(scene.ann.rest.get('/guilds/%s/members/%s' % (scene.guild_id, scene.bob.id)).ok(200)['roles'], [role])
+            eq([m['id'] for m in scene.ann.rest.get('/channels/%s/pins' % channel).ok(200)], [ids[3]])
+        new = scene.say(scene.bot, 'after', channel)
+        assert int(new['id']) > int(ids[-1]), 'ids went back'
+        gateway = scene.bot.gateway()
+        assert scene.guild_id in gateway.guilds
+        gateway.close()
+        server.stop()
+
+
+@step('a session of before the restart is told so: op 9 false')
+def _():
+    with Server() as server:
+        scene = Scene(server.url)
+        gateway = scene.bot.gateway()
+        server.kill()
+        gateway.drop()
+        server.start()
+        again = scene.gateway()
+        again.hello()
+        again.resume(scene.bot.token, gateway.session_id, gateway.seq)
+        eq(again.wait(op=9)['d'], False)
+        again.identify(scene.bot.token)
+        again.wait('READY')
+        again.close()
+        server.stop()
+
+
+@step('an IPv6 listener')
+def _():
+    try:
+        free_port('::1')
+    except OSError as error:
+        raise Skip('no IPv6 here: %s' % error) from None
+    with Server(host='::1') as server:
+        world = World('::1', server.port)
+        person = world.person('six')
+        gateway = person.gateway(guilds=False)
+        assert '[::1]' in gateway.resume_url, gateway.resume_url
+        gateway.close()
+        server.stop()
+
+
+@step('two servers on one data folder: the second says why not')
+def _():
+    with Server() as server:
+        port = free_port()
+        done = subprocess.run([server.binary, '--data', os.path.join(server.data, 'data'), '--listen', '127.0.0.1:%d' % port],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=20)
+        assert done.returncode != 0, 'it started'
+        text = done.stdout.decode('utf-8', 'replace')
+        assert re.search(r'lock|in use|another', text, re.I), text[-300:]
+        assert server.alive()
+        World('127.0.0.1', server.port).nobody.get('/gateway').ok(200)
+        server.stop()
+
+
+@step('options that are wrong: a message and no start')
+def _():
+    from lib.server import ROOKERYD
+    data = tempfile.mkdtemp(prefix='rookery-e2e-')
+    try:
+        for words in (['--set', 'no_such_setting=1'], ['--set', 'rate_limits=sometimes'], ['--listen', 'nonsense'],
+                      ['--cores', '0'], ['--cores', '9999'], ['--no-such-option'], ['--listen', '127.0.0.1:99999']):
+            done = subprocess.run([ROOKERYD, '--data', os.path.join(data, 'd'), '--listen', '127.0.0.1:%d' % free_port(), *words],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=20)
+            assert done.returncode > 0 and done.stdout.strip(), '%r: exit %d, %r' % (words, done.returncode, done.stdout[-200:])
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@step('the port is taken: a message and no start')
+def _():
+    with Server() as server:
+        data = tempfile.mkdtemp(prefix='rookery-e2e-')
+        try:
+            done = subprocess.run([server.binary, '--data', os.path.join(data, 'd'), '--listen', '127.0.0.1:%d' % server.port],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=20)
+        except subprocess.TimeoutExpired:
+            raise AssertionError('it started beside the other') from None
+        finally:
+            shutil.rmtree(data, ignore_errors=True)
+        assert done.returncode > 0 and str(server.port) in done.stdout.decode('utf-8', 'replace'), done.stdout[-300:]
+        server.stop()
+
+
+@step('sessions on every core see the same events in the same order')
+def _():
+    for cores in (1, 4):
+        with Server(cores=cores) as server:
+            scene = Scene(server.url)
+            gateways = [scene.bot.gateway() for _ in range(8)]
+            channels = [scene.channel() for _ in range(3)]
+            sent = [scene.say(scene.ann, 'm %d' % i, channels[i % 3])['id'] for i in range(30)]
+            for gateway in gateways:
+                gateway.wait('MESSAGE_CREATE', where=lambda d: d['id'] == sent[-1])
+                got = [p['d']['id'] for p in gateway.seen if p['t'] == 'MESSAGE_CREATE']
+                eq(got, sent, 'with %d cores' % cores)
+                gateway.close()
+            server.stop()
+
+
+@step('connections that come and go leave nothing behind')
+def _():
+    with Server() as server:
+        scene = Scene(server.url)
+        def turn(count):
+            for _ in range(count):
+                gateway = scene.bot.gateway()
+                gateway.close()
+                scene.world.nobody.get('/gateway', headers={'Connection': 'close'}).ok(200)
+        turn(30)
+        time.sleep(1)
+        fds, rss = server.fds(), server.rss_bytes()
+        turn(200)
+        time.sleep(1)
+        assert server.fds() <= fds + 3, 'descriptors: %d, then %d' % (fds, server.fds())
+        grown = server.rss_bytes() - rss
+        assert grown < 16e6, 'grew by %.1f MB' % (grown / 1e6)
+        server.stop()
+
+
+if __name__ == '__main__':
+    sys.exit(run_steps().end())
