@@ -1,17 +1,22 @@
 """All files, by name; written only when their content changes, so that little is compiled again."""
 import pathlib
 
-from . import objects
-from .schema import Model
+from . import consts, events, objects, routes, tables
+from .schema import Model, SchemaError
 
+NAMES = ['routes', 'events', 'tables', 'errors', 'permissions', 'intents', 'limits', 'opcodes', 'closecodes']
 FILES = [
     'model/objects.h', *(f'model/objects_{n}.c' for n in range(objects.FILE_COUNT)),
+    *(f'model/{name}.{end}' for name in NAMES for end in 'hc'), 'model/routes_run.c',
 ]
 
 
 def make(model: Model) -> dict:
     files = {}
-    files.update(objects.files(model))
+    for module in (objects, routes, events, tables, consts):
+        files.update(module.files(model))
+    if model.errors:
+        raise SchemaError(model.errors)
     return files
 
 
