@@ -125,12 +125,23 @@ static rocksdb_slicetransform_t *prefix_new(void)
 	return rocksdb_slicetransform_create(name, free, prefix_of, prefix_in_domain, prefix_in_range, prefix_name);
 }
 
+static uint64_t memtables_max(uint64_t cache_bytes)
+{
+	return MIN(MAX(cache_bytes / 2, (uint64_t)8 * MB), (uint64_t)64 * MB);
+}
+
+/* Of the write-ahead log, all files. */
+static uint64_t log_max(uint64_t cache_bytes)
+{
+	return 2 * memtables_max(cache_bytes);
+}
+
 static rocksdb_options_t *options_new(uint64_t cache_bytes, rocksdb_cache_t *cache, bool messages)
 {
 	rocksdb_options_t *o = rocksdb_options_create();
 	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
 	rocksdb_ratelimiter_t *limiter = rocksdb_ratelimiter_create(64 * MB, 100 * 1000, 10);
-	uint64_t memtables = MIN(MAX(cache_bytes / 2, (uint64_t)8 * MB), (uint64_t)128 * MB);
+	uint64_t memtables = memtables_max(cache_bytes);
 
 	rocksdb_options_set_create_if_missing(o, 1);
 	rocksdb_options_set_create_missing_column_families(o, 1);
@@ -152,7 +163,7 @@ static rocksdb_options_t *options_new(uint64_t cache_bytes, rocksdb_cache_t *cac
 	rocksdb_options_set_db_write_buffer_size(o, memtables);
 	rocksdb_options_set_arena_block_size(o, 128 * KB);
 	/* Bounds the replay at the opening after a crash: about 200,000 rows. */
-	rocksdb_options_set_max_total_wal_size(o, MAX(memtables, (uint64_t)64 * MB));
+	rocksdb_options_set_max_total_wal_size(o, log_max(cache_bytes));
 	rocksdb_options_set_bytes_per_sync(o, MB);
 
 	rocksdb_options_set_max_background_jobs(o, 2);
@@ -316,8 +327,14 @@ bool rocks_room(struct rocks *r, uint64_t extra)
 		return true;
 	r->room_checked_us = now;
 	r->room_written = extra;
-	/* Somewhat more room to come back than to stay, so that nobody is restarted time and again. */
-	return room_free(r) >= r->reserve_bytes + (r->trouble ? r->reserve_bytes / 8 : 0) + extra;
+	uint64_t need = r->reserve_bytes + extra;
+	/* Somewhat more to come back than to stay, so that nobody is restarted time and again; and to open,
+	 * what is in the log must become a file of its own before the log can go. */
+	if (r->trouble)
+		need += r->reserve_bytes / 8;
+	if (r->broken)
+		need = MAX(need, r->log_bytes_max + OPEN_ROOM);
+	return room_free(r) >= need;
 }
 
 /* -- opening and closing -- */
@@ -333,7 +350,8 @@ int rocks_db_open(struct rocks *r)
 	}
 	r->db = rocksdb_open_column_families(r->options[CF_REST], r->dir, CF_COUNT, cf_names, options, r->cf, &err);
 	if (err) {
-		log_error("store does not open dir=%s text=\"%s\"", r->dir, err);
+		/* In a repair this comes every second, and that writes are refused was said. */
+		log_at(r->broken ? LOG_DEBUG : LOG_ERROR, "store does not open dir=%s text=\"%s\"", r->dir, err);
 		r->db = NULL;
 		return rocks_error(err);
 	}
@@ -427,6 +445,7 @@ static void rocks_configure(struct rocks *r, const struct store_rocks_config *co
 	for (int i = 0; i < CF_COUNT; i++)
 		r->options[i] = options_new(cache_bytes, cache, i == CF_MESSAGES);
 	rocksdb_cache_destroy(cache);
+	r->log_bytes_max = log_max(cache_bytes);
 	r->write_plain = rocksdb_writeoptions_create();
 	r->write_sync = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(r->write_sync, 1);

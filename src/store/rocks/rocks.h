@@ -17,7 +17,7 @@ enum { PASS_SHARED = 64, PASS_COUNT };
 struct rocks {
 	struct store store;
 	char *dir;
-	uint64_t reserve_bytes;
+	uint64_t reserve_bytes, log_bytes_max;
 	int sync_interval_ms;
 
 	/* db.c */
