@@ -1,19 +1,20 @@
 """All files, by name; written only when their content changes, so that little is compiled again."""
 import pathlib
 
-from . import consts, events, objects, routes, tables
+from . import consts, events, objects, routes, tables, tests
 from .schema import Model, SchemaError
 
 NAMES = ['routes', 'events', 'tables', 'errors', 'permissions', 'intents', 'limits', 'opcodes', 'closecodes']
 FILES = [
     'model/objects.h', *(f'model/objects_{n}.c' for n in range(objects.FILE_COUNT)),
     *(f'model/{name}.{end}' for name in NAMES for end in 'hc'), 'model/routes_run.c',
+    'model/roundtrip_test.c', 'model/fuzz_objects.c',
 ]
 
 
 def make(model: Model) -> dict:
     files = {}
-    for module in (objects, routes, events, tables, consts):
+    for module in (objects, routes, events, tables, consts, tests):
         files.update(module.files(model))
     if model.errors:
         raise SchemaError(model.errors)

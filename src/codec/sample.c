@@ -35,7 +35,8 @@ static int64_t sample_int(struct sampler *sampler, const struct field_desc *fiel
 		max = min;
 	uint64_t span = (uint64_t)max - (uint64_t)min;
 	/* Small values as often as large ones. */
-	span = MIN(span, UINT64_MAX >> (1 + below(sampler, 60)));
+	uint64_t ceiling = UINT64_MAX >> (1 + below(sampler, 60));
+	span = MIN(span, ceiling);
 	return (int64_t)((uint64_t)min + below(sampler, span + 1));
 }
 
@@ -101,9 +102,10 @@ static void sample_value(struct sampler *sampler, const struct field_desc *field
 		*(int64_t *)(void *)at = (int64_t)(1 + below(sampler, 4000000000000000ULL));
 		break;
 	case TYPE_JSON: {
-		static const char *const texts[] = { "{}", "[1,2,\"x\"]", "\"text\"", "5", "{\"a\":{\"b\":[true]}}" };
+		static const char *const texts[] = { "\"text\"", "5", "{}", "[1,2,\"x\"]", "{\"a\":{\"b\":[true]}}" };
+		bool flat = field->rules && field->rules->max_depth && field->rules->max_depth < 3;
 
-		*(struct str *)(void *)at = str_z(texts[below(sampler, ARRAY_SIZE(texts))]);
+		*(struct str *)(void *)at = str_z(texts[below(sampler, ARRAY_SIZE(texts) - flat)]);
 		break;
 	}
 	case TYPE_INT_OR_STRING: {
@@ -121,8 +123,9 @@ static void sample_value(struct sampler *sampler, const struct field_desc *field
 	case TYPE_MAP: {
 		uint32_t min = field->rules ? field->rules->min_items : 0;
 		uint32_t max = field->rules && field->rules->max_items ? field->rules->max_items : UINT32_MAX;
-		uint32_t count = (uint32_t)MIN(min + below(sampler, SAMPLE_ITEMS), max);
+		uint32_t count = min + (uint32_t)below(sampler, SAMPLE_ITEMS);
 
+		count = MIN(count, max);
 		if (sampler->depth > SAMPLE_DEPTH || ((field->flags & FIELD_UNIQUE) && count > 1))
 			count = min;
 		char *values = arena_alloc(sampler->arena, (size_t)type->of->size * count);
