@@ -6,11 +6,15 @@
 struct cell_local;
 struct gateway_local;
 struct api_local;
+struct directory;
+struct snowflake;
 
 struct local {
 	struct cell_local *cell;
 	struct gateway_local *gateway;
 	struct api_local *api;
+	struct directory *directory;
+	struct snowflake *ids;
 };
 static inline struct local *local_of(struct core *core)
 {
