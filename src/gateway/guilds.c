@@ -1,0 +1,162 @@
+/* A session asks the guilds of its account to let it in: a bounded number at once, and no more while its client has
+ * much to read. A guild that cannot answer now is said to be unavailable and asked again later. */
+#include <stdlib.h>
+
+#include "gateway/internal.h"
+#include "model/errors.h"
+
+enum { SILENT_TRIES = 5 };
+
+struct guild_open {
+	struct ask ask;
+	struct realm_subscribe subscribe;
+	struct session *session; /* NULL: it has ended */
+	struct list node;        /* of session->opens */
+	uint32_t tries;
+	bool said; /* that it is unavailable */
+};
+
+static uint64_t open_guild(const struct guild_open *open)
+{
+	return open->subscribe.work.id;
+}
+
+bool guild_is_opening(const struct session *session, uint64_t guild_id)
+{
+	list_for_each(node, &session->opens)
+		if (open_guild(list_entry(node, struct guild_open, node)) == guild_id)
+			return true;
+	for (uint32_t i = session->guilds_at; i < session->guilds_count; i++)
+		if (session->guilds[i] == guild_id)
+			return true;
+	return false;
+}
+
+void guild_opens_drop(struct session *session)
+{
+	list_for_each(node, &session->opens) {
+		struct guild_open *open = list_entry(node, struct guild_open, node);
+
+		list_del(node);
+		open->session = NULL;
+		if (ask_withdraw(&open->ask)) {
+			view_release(session->gateway, open_guild(open));
+			free(open);
+		}
+	}
+}
+
+/* Bots that did not ask for GUILDS hear nothing of guilds coming and going. */
+static void say_deleted(struct session *session, uint64_t guild_id, bool unavailable)
+{
+	struct buf text;
+
+	if (!(session->intents & INTENT_GUILDS))
+		return;
+	buf_init(&text, 128);
+	buf_printf(&text, "{\"id\":\"%lu\"%s}", guild_id, unavailable ? ",\"unavailable\":true" : "");
+	session_dispatch(session, EVENT_GUILD_DELETE, bytes_from(buf_str(&text)));
+	buf_done(&text);
+}
+
+static void leave_stray(struct session *session, uint64_t guild_id)
+{
+	struct sub *sub = session_sub(session, guild_id);
+
+	if (sub && !sub->class)
+		sub_leave(sub, false);
+}
+
+static uint64_t retry_ms(uint32_t tries)
+{
+	static const uint32_t after[] = { 1000, 2000, 5000, 10000, 30000 };
+
+	return after[MIN(tries, ARRAY_SIZE(after) - 1)];
+}
+
+/* True: it is asked again. */
+static bool failed(struct session *session, struct guild_open *open, int r)
+{
+	uint64_t guild_id = open_guild(open);
+
+	if (r == ERR_UNKNOWN_GUILD || r == ERR_MISSING_ACCESS || r == ENOENT) {
+		leave_stray(session, guild_id);
+		if (!assembly_answer(session, guild_id, GUILD_GONE))
+			say_deleted(session, guild_id, false);
+		return false;
+	}
+	if (open->subscribe.silent && open->tries < SILENT_TRIES) {
+		ask_again(session->gateway, &open->ask, 100 << open->tries++);
+		return true;
+	}
+	if (open->subscribe.silent) {
+		leave_stray(session, guild_id);
+		open->subscribe.silent = false;
+		open->tries = 0;
+	}
+	if (!assembly_answer(session, guild_id, GUILD_UNAVAILABLE) && !open->said)
+		say_deleted(session, guild_id, true);
+	open->said = true;
+	ask_again(session->gateway, &open->ask, retry_ms(open->tries++));
+	return true;
+}
+
+static void on_answer(struct gateway_local *gateway, struct ask *ask, int r)
+{
+	struct guild_open *open = container_of(ask, struct guild_open, ask);
+	struct session *session = open->session;
+	uint64_t guild_id = open_guild(open);
+
+	if (session && !open->said && open->tries == 0 && !open->subscribe.silent)
+		session->opens_running--;
+	if (session && r && failed(session, open, r)) {
+		guilds_pump(session);
+		return;
+	}
+	if (!session && r == 0)
+		view_leave_guild(gateway, guild_id, open->subscribe.session, open->subscribe.user_id);
+	list_del(&open->node);
+	free(open);
+	if (session && r == 0)
+		assembly_answer(session, guild_id, GUILD_HERE);
+	if (session)
+		guilds_pump(session);
+	view_release(gateway, guild_id);
+}
+
+void guild_open_start(struct session *session, uint64_t guild_id, bool silent)
+{
+	struct guild_open *open = mem_zalloc(sizeof(*open));
+
+	open->ask.answered = on_answer;
+	open->session = session;
+	open->subscribe = (struct realm_subscribe){
+		.work = { .kind = CELL_GUILD, .id = guild_id, .run = realm_subscribe_run },
+		.session = session->id,
+		.user_id = session->user_id,
+		.core = core_index(session->gateway->core),
+		.bot = session->bot,
+		.silent = silent,
+		.intents = session->intents,
+		.capabilities = session->capabilities,
+		.large_threshold = session->large_threshold,
+		.version = session->version,
+	};
+	list_add_tail(&session->opens, &open->node);
+	if (!silent)
+		session->opens_running++;
+	view_hold(session->gateway, guild_id, CELL_GUILD);
+	ask_post(session->gateway, &open->ask, &open->subscribe.work);
+}
+
+void guilds_pump(struct session *session)
+{
+	while (session->guilds_at < session->guilds_count && session->opens_running < GATEWAY_OPENING_MAX &&
+	       session->ring.unsent_bytes < GATEWAY_OPENING_BYTES)
+		guild_open_start(session, session->guilds[session->guilds_at++], false);
+	if (session->guilds_at == session->guilds_count && session->guilds) {
+		free(session->guilds);
+		session->guilds = NULL;
+		session->guilds_at = session->guilds_count = 0;
+	}
+}

@@ -1,0 +1,460 @@
+/* Bytes out. A connection with something to say is on its core's dirty list, and says all of it at the end of the
+ * turn: one copy into the core's slot, one send. What a socket does not take is not kept anywhere; the ring's cursor
+ * and the bytes taken of the event under it say where to go on. Only compressed frames, which cannot be made twice,
+ * are kept in conn->out. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "codec/enc.h"
+#include "gateway/internal.h"
+
+enum {
+	PREFIX_MAX = 160,
+	PAYLOAD_ZLIB_MIN = 512, /* smaller payloads are not worth their own zlib stream */
+	FLUSH_CHECK = 8,        /* connections between two looks at the clock */
+};
+
+void conn_mark(struct conn *conn)
+{
+	struct gateway_local *gateway = conn->gateway;
+
+	if (conn->blocked || !list_empty(&conn->dirty))
+		return;
+	list_add_tail(&gateway->dirty, &conn->dirty);
+	core_defer(gateway->core, &gateway->flush);
+}
+
+/* -- an event's frame -- */
+
+struct frame {
+	char head[WS_HEADER_MAX + PREFIX_MAX];
+	uint32_t header_len, head_len; /* of the frame; of it and the payload's own beginning */
+	struct str body;
+	uint32_t tail_len; /* a brace, or nothing */
+	size_t len;        /* all together */
+};
+
+static size_t put_z(char *dst, size_t at, const char *z)
+{
+	size_t len = strlen(z);
+
+	assert(at + len < PREFIX_MAX);
+	memcpy(dst + at, z, len);
+	return at + len;
+}
+
+static size_t put_number(char *dst, size_t at, uint64_t n)
+{
+	char digits[20];
+	size_t len = 0;
+
+	do {
+		digits[len++] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	assert(at + len < PREFIX_MAX);
+	while (len)
+		dst[at++] = digits[--len];
+	return at;
+}
+
+static size_t json_prefix(char *dst, const char *name, uint64_t seq)
+{
+	size_t at = put_z(dst, 0, "{\"t\":\"");
+
+	at = put_z(dst, at, name);
+	at = put_z(dst, at, "\",\"s\":");
+	at = put_number(dst, at, seq);
+	return put_z(dst, at, ",\"op\":0,\"d\":");
+}
+
+static size_t etf_binary(char *dst, size_t at, const char *z)
+{
+	size_t len = strlen(z);
+
+	assert(at + 5 + len < PREFIX_MAX);
+	dst[at++] = 109; /* BINARY_EXT */
+	for (uint32_t i = 0; i < 4; i++)
+		dst[at++] = (char)(len >> (24 - 8 * i));
+	memcpy(dst + at, z, len);
+	return at + len;
+}
+
+static size_t etf_prefix(char *dst, const char *name, uint64_t seq)
+{
+	static const char map_of_4[] = { (char)131, 116, 0, 0, 0, 4 };
+	size_t at = sizeof(map_of_4);
+
+	memcpy(dst, map_of_4, sizeof(map_of_4));
+	at = etf_binary(dst, at, "t");
+	at = etf_binary(dst, at, name);
+	at = etf_binary(dst, at, "s");
+	if (seq <= INT32_MAX) {
+		dst[at++] = 98; /* INTEGER_EXT */
+		for (uint32_t i = 0; i < 4; i++)
+			dst[at++] = (char)(seq >> (24 - 8 * i));
+	} else {
+		dst[at++] = 110; /* SMALL_BIG_EXT: bytes, sign, little-endian */
+		dst[at++] = 8;
+		dst[at++] = 0;
+		for (uint32_t i = 0; i < 8; i++)
+			dst[at++] = (char)(seq >> (8 * i));
+	}
+	at = etf_binary(dst, at, "op");
+	dst[at++] = 97; /* SMALL_INTEGER_EXT */
+	dst[at++] = 0;
+	return etf_binary(dst, at, "d");
+}
+
+struct str event_etf(struct event *event, enum event_form form)
+{
+	struct bytes *json = form == FORM_ALT ? event->alt : event->full;
+	struct bytes *made, *there = atomic_load_explicit(&event->etf[form], memory_order_acquire);
+	struct buf term;
+	struct enc enc;
+
+	if (there)
+		return bytes_str(there);
+	buf_init(&term, GATEWAY_BODY_MAX);
+	enc_init(&enc, &term, ENC_ETF);
+	enc_raw_json(&enc, bytes_str(json));
+	made = bytes_from(buf_str(&term));
+	buf_done(&term);
+	/* Another core may have been faster. */
+	if (atomic_compare_exchange_strong_explicit(&event->etf[form], &there, made, memory_order_acq_rel,
+						    memory_order_acquire))
+		return bytes_str(made);
+	bytes_unref(made);
+	return bytes_str(there);
+}
+
+/* The payload of the event with number @seq; frame->head begins with it. */
+static void frame_payload(const struct conn *conn, uint64_t seq, struct frame *frame, char *head)
+{
+	enum event_form form;
+	struct event *event = ring_get(&conn->session->ring, seq, &form);
+	const char *name = event_descs[event->type].name;
+
+	if (conn->etf) {
+		frame->head_len = (uint32_t)etf_prefix(head, name, seq);
+		frame->body = event_etf(event, form);
+		frame->tail_len = 0;
+	} else {
+		frame->head_len = (uint32_t)json_prefix(head, name, seq);
+		frame->body = bytes_str(form == FORM_ALT ? event->alt : event->full);
+		frame->tail_len = 1;
+	}
+	frame->len = frame->head_len + frame->body.len + frame->tail_len;
+}
+
+/* The whole frame of an uncompressed event. */
+static void frame_make(const struct conn *conn, uint64_t seq, struct frame *frame)
+{
+	char prefix[PREFIX_MAX];
+
+	frame_payload(conn, seq, frame, prefix);
+	frame->header_len = (uint32_t)ws_header(frame->head, conn->etf ? WS_BINARY : WS_TEXT, frame->len);
+	memcpy(frame->head + frame->header_len, prefix, frame->head_len);
+	frame->head_len += frame->header_len;
+	frame->len += frame->header_len;
+}
+
+/* Copies from byte @from on as much as fits into @room; how much. */
+static size_t frame_copy(const struct frame *frame, size_t from, char *dst, size_t room)
+{
+	size_t done = 0, n;
+
+	if (from < frame->head_len) {
+		n = MIN(frame->head_len - from, room);
+		memcpy(dst, frame->head + from, n);
+		done = n;
+	}
+	if (done < room && from + done >= frame->head_len && from + done < frame->head_len + frame->body.len) {
+		size_t at = from + done - frame->head_len;
+
+		n = MIN(frame->body.len - at, room - done);
+		memcpy(dst + done, frame->body.ptr + at, n);
+		done += n;
+	}
+	if (done < room && frame->tail_len && from + done == frame->len - 1)
+		dst[done++] = '}';
+	return done;
+}
+
+/* -- sending -- */
+
+enum sent { SENT_ALL, SENT_BLOCKED, SENT_BROKEN };
+
+static enum sent block(struct conn *conn)
+{
+	conn->blocked = true;
+	sock_watch(conn->gateway->core, conn->sock, EPOLLIN | EPOLLOUT, NULL);
+	return SENT_BLOCKED;
+}
+
+/* What the socket takes of @size bytes, in *ret_taken. */
+static enum sent send_bytes(struct conn *conn, const char *src, size_t size, size_t *ret_taken)
+{
+	struct gateway_stats *stats = &conn->gateway->stats;
+	ssize_t n = sock_send(conn->sock, src, size);
+
+	*ret_taken = n > 0 ? (size_t)n : 0;
+	stat_add(&stats->sends, 1);
+	stat_add(&stats->bytes, *ret_taken);
+	if (n < 0 && n != -EAGAIN)
+		return SENT_BROKEN;
+	return *ret_taken < size ? block(conn) : SENT_ALL;
+}
+
+static enum sent send_out(struct conn *conn)
+{
+	while (conn->out.len > conn->out_at) {
+		size_t taken;
+		enum sent sent = send_bytes(conn, conn->out.ptr + conn->out_at, conn->out.len - conn->out_at, &taken);
+
+		conn->out_at += taken;
+		if (sent != SENT_ALL)
+			return sent;
+	}
+	/* Nobody keeps a buffer while nothing is sent. */
+	if (conn->out.ptr) {
+		buf_done(&conn->out);
+		buf_init(&conn->out, GATEWAY_BODY_MAX);
+	}
+	conn->out_at = 0;
+	conn->answers = 0;
+	return SENT_ALL;
+}
+
+/* The event under the cursor has gone. */
+static void advance(struct conn *conn)
+{
+	struct ring *ring = &conn->session->ring;
+
+	conn->part = 0;
+	stat_add(&conn->gateway->stats.deliveries, 1);
+	ring_advance(ring);
+	if (ring->cursor == 2)
+		ring_trim(ring, 1); /* READY is not kept: who lost it does not know the session's name. */
+}
+
+/* Counts @taken bytes into the events from the cursor on. */
+static void take(struct conn *conn, size_t taken)
+{
+	struct frame frame;
+
+	while (taken) {
+		frame_make(conn, conn->session->ring.cursor, &frame);
+		if (taken < frame.len - conn->part) {
+			conn->part += taken;
+			return;
+		}
+		taken -= frame.len - conn->part;
+		advance(conn);
+	}
+}
+
+/* One slot full of events, from where the cursor stands; @only_part: the rest of the one that was begun. */
+static enum sent send_slot(struct conn *conn, bool only_part, size_t *ret_taken)
+{
+	const struct ring *ring = &conn->session->ring;
+	char *slot = conn->gateway->slot;
+	uint64_t seq = ring->cursor, whole = seq;
+	size_t used = 0, part = conn->part;
+	struct frame frame;
+
+	while (used < GATEWAY_SLOT && seq < ring_next(ring)) {
+		frame_make(conn, seq, &frame);
+		size_t n = frame_copy(&frame, part, slot + used, GATEWAY_SLOT - used);
+
+		used += n;
+		part += n;
+		if (part < frame.len)
+			break;
+		part = 0;
+		whole = ++seq;
+		if (only_part)
+			break;
+	}
+	enum sent sent = send_bytes(conn, slot, used, ret_taken);
+	if (*ret_taken < used) {
+		take(conn, *ret_taken);
+		return sent;
+	}
+	while (ring->cursor < whole)
+		advance(conn);
+	conn->part = part;
+	return sent;
+}
+
+/* -- compressed -- */
+
+/* Appends one message to conn->out. False: it cannot be done. */
+static bool pack(struct conn *conn, struct str prefix, struct str body, char tail)
+{
+	struct gateway_local *gateway = conn->gateway;
+
+	buf_clear(&gateway->packed);
+	if (tail) {
+		buf_clear(&gateway->scratch);
+		buf_put_str(&gateway->scratch, body);
+		buf_putc(&gateway->scratch, tail);
+		body = buf_str(&gateway->scratch);
+	}
+	if (ws_compress_message(conn->compress, prefix, body, &gateway->packed))
+		return false;
+	ws_put(&conn->out, WS_BINARY, buf_str(&gateway->packed));
+	return !conn->out.full;
+}
+
+static enum sent pack_event(struct conn *conn)
+{
+	struct frame frame;
+	char header[WS_HEADER_MAX];
+
+	frame_payload(conn, conn->session->ring.cursor, &frame, frame.head);
+	struct str prefix = { frame.head, frame.head_len };
+	if (conn->stream || frame.len >= PAYLOAD_ZLIB_MIN) {
+		if (!pack(conn, prefix, frame.body, frame.tail_len ? '}' : '\0'))
+			return SENT_BROKEN;
+	} else {
+		buf_put(&conn->out, header, ws_header(header, WS_TEXT, frame.len));
+		buf_put_str(&conn->out, prefix);
+		buf_put_str(&conn->out, frame.body);
+		buf_putc(&conn->out, '}');
+	}
+	advance(conn);
+	return SENT_ALL;
+}
+
+/* Big messages do not stay in memory for the next ones. */
+static void trim_scratch(struct gateway_local *gateway)
+{
+	struct buf *bufs[] = { &gateway->scratch, &gateway->packed };
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(bufs); i++)
+		if (bufs[i]->cap > 4 * GATEWAY_SLOT) {
+			buf_done(bufs[i]);
+			buf_init(bufs[i], GATEWAY_BODY_MAX);
+		}
+}
+
+static enum sent send_packed(struct conn *conn, size_t *ret_taken)
+{
+	enum sent sent = SENT_ALL;
+
+	while (ring_unsent(&conn->session->ring) && conn->out.len < GATEWAY_SLOT && sent == SENT_ALL)
+		sent = pack_event(conn);
+	trim_scratch(conn->gateway);
+	*ret_taken = conn->out.len;
+	return sent == SENT_ALL ? send_out(conn) : sent;
+}
+
+/* -- flushing -- */
+
+static bool has_events(const struct conn *conn)
+{
+	return conn->session && !session_held(conn->session) && ring_unsent(&conn->session->ring);
+}
+
+static enum sent flush(struct conn *conn)
+{
+	size_t budget = GATEWAY_CONN_BURST, taken = 0;
+	enum sent sent = SENT_ALL;
+
+	/* Nothing may come into the middle of a frame. */
+	if (conn->part && conn->session)
+		sent = send_slot(conn, true, &taken);
+	if (sent == SENT_ALL && conn->part == 0)
+		sent = send_out(conn);
+	while (sent == SENT_ALL && has_events(conn) && budget) {
+		sent = conn->compress ? send_packed(conn, &taken) : send_slot(conn, false, &taken);
+		budget -= MIN(budget, taken);
+	}
+	return sent;
+}
+
+static void settle(struct conn *conn)
+{
+	struct session *session = conn->session;
+
+	if (!session)
+		return;
+	if (session->ring.unsent_bytes <= session->gateway->config.ring_bytes / 2 &&
+	    ring_next(&session->ring) - session->ring.cursor <= session->gateway->config.ring_events / 2)
+		conn->catching_up = false;
+	if (session->guilds_at < session->guilds_count)
+		guilds_pump(session);
+}
+
+bool conn_flush(struct conn *conn)
+{
+	if (conn->blocked)
+		return true;
+	enum sent sent = flush(conn);
+	if (sent == SENT_BROKEN) {
+		conn_lost(conn);
+		return false;
+	}
+	if (sent == SENT_ALL && (conn->part || has_events(conn) || conn->out.len > conn->out_at))
+		conn_mark(conn); /* The others first. */
+	settle(conn);
+	return true;
+}
+
+void conn_on_deferred(struct core *core, struct deferred *deferred)
+{
+	struct gateway_local *gateway = container_of(deferred, struct gateway_local, flush);
+	struct clock *clock = core_cores(core)->clock;
+	uint64_t end_us = clock_mono_us(clock) + GATEWAY_FLUSH_US;
+	struct list *node;
+
+	sessions_reap(gateway);
+	for (uint32_t i = 1; (node = list_pop(&gateway->dirty)); i++) {
+		struct conn *conn = list_entry(node, struct conn, dirty);
+
+		if (conn_flush(conn) && conn->closing && conn->out.len == conn->out_at)
+			conn_sent(conn);
+		if (i % FLUSH_CHECK == 0 && clock_mono_us(clock) >= end_us)
+			break;
+	}
+	if (!list_empty(&gateway->dirty) || !list_empty(&gateway->doomed))
+		core_defer(core, &gateway->flush);
+}
+
+/* -- what is no dispatch -- */
+
+bool conn_send_frame(struct conn *conn, enum ws_opcode opcode, struct str payload)
+{
+	ws_put(&conn->out, opcode, payload);
+	conn_mark(conn);
+	return ++conn->answers <= GATEWAY_ANSWERS_MAX && !conn->out.full;
+}
+
+bool conn_send_op(struct conn *conn, int op, struct str d)
+{
+	char text[256];
+	struct buf term;
+
+	int n = snprintf(text, sizeof(text), "{\"t\":null,\"s\":null,\"op\":%d,\"d\":%.*s}", op, STR_FMT(d));
+	assert(n > 0 && n < (int)sizeof(text));
+	struct str payload = { text, (size_t)n };
+	buf_init(&term, 1024);
+	if (conn->etf) {
+		struct enc enc;
+
+		enc_init(&enc, &term, ENC_ETF);
+		enc_start(&enc);
+		enc_raw_json(&enc, payload);
+		payload = buf_str(&term);
+	}
+	bool sent;
+	if (conn->stream) {
+		sent = pack(conn, payload, S(""), '\0') && ++conn->answers <= GATEWAY_ANSWERS_MAX;
+		conn_mark(conn);
+	} else {
+		sent = conn_send_frame(conn, conn->etf ? WS_BINARY : WS_TEXT, payload);
+	}
+	buf_done(&term);
+	return sent;
+}

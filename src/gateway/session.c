@@ -1,0 +1,338 @@
+/* What a session is and how it ends; identify.c and resume.c say how it begins and goes on. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "gateway/internal.h"
+
+enum { CORE_BITS = 6 }; /* of a session's id; struct cores has at most 64 */
+
+struct event *event_new(enum event_type type, struct bytes *json)
+{
+	struct event *event = mem_zalloc(sizeof(*event));
+
+	atomic_init(&event->refs, 1);
+	event->type = type;
+	event->full = json;
+	return event;
+}
+
+/* -- names -- */
+
+void session_name(const struct session *session, char ret[static SESSION_NAME_LEN + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (uint32_t i = 0; i < 16; i++) {
+		ret[i] = digits[session->id >> (60 - 4 * i) & 15];
+		ret[16 + i] = digits[session->id2 >> (60 - 4 * i) & 15];
+	}
+	ret[SESSION_NAME_LEN] = '\0';
+}
+
+static bool hex_u64(const char *text, uint64_t *ret)
+{
+	*ret = 0;
+	for (uint32_t i = 0; i < 16; i++) {
+		char c = text[i];
+
+		if (c >= '0' && c <= '9')
+			*ret = *ret << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*ret = *ret << 4 | (uint64_t)(c - 'a' + 10);
+		else
+			return false;
+	}
+	return true;
+}
+
+bool session_name_parse(struct str name, uint64_t *ret_id, uint64_t *ret_id2)
+{
+	return name.len == SESSION_NAME_LEN && hex_u64(name.ptr, ret_id) && hex_u64(name.ptr + 16, ret_id2) &&
+	       *ret_id != 0;
+}
+
+uint32_t session_id_core(uint64_t id)
+{
+	return (uint32_t)(id & ((1u << CORE_BITS) - 1));
+}
+
+bool session_shard_has(const struct session *session, uint64_t guild_id)
+{
+	return session->shard_count == 0 || (guild_id >> 22) % session->shard_count == session->shard_id;
+}
+
+/* -- beginning -- */
+
+struct session *session_new(struct gateway_local *gateway)
+{
+	struct session *session = mem_zalloc(sizeof(*session));
+	uint64_t random[2];
+
+	do {
+		random_fill(core_random(gateway->core), random, sizeof(random));
+		session->id = random[0] >> CORE_BITS << CORE_BITS | core_index(gateway->core);
+		session->id2 = random[1];
+	} while (session->id <= core_index(gateway->core) || map_get(&gateway->sessions, session->id));
+	session->gateway = gateway;
+	ring_init(&session->ring);
+	list_init(&session->subs);
+	list_init(&session->node);
+	list_init(&session->opens);
+	map_set(&gateway->sessions, session->id, session);
+	stat_add(&gateway->stats.sessions, 1);
+	return session;
+}
+
+struct session *session_find(struct gateway_local *gateway, uint64_t id)
+{
+	return map_get(&gateway->sessions, id);
+}
+
+void session_go(struct session *session)
+{
+	session->state = SESSION_LIVE;
+	if (session->conn)
+		conn_mark(session->conn);
+}
+
+/* -- without a connection -- */
+
+static void detached_watch(struct gateway_local *gateway)
+{
+	if (list_empty(&gateway->detached)) {
+		timer_clear(&gateway->detached_timer);
+		return;
+	}
+	struct session *first = list_entry(gateway->detached.next, struct session, node);
+	uint64_t end_us = first->detached_us + (uint64_t)gateway->config.detached_ms * 1000;
+	uint64_t now_us = core_now_us(gateway->core);
+
+	timer_set(gateway->core, &gateway->detached_timer, end_us > now_us ? (end_us - now_us) / 1000 + 1 : 0);
+}
+
+static void detached_add(struct session *session)
+{
+	struct gateway_local *gateway = session->gateway;
+
+	session->detached_us = core_now_us(gateway->core);
+	session->waits = true;
+	list_add_tail(&gateway->detached, &session->node);
+	stat_add(&gateway->stats.detached, 1);
+	stat_add(&gateway->stats.detached_bytes, session->ring.bytes);
+	if (!timer_is_set(&gateway->detached_timer))
+		detached_watch(gateway);
+}
+
+static void detached_del(struct session *session)
+{
+	struct gateway_local *gateway = session->gateway;
+
+	if (!session->waits)
+		return;
+	session->waits = false;
+	list_del(&session->node);
+	stat_sub(&gateway->stats.detached, 1);
+	stat_sub(&gateway->stats.detached_bytes, session->ring.bytes);
+}
+
+void sessions_expire(struct core *core, struct timer *timer)
+{
+	struct gateway_local *gateway = container_of(timer, struct gateway_local, detached_timer);
+	uint64_t keep_us = (uint64_t)gateway->config.detached_ms * 1000;
+
+	while (!list_empty(&gateway->detached)) {
+		struct session *first = list_entry(gateway->detached.next, struct session, node);
+
+		if (first->detached_us + keep_us > core_now_us(core))
+			break;
+		stat_add(&gateway->stats.expired, 1);
+		session_end(first);
+	}
+	detached_watch(gateway);
+}
+
+/* Too many of one user, or of all: the one that waits longest goes. */
+static void detached_bound(struct gateway_local *gateway, uint64_t user_id)
+{
+	struct session *oldest = NULL;
+	uint32_t count = 0;
+
+	for (struct sub *sub = view_account(gateway, user_id); sub; sub = sub->next) {
+		struct session *session = sub->session;
+
+		if (!session->waits)
+			continue;
+		count++;
+		if (!oldest || session->detached_us < oldest->detached_us)
+			oldest = session;
+	}
+	if (count > gateway->config.detached_per_user)
+		session_end(oldest);
+	while (atomic_load_explicit(&gateway->stats.detached, memory_order_relaxed) > gateway->config.detached_max ||
+	       (atomic_load_explicit(&gateway->stats.detached_bytes, memory_order_relaxed) >
+			gateway->config.detached_bytes &&
+		!list_empty(&gateway->detached)))
+		session_end(list_entry(gateway->detached.next, struct session, node));
+}
+
+void session_detach(struct session *session)
+{
+	assert(session->conn);
+	session->conn->session = NULL;
+	session->conn = NULL;
+	/* Who has not got READY does not know the session's name. */
+	if (session->state != SESSION_LIVE || session->ring.taken == 0) {
+		session_end(session);
+		return;
+	}
+	if (session->doom)
+		return; /* sessions_reap() sees to it. */
+	detached_add(session);
+	detached_bound(session->gateway, session->user_id);
+}
+
+void session_attach(struct session *session, struct conn *conn)
+{
+	assert(!session->conn && !conn->session);
+	detached_del(session);
+	session->conn = conn;
+	conn->session = session;
+	conn->part = 0;
+	conn->catching_up = session->ring.unsent_bytes > session->gateway->config.ring_bytes / 2 ||
+			    ring_next(&session->ring) - session->ring.cursor > session->gateway->config.ring_events / 2;
+}
+
+/* -- ending -- */
+
+struct close_ask {
+	struct ask ask;
+	struct user_close close;
+};
+
+static void on_closed(struct gateway_local *gateway, struct ask *ask, int r)
+{
+	/* An account that could not even be asked would be online for ever. One that was restarted has forgotten us. */
+	if (r == -EAGAIN)
+		ask_again(gateway, ask, 500);
+	else
+		free(container_of(ask, struct close_ask, ask));
+}
+
+void session_tell_close(struct gateway_local *gateway, uint64_t session_id, uint64_t user_id)
+{
+	struct close_ask *ask = mem_zalloc(sizeof(*ask));
+
+	ask->ask.answered = on_closed;
+	ask->close.work = (struct cell_work){
+		.kind = CELL_USER, .id = user_id, .if_loaded = true, .run = user_close_run,
+	};
+	ask->close.session = session_id;
+	ask_post(gateway, &ask->ask, &ask->close.work);
+}
+
+void session_free(struct session *session)
+{
+	struct gateway_local *gateway = session->gateway;
+
+	detached_del(session);
+	list_del(&session->node);
+	map_del(&gateway->sessions, session->id);
+	stat_sub(&gateway->stats.sessions, 1);
+	if (session->conn)
+		session->conn->session = NULL;
+	guild_opens_drop(session);
+	assembly_free(session->assembly);
+	interests_free(session);
+	free(session->guilds);
+	ring_done(&session->ring);
+	free(session);
+}
+
+void session_end(struct session *session)
+{
+	struct gateway_local *gateway = session->gateway;
+	uint64_t id = session->id, user_id = session->user_id;
+	bool opening = session->state == SESSION_OPENING;
+
+	while (!list_empty(&session->subs))
+		sub_leave(list_entry(session->subs.prev, struct sub, of_session), true);
+	session_free(session);
+	/* While it is opening the account does not know it yet; the answer will find it gone (identify.c). */
+	if (!opening)
+		session_tell_close(gateway, id, user_id);
+}
+
+void session_revoke(struct session *session)
+{
+	struct conn *conn = session->conn;
+
+	session_end(session);
+	if (conn)
+		conn_close(conn, CLOSE_AUTHENTICATION_FAILED);
+}
+
+/* -- events -- */
+
+void session_doom(struct session *session, enum session_doom doom)
+{
+	struct gateway_local *gateway = session->gateway;
+
+	if (session->doom < doom)
+		session->doom = (uint8_t)doom;
+	detached_del(session);
+	list_del(&session->node);
+	list_add_tail(&gateway->doomed, &session->node);
+	core_defer(gateway->core, &gateway->flush);
+}
+
+void sessions_reap(struct gateway_local *gateway)
+{
+	struct list *node;
+
+	while ((node = list_pop(&gateway->doomed))) {
+		struct session *session = list_entry(node, struct session, node);
+		struct conn *conn = session->conn;
+		bool dead = session->doom == DOOM_DEAD;
+
+		session->doom = DOOM_NONE;
+		if (dead)
+			session_end(session);
+		else if (!conn)
+			detached_add(session);
+		if (conn) {
+			stat_add(&gateway->stats.too_slow, 1);
+			conn_close(conn, CLOSE_UNKNOWN_ERROR);
+		}
+	}
+}
+
+void session_append(struct session *session, struct event *event, enum event_form form)
+{
+	struct gateway_local *gateway = session->gateway;
+	struct ring *ring = &session->ring;
+	size_t before = ring->bytes;
+
+	if (session->doom == DOOM_DEAD) {
+		event_unref(event);
+		return;
+	}
+	bool fits = ring_push(ring, &gateway->ring_limits, event, form);
+
+	stat_add(&gateway->stats.events, 1);
+	if (session->waits)
+		stat_add(&gateway->stats.detached_bytes, ring->bytes - before);
+	if (!fits)
+		session_doom(session, DOOM_DEAD);
+	if (!session->conn || session_held(session))
+		return;
+	conn_mark(session->conn);
+	bool behind = ring_next(ring) - ring->cursor > gateway->config.ring_events ||
+		      ring->unsent_bytes > gateway->config.ring_bytes;
+	if (behind && !session->conn->catching_up && !session->doom)
+		session_doom(session, DOOM_SLOW);
+}
+
+void session_dispatch(struct session *session, enum event_type type, struct bytes *json)
+{
+	session_append(session, event_new(type, json), FORM_FULL);
+}

@@ -1,0 +1,616 @@
+/* Who sees what of a cell, on one core.
+ *
+ * A guild's view holds this core's sessions grouped by audience class; all members of a class have the same roles
+ * and so the same bits of visible channels. Who may get an event is asked once a class; per session there remain
+ * its intents and whether it may read content. The view of an account has no classes: all its sessions see all.
+ *
+ * A view lives as long as it has sessions, or questions to its cell whose answers are not back: until then the
+ * cell may believe that this core still has its classes. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "gateway/internal.h"
+#include "model/permissions.h"
+
+enum {
+	CLASSES_MAX = 1 << 20,
+	MISSED_MAX = 4096, /* publications between a cell's restart and the last session's return */
+};
+
+struct view_class {
+	uint64_t perms;
+	struct bytes *see, *manage;
+	struct sub **subs;
+	uint32_t count, cap;
+};
+
+struct view {
+	struct gateway_local *gateway;
+	uint64_t cell_id;
+	enum cell_kind kind;
+	uint32_t held; /* by questions under way */
+	uint32_t subs, strays; /* strays: of subs, those without a class */
+	struct sub *account; /* an account's sessions */
+	struct map users; /* a guild's: user id → first struct sub */
+	struct view_class **classes; /* a guild's, by id */
+	uint32_t classes_count;
+	struct publication **missed; /* by strays, which get them when they have a class again */
+	uint32_t missed_count;
+};
+
+/* -- classes -- */
+
+static void class_free(struct view_class *class)
+{
+	if (!class)
+		return;
+	bytes_unref(class->see);
+	bytes_unref(class->manage);
+	free(class->subs);
+	free(class);
+}
+
+static struct view_class *class_make(struct view *view, uint32_t id)
+{
+	assert(id < CLASSES_MAX);
+	if (id >= view->classes_count) {
+		uint32_t count = MAX(id + 1, view->classes_count + view->classes_count / 2);
+
+		view->classes = mem_realloc(view->classes, count * sizeof(struct view_class *));
+		for (uint32_t i = view->classes_count; i < count; i++)
+			view->classes[i] = NULL;
+		view->classes_count = count;
+	}
+	if (!view->classes[id])
+		view->classes[id] = mem_zalloc(sizeof(struct view_class));
+	return view->classes[id];
+}
+
+static void class_set(struct view *view, const struct effect *effect)
+{
+	struct view_class *class = class_make(view, effect->class_id);
+
+	bytes_unref(class->see);
+	bytes_unref(class->manage);
+	class->see = effect->see ? bytes_ref(effect->see) : NULL;
+	class->manage = effect->manage ? bytes_ref(effect->manage) : NULL;
+	class->perms = effect->perms;
+}
+
+static void class_leave(struct sub *sub)
+{
+	struct view_class *class = sub->class;
+
+	if (!class)
+		return;
+	struct sub *last = class->subs[--class->count];
+	class->subs[sub->index] = last;
+	last->index = sub->index;
+	sub->class = NULL;
+	if (class->count == 0) {
+		free(class->subs);
+		class->subs = NULL;
+		class->cap = 0;
+	}
+}
+
+static void class_enter(struct view_class *class, struct sub *sub)
+{
+	if (class->count == class->cap) {
+		class->cap = class->cap ? class->cap * 2 : 1;
+		class->subs = mem_realloc(class->subs, class->cap * sizeof(struct sub *));
+	}
+	sub->class = class;
+	sub->index = class->count;
+	class->subs[class->count++] = sub;
+}
+
+static bool has_bit(const struct bytes *bits, uint32_t bit)
+{
+	return bits && bit / 8 < bits->len && ((uint8_t)bits->data[bit / 8] >> (bit % 8) & 1);
+}
+
+/* -- views -- */
+
+static struct view *view_find(struct gateway_local *gateway, uint64_t cell_id)
+{
+	return map_get(&gateway->views, cell_id);
+}
+
+static struct view *view_make(struct gateway_local *gateway, uint64_t cell_id, enum cell_kind kind)
+{
+	struct view *view = view_find(gateway, cell_id);
+
+	if (view)
+		return view;
+	view = mem_zalloc(sizeof(*view));
+	view->gateway = gateway;
+	view->cell_id = cell_id;
+	view->kind = kind;
+	map_init(&view->users);
+	map_set(&gateway->views, cell_id, view);
+	return view;
+}
+
+static void missed_drop(struct view *view)
+{
+	for (uint32_t i = 0; i < view->missed_count; i++)
+		publication_unref(view->missed[i]);
+	free(view->missed);
+	view->missed = NULL;
+	view->missed_count = 0;
+}
+
+static void view_free(struct view *view)
+{
+	missed_drop(view);
+	for (uint32_t i = 0; i < view->classes_count; i++)
+		class_free(view->classes[i]);
+	free(view->classes);
+	map_done(&view->users);
+	map_del(&view->gateway->views, view->cell_id);
+	free(view);
+}
+
+/* Nobody is here and the cell knows it. */
+static void view_settle(struct view *view)
+{
+	if (view->subs == 0 && view->held == 0)
+		view_free(view);
+}
+
+void view_hold(struct gateway_local *gateway, uint64_t cell_id, enum cell_kind kind)
+{
+	view_make(gateway, cell_id, kind)->held++;
+}
+
+void view_release(struct gateway_local *gateway, uint64_t cell_id)
+{
+	struct view *view = view_find(gateway, cell_id);
+
+	assert(view && view->held > 0);
+	view->held--;
+	view_settle(view);
+}
+
+static void stray_found(struct view *view)
+{
+	if (--view->strays == 0)
+		missed_drop(view);
+}
+
+static struct sub *user_subs(const struct view *view, uint64_t user_id)
+{
+	return view->kind == CELL_USER ? view->account : map_get(&view->users, user_id);
+}
+
+static void user_subs_set(struct view *view, uint64_t user_id, struct sub *first)
+{
+	if (view->kind == CELL_USER)
+		view->account = first;
+	else if (first)
+		map_set(&view->users, user_id, first);
+	else
+		map_del(&view->users, user_id);
+}
+
+static struct sub *sub_find(const struct view *view, const struct session *session)
+{
+	for (struct sub *sub = user_subs(view, session->user_id); sub; sub = sub->next)
+		if (sub->session == session)
+			return sub;
+	return NULL;
+}
+
+struct sub *session_sub(const struct session *session, uint64_t cell_id)
+{
+	const struct view *view = view_find(session->gateway, cell_id);
+
+	return view ? sub_find(view, session) : NULL;
+}
+
+struct sub *view_account(struct gateway_local *gateway, uint64_t user_id)
+{
+	const struct view *view = view_find(gateway, user_id);
+
+	return view && view->kind == CELL_USER ? view->account : NULL;
+}
+
+static struct sub *sub_new(struct view *view, struct session *session)
+{
+	struct sub *sub = mem_zalloc(sizeof(*sub));
+
+	sub->view = view;
+	sub->session = session;
+	sub->user_id = session->user_id;
+	sub->intents = session->intents;
+	sub->next = user_subs(view, sub->user_id);
+	user_subs_set(view, sub->user_id, sub);
+	list_add_tail(&session->subs, &sub->of_session);
+	view->subs++;
+	return sub;
+}
+
+static void sub_free(struct sub *sub)
+{
+	struct view *view = sub->view;
+	struct sub *first = user_subs(view, sub->user_id), **link = &first;
+
+	if (view->kind == CELL_GUILD && !sub->class)
+		stray_found(view);
+	class_leave(sub);
+	while (*link != sub)
+		link = &(*link)->next;
+	*link = sub->next;
+	user_subs_set(view, sub->user_id, first);
+	list_del(&sub->of_session);
+	view->subs--;
+	free(sub);
+}
+
+/* -- leaving -- */
+
+struct leave_ask {
+	struct ask ask;
+	struct realm_unsubscribe leave;
+};
+
+static void on_left(struct gateway_local *gateway, struct ask *ask, int r)
+{
+	struct leave_ask *leave = container_of(ask, struct leave_ask, ask);
+
+	(void)r; /* A cell that is not in memory, or was restarted, does not know the session either. */
+	view_release(gateway, leave->leave.work.id);
+	free(leave);
+}
+
+void view_leave_guild(struct gateway_local *gateway, uint64_t guild_id, uint64_t session_id, uint64_t user_id)
+{
+	struct leave_ask *ask = mem_zalloc(sizeof(*ask));
+
+	view_hold(gateway, guild_id, CELL_GUILD);
+	ask->ask.answered = on_left;
+	ask->leave.work = (struct cell_work){
+		.kind = CELL_GUILD, .id = guild_id, .if_loaded = true, .run = realm_unsubscribe_run,
+	};
+	ask->leave.session = session_id;
+	ask->leave.user_id = user_id;
+	ask_post(gateway, &ask->ask, &ask->leave.work);
+}
+
+void sub_leave(struct sub *sub, bool tell)
+{
+	struct view *view = sub->view;
+	uint64_t session_id = sub->session->id, user_id = sub->user_id;
+
+	sub_free(sub);
+	if (tell && view->kind == CELL_GUILD)
+		view_leave_guild(view->gateway, view->cell_id, session_id, user_id);
+	view_settle(view);
+}
+
+uint64_t sub_cell(const struct sub *sub, enum cell_kind *ret_kind)
+{
+	*ret_kind = sub->view->kind;
+	return sub->view->cell_id;
+}
+
+/* -- events -- */
+
+enum choice { CHOICE_NONE, CHOICE_FULL, CHOICE_ALT };
+
+/* What a class gets of an event; @class NULL is somebody's own account. */
+static enum choice class_choice(const struct view_class *class, const struct audience *to,
+				const struct event *event)
+{
+	if (!class)
+		return CHOICE_FULL;
+	if (to->perms_any && !(class->perms & (to->perms_any | PERM_ADMINISTRATOR)))
+		return CHOICE_NONE;
+	if (!to->channel_slot)
+		return CHOICE_FULL;
+	uint32_t slot = to->channel_slot - 1;
+	if (to->manage && !has_bit(class->manage, slot))
+		return CHOICE_NONE;
+	if (has_bit(class->see, slot))
+		return to->only_hidden ? CHOICE_NONE : CHOICE_FULL;
+	if (to->only_hidden && !to->alt_for_hidden)
+		return CHOICE_FULL;
+	return to->alt_for_hidden && event->alt ? CHOICE_ALT : CHOICE_NONE;
+}
+
+static bool reads_content(const struct sub *sub, const struct event *event)
+{
+	if ((sub->intents & INTENT_MESSAGE_CONTENT) || sub->user_id == event->author)
+		return true;
+	for (uint32_t i = 0; i < event->mentions_count; i++)
+		if (event->mentions[i] == sub->user_id)
+			return true;
+	return false;
+}
+
+/* Appends the event if this session is to have it. Whether a reference was used up. */
+static bool event_to_sub(struct sub *sub, const struct audience *to, struct event *event, enum choice choice)
+{
+	if (to->not_user && to->not_user == sub->user_id)
+		return false;
+	if (event->intents && !(event->intents & sub->intents) &&
+	    !(to->always_user && to->always_user == sub->user_id))
+		return false;
+	enum event_form form = choice == CHOICE_ALT ? FORM_ALT : FORM_FULL;
+	if (to->content && event->alt && !reads_content(sub, event))
+		form = FORM_ALT;
+	session_append(sub->session, event, form);
+	return true;
+}
+
+/* One session, with all conditions. */
+static void event_to_one(const struct view *view, struct sub *sub, const struct audience *to, struct event *event)
+{
+	if (view->kind == CELL_GUILD && !sub->class)
+		return;
+	if ((to->user && to->user != sub->user_id) || (to->session && to->session != sub->session->id))
+		return;
+	if (sub->class && to->class_id &&
+	    (to->class_id > view->classes_count || view->classes[to->class_id - 1] != sub->class))
+		return;
+	enum choice choice = class_choice(sub->class, to, event);
+	if (choice == CHOICE_NONE)
+		return;
+	event_ref(event);
+	if (!event_to_sub(sub, to, event, choice))
+		event_unref(event);
+}
+
+static void event_to_class(struct view_class *class, const struct audience *to, struct event *event)
+{
+	uint32_t used = 0;
+
+	if (!class || class->count == 0)
+		return;
+	enum choice choice = class_choice(class, to, event);
+	if (choice == CHOICE_NONE)
+		return;
+	/* One locked instruction for all of them, and one for those that did not want it. */
+	atomic_fetch_add_explicit(&event->refs, class->count, memory_order_relaxed);
+	for (uint32_t i = 0; i < class->count; i++)
+		used += event_to_sub(class->subs[i], to, event, choice);
+	atomic_fetch_sub_explicit(&event->refs, class->count - used, memory_order_relaxed);
+}
+
+static void event_publish(const struct view *view, const struct audience *to, struct event *event)
+{
+	if (to->session) {
+		const struct session *session = map_get(&view->gateway->sessions, to->session);
+		struct sub *sub = session ? sub_find(view, session) : NULL;
+
+		if (sub)
+			event_to_one(view, sub, to, event);
+	} else if (to->user || view->kind == CELL_USER) {
+		for (struct sub *sub = user_subs(view, to->user); sub; sub = sub->next)
+			event_to_one(view, sub, to, event);
+	} else if (to->class_id) {
+		if (to->class_id <= view->classes_count)
+			event_to_class(view->classes[to->class_id - 1], to, event);
+	} else {
+		for (uint32_t i = 0; i < view->classes_count; i++)
+			event_to_class(view->classes[i], to, event);
+	}
+}
+
+/* -- strays: the cell was restarted and does not know its sessions -- */
+
+static void missed_add(struct view *view, const struct publication *publication)
+{
+	if (view->missed_count == MISSED_MAX) {
+		uint32_t at = 0;
+		uint64_t user_id;
+		void *first;
+
+		log_warn("a restarted cell does not take its sessions back, they are ended cell=%lu", view->cell_id);
+		while (map_next(&view->users, &at, &user_id, &first))
+			for (struct sub *sub = first; sub; sub = sub->next)
+				if (!sub->class)
+					session_doom(sub->session, DOOM_DEAD);
+		return;
+	}
+	if (!view->missed)
+		view->missed = mem_alloc(MISSED_MAX * sizeof(struct publication *));
+	struct publication *kept = (struct publication *)publication;
+	atomic_fetch_add_explicit(&kept->refs, 1, memory_order_relaxed);
+	view->missed[view->missed_count++] = kept;
+}
+
+static void missed_replay(const struct view *view, struct sub *sub)
+{
+	for (uint32_t i = 0; i < view->missed_count; i++)
+		for (uint32_t k = 0; k < view->missed[i]->count; k++) {
+			const struct effect *effect = &view->missed[i]->effects[k];
+
+			if (effect->kind == EFFECT_EVENT)
+				event_to_one(view, sub, &effect->to, effect->event);
+		}
+}
+
+static void reloaded(struct view *view)
+{
+	if (view->kind == CELL_USER) {
+		for (struct sub *sub = view->account; sub; sub = sub->next)
+			session_reopen(sub->session);
+		return;
+	}
+	for (uint32_t i = 0; i < view->classes_count; i++) {
+		struct view_class *class = view->classes[i];
+
+		while (class && class->count) {
+			struct sub *sub = class->subs[class->count - 1];
+
+			class_leave(sub);
+			view->strays++;
+			guild_open_start(sub->session, view->cell_id, true);
+		}
+		class_free(class);
+	}
+	free(view->classes);
+	view->classes = NULL;
+	view->classes_count = 0;
+}
+
+/* -- effects -- */
+
+static void subscribe(struct view *view, const struct effect *effect)
+{
+	struct gateway_local *gateway = view->gateway;
+	struct session *session = map_get(&gateway->sessions, effect->session);
+
+	/* One that has ended meanwhile is taken out again when the answer comes (guilds.c, identify.c). */
+	if (!session || (view->kind == CELL_USER && session->user_id != view->cell_id))
+		return;
+	struct sub *sub = sub_find(view, session);
+	if (view->kind == CELL_GUILD) {
+		struct view_class *class = class_make(view, effect->class_id);
+		bool stray = sub && !sub->class;
+
+		if (!sub)
+			sub = sub_new(view, session);
+		class_leave(sub);
+		class_enter(class, sub);
+		if (stray) {
+			missed_replay(view, sub);
+			stray_found(view);
+		}
+	} else if (!sub) {
+		sub_new(view, session);
+	}
+	if (effect->snapshot && !assembly_take(session, view->cell_id, effect) &&
+	    (session->intents & INTENT_GUILDS))
+		session_dispatch(session, EVENT_GUILD_CREATE, bytes_ref(effect->snapshot));
+}
+
+static void user_class(struct view *view, const struct effect *effect)
+{
+	if (view->kind == CELL_USER || !user_subs(view, effect->user))
+		return;
+	struct view_class *class = class_make(view, effect->class_id);
+	for (struct sub *sub = user_subs(view, effect->user); sub; sub = sub->next) {
+		if (!sub->class || sub->class == class)
+			continue; /* A stray is told its class when it is back. */
+		class_leave(sub);
+		class_enter(class, sub);
+	}
+}
+
+static void unsubscribe(struct view *view, const struct effect *effect)
+{
+	if (effect->user) {
+		struct sub *sub;
+
+		while ((sub = user_subs(view, effect->user)))
+			sub_free(sub);
+	} else {
+		const struct session *session = map_get(&view->gateway->sessions, effect->session);
+		struct sub *sub = session ? sub_find(view, session) : NULL;
+
+		if (sub)
+			sub_free(sub);
+	}
+}
+
+static void guild_join(struct view *view, uint64_t guild_id)
+{
+	for (struct sub *sub = view->account; sub; sub = sub->next) {
+		struct session *session = sub->session;
+
+		if (session_shard_has(session, guild_id) && !session_sub(session, guild_id) &&
+		    !guild_is_opening(session, guild_id))
+			guild_open_start(session, guild_id, false);
+	}
+}
+
+static void guild_leave(struct view *view, uint64_t guild_id)
+{
+	for (struct sub *sub = view->account; sub; sub = sub->next) {
+		struct sub *there = session_sub(sub->session, guild_id);
+
+		if (there)
+			sub_leave(there, true);
+	}
+}
+
+static void logout(struct view *view, const uint8_t token_hash[32])
+{
+	static const uint8_t all[32];
+	bool everyone = memcmp(token_hash, all, sizeof(all)) == 0;
+
+	for (struct sub *sub = view->account, *next; sub; sub = next) {
+		struct session *session = sub->session;
+
+		next = sub->next;
+		if (everyone || memcmp(token_hash, session->token_hash, sizeof(session->token_hash)) == 0)
+			session_revoke(session);
+	}
+}
+
+void view_apply(struct core *core, const struct publication *publication)
+{
+	struct gateway_local *gateway = gateway_of(core);
+	struct view *view = view_find(gateway, publication->cell_id);
+
+	if (!view)
+		return;
+	bool missed = view->strays;
+	view->held++; /* It stays while we stand in it. */
+	for (uint32_t i = 0; i < publication->count; i++) {
+		const struct effect *effect = &publication->effects[i];
+
+		switch (effect->kind) {
+		case EFFECT_EVENT:
+			event_publish(view, &effect->to, effect->event);
+			break;
+		case EFFECT_CLASS:
+			if (view->kind == CELL_GUILD)
+				class_set(view, effect);
+			break;
+		case EFFECT_USER_CLASS:
+			user_class(view, effect);
+			break;
+		case EFFECT_SUBSCRIBE:
+			if (effect->core == core_index(core))
+				subscribe(view, effect);
+			break;
+		case EFFECT_UNSUBSCRIBE:
+			unsubscribe(view, effect);
+			break;
+		case EFFECT_GUILD_JOIN:
+			guild_join(view, effect->guild_id);
+			break;
+		case EFFECT_GUILD_LEAVE:
+			guild_leave(view, effect->guild_id);
+			break;
+		case EFFECT_LOGOUT:
+			logout(view, effect->token_hash);
+			break;
+		case EFFECT_RELOADED:
+			reloaded(view);
+			break;
+		}
+	}
+	if (missed && view->strays)
+		missed_add(view, publication);
+	view->held--;
+	view_settle(view);
+}
+
+void view_drop_all(struct gateway_local *gateway)
+{
+	for (;;) {
+		uint32_t at = 0;
+		uint64_t id;
+		void *view;
+
+		if (!map_next(&gateway->views, &at, &id, &view))
+			break;
+		view_free(view);
+	}
+}
