@@ -1,0 +1,322 @@
+"""What was acknowledged is there: after kill -9, after a power cut, on a disk that fills up or fails.
+
+Many senders write, edit and delete as fast as they can while a watcher listens; then the server dies at a random
+moment, comes back, and everything is compared with what the senders were told.
+
+    python durable/run.py          E2E_FULL=1: 30 moments instead of 5; E2E_SEED chooses the moments
+"""
+
+import errno
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..'))
+from durable.crowd import Crowd, check  # noqa: E402
+from lib.server import ROOT, Server, StartFailed  # noqa: E402
+from lib.steps import Skip, run_steps, step  # noqa: E402
+from raw.base import Scene, eq  # noqa: E402
+
+FULL = os.environ.get('E2E_FULL') == '1'
+SEED = int(os.environ.get('E2E_SEED') or random.SystemRandom().randrange(1 << 32))
+SENDERS = 32
+
+
+def operator_check(server):
+    """`rookery check` on a data folder that no server has open."""
+    try:
+        code, text = server.operator('check', '--data', os.path.join(server.data, 'data'))
+    except FileNotFoundError as error:
+        raise AssertionError(str(error)) from None
+    assert code == 0, 'rookery check: exit %d: %s' % (code, text[-400:])
+
+
+def die_again_and_again(server, kill, rounds, cut_is_power=False):
+    """Rounds of load and death on one data folder; (acknowledged, slowest start in seconds)."""
+    moments = random.Random(SEED)
+    scene = Scene(server.url)
+    scene.bot
+    acknowledged, slowest = 0, 0
+    for turn in range(rounds):
+        moment = moments.uniform(0.15, 1.5)
+        crowd = Crowd(scene, SENDERS, seed=SEED + turn)
+        crowd.start()
+        time.sleep(moment)
+        kill(server)
+        crowd.stop()
+        server.start()
+        slowest = max(slowest, server.start_seconds)
+        try:
+            check(scene, crowd, seen_is_durable=True)
+        except AssertionError as error:
+            raise AssertionError('seed %d, turn %d, killed after %.2f s: %s' % (SEED, turn, moment, error)) from None
+        acknowledged += crowd.acknowledged()
+    return acknowledged, slowest
+
+
+@step('kill -9 under %d senders: what got 200 is there, once, in order' % SENDERS)
+def _():
+    rounds = 30 if FULL else 5
+    with Server() as server:
+        count, slowest = die_again_and_again(server, Server.kill, rounds)
+        assert count > rounds * 20, 'only %d writes were acknowledged in %d rounds' % (count, rounds)
+        print('# %d acknowledged writes over %d deaths, slowest start %.2f s, seed %d' % (count, rounds, slowest, SEED))
+        server.stop()
+        operator_check(server)
+
+
+def build_fsyncloss(folder):
+    source = os.path.join(ROOT, 'test', 'support', 'fsyncloss.c')
+    if not os.path.exists(source):
+        raise Skip('there is no %s' % source)
+    library = os.path.join(folder, 'fsyncloss.so')
+    done = subprocess.run(['cc', '-std=gnu17', '-O1', '-D_GNU_SOURCE', '-shared', '-fPIC', '-I', os.path.join(ROOT, 'src'), '-I',
+                           os.path.join(ROOT, 'test'), source, '-o', library, '-ldl', '-pthread'],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout.decode()[-400:]
+    return library
+
+
+def power_cut(server):
+    """Everything that was not synced is forgotten; the library kills the process itself."""
+    import signal
+    if server.process.poll() is not None:
+        raise AssertionError('the server ended by itself: %s' % server.log_tail(500))
+    server.process.send_signal(signal.SIGUSR1)
+    try:
+        server.process.wait(20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        raise AssertionError('no power cut after SIGUSR1') from None
+    server.kill()
+
+
+def power_server(folder, sync):
+    data = os.path.join(folder, 'data-' + sync)
+    os.makedirs(data)
+    return Server(data=data, settings={'sync': sync},
+                  env={'LD_PRELOAD': build_fsyncloss(folder), 'FSYNCLOSS_DIR': os.path.realpath(data)})
+
+
+def sanitized():
+    from lib.server import ROOKERYD
+    with open(ROOKERYD, 'rb') as binary:
+        return b'__asan_init' in binary.read()
+
+
+@step('a power cut under %d senders: what got 200 was synced' % SENDERS)
+def _():
+    if sanitized():
+        raise Skip('LD_PRELOAD and the address sanitizer do not go together')
+    folder = tempfile.mkdtemp(prefix='rookery-e2e-power-')
+    try:
+        with power_server(folder, 'always') as server:
+            rounds = 15 if FULL else 3
+            count, slowest = die_again_and_again(server, power_cut, rounds)
+            print('# %d acknowledged writes over %d power cuts, slowest start %.2f s' % (count, rounds, slowest))
+            server.stop()
+            operator_check(server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@step('the same without syncing is caught: the test can fail')
+def _():
+    if sanitized():
+        raise Skip('LD_PRELOAD and the address sanitizer do not go together')
+    folder = tempfile.mkdtemp(prefix='rookery-e2e-power-')
+    try:
+        with power_server(folder, 'never') as server:
+            try:
+                die_again_and_again(server, power_cut, 3)
+            except AssertionError as error:
+                assert 'lost' in str(error) or 'answered' in str(error), 'another failure: %s' % error
+                return
+            except Exception:
+                return  # so much was lost that not even the account is there
+            raise AssertionError('nothing was lost although nothing was synced')
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# -- disks
+
+class Disk:
+    """A small file system of its own, in this process's mount namespace if possible."""
+
+    def __init__(self, size, kind='tmpfs'):
+        if os.geteuid() != 0:
+            raise Skip('mounting needs root')
+        self.folder = tempfile.mkdtemp(prefix='rookery-e2e-disk-')
+        self.mount = os.path.join(self.folder, 'mnt')
+        self.image = os.path.join(self.folder, 'image')
+        os.mkdir(self.mount)
+        self.kind = kind
+        if kind == 'tmpfs':
+            self._run('mount', '-t', 'tmpfs', '-o', 'size=%d' % size, 'none', self.mount)
+        else:
+            if not shutil.which('mkfs.ext4', path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin'):
+                raise Skip('no mkfs.ext4 here')
+            with open(self.image, 'wb') as image:
+                image.truncate(size)
+            self._run('mkfs.ext4', '-q', '-F', self.image)
+            self._run('mount', '-o', 'loop', self.image, self.mount)
+
+    def _run(self, *words):
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(
+            os.environ, PATH=os.environ.get('PATH', '') + ':/usr/sbin:/sbin'))
+        if done.returncode:
+            raise Skip('%s: %s' % (' '.join(words[:4]), done.stdout.decode('utf-8', 'replace').strip()[-200:]))
+
+    def free(self):
+        stat = os.statvfs(self.mount)
+        return stat.f_bavail * stat.f_frsize
+
+    def fill(self, leave):
+        """Leaves @leave bytes free."""
+        with open(os.path.join(self.mount, 'ballast'), 'ab', buffering=0) as ballast:
+            while self.free() > leave:
+                try:
+                    ballast.write(b'\xa5' * min(1 << 20, max(4096, self.free() - leave)))
+                except OSError as error:
+                    if error.errno == errno.ENOSPC:
+                        break
+                    raise
+
+    def empty(self):
+        os.unlink(os.path.join(self.mount, 'ballast'))
+
+    def abort(self):
+        """The file system gives up, as after an I/O error: nothing is written any more."""
+        self._run('mount', '-o', 'remount,abort', self.mount)
+
+    def repair(self):
+        self._run('umount', self.mount)
+        subprocess.run(['fsck.ext4', '-y', self.image], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(
+            os.environ, PATH=os.environ.get('PATH', '') + ':/usr/sbin:/sbin'))
+        self._run('mount', '-o', 'loop', self.image, self.mount)
+
+    def done(self):
+        subprocess.run(['umount', '-l', self.mount], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def until_works(scene, channel, seconds):
+    """Tries to write until it works again; how long it took."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < seconds:
+        answer = scene.bot.rest.post('/channels/%s/messages' % channel, {'content': 'again?'})
+        if answer.status == 200:
+            return time.monotonic() - begin
+        assert answer.status == 503, 'answered %d: %r' % (answer.status, answer.raw[:200])
+        time.sleep(0.1)
+    raise AssertionError('no write for %d s after there was room again' % seconds)
+
+
+@step('a full disk: writes are refused, reads go on, and it comes back by itself')
+def _():
+    disk = Disk(256 << 20)
+    try:
+        with Server(data=disk.mount, settings={'disk_reserve': str(8 << 20)}) as server:
+            scene = Scene(server.url)
+            channel = scene.channel()
+            kept = scene.say(scene.bot, 'before', channel)
+            crowd = Crowd(scene, 8, seed=SEED)
+            crowd.start(stop_on_error=False, body_size=1500)
+            time.sleep(0.5)
+            disk.fill(4 << 20)
+            deadline = time.monotonic() + 10
+            answer = None
+            while time.monotonic() < deadline:
+                answer = scene.bot.rest.post('/channels/%s/messages' % channel, {'content': 'full?'})
+                if answer.status != 200:
+                    break
+                time.sleep(0.05)
+            assert answer.status == 503, 'with a full disk: %d %r' % (answer.status, answer.raw[:200])
+            eq(answer.headers['content-type'], 'application/json')
+            eq(scene.bot.rest.get('/channels/%s/messages/%s' % (channel, kept['id'])).ok(200)['content'], 'before', 'reading')
+            gateway = scene.bot.gateway()
+            gateway.heartbeat()
+            gateway.wait(op=11)
+            # And to the very last byte, so that the store itself meets the end of the disk.
+            disk.fill(0)
+            time.sleep(1)
+            assert server.alive(), 'the server died: %s' % server.log_tail(500)
+            scene.bot.rest.get('/channels/%s/messages/%s' % (channel, kept['id'])).ok(200)
+            disk.empty()
+            took = until_works(scene, channel, 20)
+            assert took < 6, 'back only after %.1f s' % took
+            time.sleep(0.5)
+            crowd.stop()
+            gateway.close()
+            print('# %d acknowledged, %d refused, back after %.1f s' % (crowd.acknowledged(), crowd.refused, took))
+            check(scene, crowd, seen_is_durable=True)
+            server.kill()
+            server.start()
+            check(scene, crowd, seen_is_durable=True)
+            server.stop()
+            operator_check(server)
+    finally:
+        disk.done()
+
+
+@step('a disk that fails under load: nothing acknowledged is lost once it is mended')
+def _():
+    disk = Disk(192 << 20, 'ext4')
+    try:
+        with Server(data=disk.mount, settings={'disk_reserve': str(8 << 20)}) as server:
+            scene = Scene(server.url)
+            channel = scene.channel()
+            crowd = Crowd(scene, 8, seed=SEED)
+            crowd.start(stop_on_error=False)
+            time.sleep(1)
+            disk.abort()
+            time.sleep(2)
+            if server.alive():
+                answer = scene.bot.rest.post('/channels/%s/messages' % channel, {'content': 'on a dead disk'})
+                assert answer.status in (500, 503), 'answered %d' % answer.status
+            crowd.stop()
+            assert crowd.acknowledged() > 20, 'only %d writes were acknowledged' % crowd.acknowledged()
+            server.kill()
+            disk.repair()
+            server.start()
+            check(scene, crowd, seen_is_durable=True)
+            server.stop()
+            operator_check(server)
+    finally:
+        disk.done()
+
+
+@step('a data folder that cannot be written: a message and no start')
+def _():
+    disk = Disk(64 << 20)
+    try:
+        with Server(data=disk.mount) as server:
+            server.stop()
+        disk._run('mount', '-o', 'remount,ro', disk.mount)
+        server = Server(data=disk.mount)
+        try:
+            server.start(timeout=15)
+        except StartFailed as error:
+            assert server.process.returncode not in (None, 0, -6, -11), str(error)[-300:]
+            assert 'ead-only' in str(error) or 'ermission' in str(error) or disk.mount in str(error), str(error)[-300:]
+        else:
+            raise AssertionError('it says ready on a disk that it cannot write')
+        finally:
+            server.done()
+    finally:
+        disk.done()
+
+
+if __name__ == '__main__':
+    if os.geteuid() == 0 and not os.environ.get('E2E_UNSHARED') and shutil.which('unshare'):
+        # Mounts of a name space of its own vanish with this process, whatever happens to it.
+        if subprocess.run(['unshare', '-m', 'true'], stderr=subprocess.DEVNULL).returncode == 0:
+            os.environ['E2E_UNSHARED'] = '1'
+            os.execvp('unshare', ['unshare', '-m', sys.executable] + sys.argv)
+    sys.exit(run_steps().end())
