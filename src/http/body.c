@@ -65,6 +65,7 @@ static int chunk_byte(struct http_body *body, char c)
 		uint64_t size = body->left;
 		if (!size) {
 			next_line(body, TRAILER);
+			body->waste = 0;
 			return 0;
 		}
 		if (size > body->max || body->total > body->max - size)
@@ -100,7 +101,7 @@ static int chunk_byte(struct http_body *body, char c)
 /* One byte of the trailer section: checked like header fields, then forgotten. */
 static int trailer_byte(struct http_body *body, char c)
 {
-	if (++body->waste > HTTP_CHUNK_WASTE_MAX + HTTP_TRAILERS_MAX)
+	if (++body->waste > HTTP_TRAILERS_MAX)
 		return 431;
 	if (body->cr) {
 		if (c != '\n')

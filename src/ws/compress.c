@@ -177,6 +177,7 @@ static int zstd_stream(struct ws_compress *compress, struct str prefix, struct s
 
 int ws_compress_message(struct ws_compress *compress, struct str prefix, struct str body, struct buf *out)
 {
+	assert(prefix.len + body.len > 0); /* flushing nothing writes nothing, not even the suffix */
 	if (!compress->error)
 		switch (compress->kind) {
 		case WS_ZLIB_STREAM:

@@ -19,7 +19,7 @@ struct ws_compress;
 struct ws_compress *ws_compress_new(enum ws_compress_kind kind);
 /* NULL is allowed. */
 void ws_compress_free(struct ws_compress *compress);
-/* Appends one whole message, compressed, to @out. 0; -ENOBUFS when @out is at its ceiling, -ENOMEM, -EIO when the library
+/* Appends one whole message (not an empty one), compressed, to @out. 0; -ENOBUFS when @out is at its ceiling, -ENOMEM, -EIO when the library
  * fails: then the stream is broken, every later call says the same, and the connection must end. */
 int ws_compress_message(struct ws_compress *compress, struct str prefix, struct str body, struct buf *out);
 /* For a connection that has been quiet: gives memory back where the format allows it (zlib-stream; the next message
