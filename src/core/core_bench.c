@@ -30,6 +30,11 @@ static void report(const char *what, double figure, const char *unit)
 	printf("%-44s %10.1f %s\n", what, figure, unit);
 }
 
+static double each_ns(uint64_t start_us, double times)
+{
+	return (double)(now_us() - start_us) * 1000 / times;
+}
+
 /* -- fibers -- */
 
 static void parks_for_ever(struct core *core, void *arg)
@@ -60,17 +65,17 @@ static void bench_fibers(void)
 
 		for (int i = 0; i < TIMES; i++)
 			core_turn(core, 0);
-		turn = MIN(turn, (double)(now_us() - start) * 1000 / TIMES);
+		turn = MIN(turn, each_ns(start, TIMES));
 		start = now_us();
 		for (int i = 0; i < TIMES; i++) {
 			fiber_wake(core, fiber);
 			core_turn(core, 0);
 		}
-		wake = MIN(wake, (double)(now_us() - start) * 1000 / TIMES);
+		wake = MIN(wake, each_ns(start, TIMES));
 		start = now_us();
 		for (int i = 0; i < TIMES; i++)
 			fiber_start(core, ends_at_once, &lives);
-		life = MIN(life, (double)(now_us() - start) * 1000 / TIMES);
+		life = MIN(life, each_ns(start, TIMES));
 	}
 	report("an idle turn (clock read)", turn, "ns");
 	report("wake, switch to a fiber, switch back", wake - turn, "ns");

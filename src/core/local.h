@@ -7,6 +7,7 @@ struct cell_local;
 struct gateway_local;
 struct api_local;
 struct directory;
+struct serve;
 struct snowflake;
 
 struct local {
@@ -14,6 +15,7 @@ struct local {
 	struct gateway_local *gateway;
 	struct api_local *api;
 	struct directory *directory;
+	struct serve *serve;
 	struct snowflake *ids;
 };
 static inline struct local *local_of(struct core *core)
