@@ -140,7 +140,6 @@ static rocksdb_options_t *options_new(uint64_t cache_bytes, rocksdb_cache_t *cac
 {
 	rocksdb_options_t *o = rocksdb_options_create();
 	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
-	rocksdb_ratelimiter_t *limiter = rocksdb_ratelimiter_create(64 * MB, 100 * 1000, 10);
 	uint64_t memtables = memtables_max(cache_bytes);
 
 	rocksdb_options_set_create_if_missing(o, 1);
@@ -171,8 +170,7 @@ static rocksdb_options_t *options_new(uint64_t cache_bytes, rocksdb_cache_t *cac
 	rocksdb_options_set_target_file_size_base(o, 64 * MB);
 	rocksdb_options_set_compression(o, COMPRESS_LZ4);
 	rocksdb_options_set_bottommost_compression(o, COMPRESS_ZSTD);
-	rocksdb_options_set_ratelimiter(o, limiter);
-	rocksdb_ratelimiter_destroy(limiter); /* its own reference is the options' */
+	/* No rate limiter: a replayed log is flushed through it, and 64 MB took a second and a half. */
 
 	rocksdb_options_set_prefix_extractor(o, prefix_new());
 	rocksdb_block_based_options_set_format_version(t, 5);
@@ -350,10 +348,16 @@ int rocks_db_open(struct rocks *r)
 	}
 	r->db = rocksdb_open_column_families(r->options[CF_REST], r->dir, CF_COUNT, cf_names, options, r->cf, &err);
 	if (err) {
+		char *text = mem_strdup(err);
+		int e = rocks_error(err);
+
 		/* In a repair this comes every second, and that writes are refused was said. */
-		log_at(r->broken ? LOG_DEBUG : LOG_ERROR, "store does not open dir=%s text=\"%s\"", r->dir, err);
+		log_at(r->broken ? LOG_DEBUG : LOG_ERROR, "%s dir=%s text=\"%s\"",
+		       e == -EBUSY ? "the store is open already, in this process or another" : "store does not open",
+		       r->dir, text);
+		free(text);
 		r->db = NULL;
-		return rocks_error(err);
+		return e;
 	}
 	int e = meta_open(r);
 	if (e)
