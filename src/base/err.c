@@ -7,6 +7,6 @@
 int err_trace_at(int r, const char *file, int line)
 {
 	if (r < 0)
-		log_debug("error passed up r=%d text=\"%s\" at=%s:%d", r, strerrordesc_np(-r), file, line);
+		log_debug("error passed up r=%d text=\"%s\" at=%s:%d", r, strerror(-r), file, line);
 	return r;
 }

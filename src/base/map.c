@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/region.h"
 
 enum { SLOTS_MIN = 8 };
 
@@ -12,10 +13,23 @@ void map_init(struct map *map)
 	*map = (struct map){};
 }
 
+void map_init_in(struct map *map, struct region *region)
+{
+	*map = (struct map){ .region = region };
+}
+
+static void free_slots(struct region *region, struct map_slot *slots)
+{
+	if (region)
+		region_free(region, slots);
+	else
+		free(slots);
+}
+
 void map_done(struct map *map)
 {
-	free(map->slots);
-	map_init(map);
+	free_slots(map->region, map->slots);
+	map_init_in(map, map->region);
 }
 
 static uint32_t find(const struct map *map, uint64_t key)
@@ -36,12 +50,13 @@ static void resize(struct map *map, uint32_t slots)
 {
 	struct map old = *map;
 
-	map->slots = mem_zalloc(slots * sizeof(*map->slots));
+	size_t size = slots * sizeof(*map->slots);
+	map->slots = map->region ? region_alloc(map->region, size) : mem_zalloc(size);
 	map->mask = slots - 1;
 	for (uint32_t i = 0; old.slots && i <= old.mask; i++)
 		if (old.slots[i].key)
 			map->slots[find(map, old.slots[i].key)] = old.slots[i];
-	free(old.slots);
+	free_slots(map->region, old.slots);
 }
 
 void *map_set(struct map *map, uint64_t key, void *value)

@@ -11,10 +11,14 @@ struct map {
 		uint64_t key; /* 0: free */
 		void *value;
 	} *slots;
-	uint32_t count, mask; /* mask + 1 slots, 0 when none are allocated */
+	uint32_t count, mask;   /* mask + 1 slots, 0 when none are allocated */
+	struct region *region; /* slots live here; NULL: malloc */
 };
 
+struct region;
 void map_init(struct map *map);
+/* The same with its slots in @region: dropped with it. */
+void map_init_in(struct map *map, struct region *region);
 void map_done(struct map *map);
 /* NULL when absent. */
 void *map_get(const struct map *map, uint64_t key);

@@ -1,0 +1,84 @@
+/* A REST request on its way: parsed where it arrives (home), run by the owner of what its route names, answered
+ * at home. It has one owner at a time and is handed over whole. Handlers see only this. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "cell/cell.h"
+#include "cell/txn.h"
+#include "codec/dec.h"
+#include "codec/enc.h"
+#include "limit/limit.h"
+#include "model/errors.h"
+#include "model/routes.h"
+#include "user/auth.h"
+
+struct http_request;
+struct req_file;
+
+struct req {
+	struct core *core; /* that runs it now */
+	struct core *home; /* of the connection */
+	const struct route *route;
+	struct route_params path;
+	struct who who;
+	struct arena *arena; /* the request's own: freed after the answer */
+	struct txn *txn;   /* NULL for routes of owner "any" */
+	struct cell *cell; /* txn->cell */
+	struct str query, reason, method_text, host, user_agent;
+	struct str address; /* of the client, as text */
+	bool secure;        /* https */
+	json_t *body;       /* NULL: none */
+	struct req_file *files;
+	uint32_t files_count;
+	/* the answer */
+	uint16_t status; /* 0: the route's own; a handler may set another */
+	struct buf reply;
+	struct enc enc;
+	struct dec dec; /* form errors */
+	double retry_after; /* with ERR_RATE_LIMITED and slow mode */
+	/* the pipeline's */
+	struct cell_work work;
+	struct msg msg;
+	struct http_request *http;
+	uint64_t started_us;
+	int result;
+	struct limit_state bucket;
+	bool bucket_counted, global_over;
+};
+
+/* A part of a multipart request. */
+struct req_file {
+	struct str field, filename, content_type;
+	struct str bytes; /* in memory while small */
+	int fd;           /* else a temporary file, -1 */
+	uint64_t size;
+};
+
+/* The generated wrappers' side. 0 or ERR_INVALID_FORM_BODY with the tree in req->dec. */
+int req_decode(struct req *req, const struct obj_desc *desc, void *ret);
+int req_decode_query(struct req *req, const struct obj_desc *desc, void *ret);
+/* The writer of the JSON answer. */
+struct enc *req_enc(struct req *req);
+
+/* For handlers. One form error at @path ("embeds.0.title"), returns ERR_INVALID_FORM_BODY. */
+int req_form_error(struct req *req, const char *path, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The audit reason, decoded; null view when there is none. */
+struct str req_reason(const struct req *req);
+
+/* -- the pipeline (api/pipeline.c) -- */
+
+struct api_local;
+struct api_local *api_local_new(struct core *core);
+void api_local_free(struct api_local *local);
+/* Takes a complete request of a path under /api. Called on the connection's core. */
+void api_serve(struct core *core, struct http_request *http);
+
+/* Per-route counters and latency histograms, for /metrics. */
+struct route_stats {
+	_Atomic uint64_t calls, errors_4xx, errors_5xx, hops, micros;
+	_Atomic uint64_t histogram[16]; /* powers of four from 16 µs */
+};
+const struct route_stats *api_route_stats(struct core *core, uint32_t route_id);

@@ -1,0 +1,74 @@
+#include "base/region.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct block {
+	struct list node;
+	size_t size;
+	alignas(16) char data[];
+};
+
+static struct block *block_of(void *ptr)
+{
+	return container_of(ptr, struct block, data);
+}
+
+void region_init(struct region *region)
+{
+	list_init(&region->blocks);
+	region->bytes = 0;
+}
+
+void region_drop(struct region *region)
+{
+	list_for_each(node, &region->blocks)
+		free(list_entry(node, struct block, node));
+	region_init(region);
+}
+
+void *region_alloc(struct region *region, size_t size)
+{
+	struct block *block = mem_zalloc(sizeof(*block) + size);
+
+	block->size = size;
+	list_add_tail(&region->blocks, &block->node);
+	region->bytes += size;
+	return block->data;
+}
+
+void *region_realloc(struct region *region, void *ptr, size_t size)
+{
+	if (!ptr)
+		return region_alloc(region, size);
+	struct block *block = block_of(ptr);
+	size_t before = block->size;
+	list_del(&block->node);
+	block = mem_realloc(block, sizeof(*block) + size);
+	if (size > before)
+		memset(block->data + before, 0, size - before);
+	block->size = size;
+	region->bytes += size - before;
+	list_add_tail(&region->blocks, &block->node);
+	return block->data;
+}
+
+void region_free(struct region *region, void *ptr)
+{
+	if (!ptr)
+		return;
+	struct block *block = block_of(ptr);
+	list_del(&block->node);
+	region->bytes -= block->size;
+	free(block);
+}
+
+struct str region_str(struct region *region, struct str s)
+{
+	if (!s.ptr)
+		return s;
+	char *ptr = region_alloc(region, s.len + 1);
+	memcpy(ptr, s.ptr, s.len);
+	return (struct str){ ptr, s.len };
+}

@@ -1,0 +1,90 @@
+#include "cdn/link.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+
+#include "config/config.h"
+
+enum { LINK_LIFE_S = 24 * 3600, LINK_STEP_S = 3600 };
+
+struct str link_base(struct core *core, struct arena *arena)
+{
+	const struct config *config = config_of(core);
+	const char *base = config->cdn_url && config->cdn_url[0] ? config->cdn_url : config->public_url;
+
+	return arena_str(arena, str_z(base && base[0] ? base : app_of(core)->default_url));
+}
+
+static void sign(struct core *core, struct str path, uint64_t issued, uint64_t expires, char ret_hex[65])
+{
+	struct app *app = app_of(core);
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+	char text[2200];
+
+	int n = snprintf(text, sizeof(text), "%lx %lx %.*s", expires, issued, (int)MIN(path.len, (size_t)2048), path.ptr);
+	HMAC(EVP_sha256(), app->file_key, sizeof(app->file_key), (unsigned char *)text, (size_t)n, mac, &len);
+	for (unsigned int i = 0; i < 32; i++)
+		snprintf(ret_hex + 2 * i, 3, "%02x", mac[i]);
+}
+
+void link_attachment(struct core *core, struct arena *arena, uint64_t channel_id, struct attachment *attachment)
+{
+	/* Steps of an hour, so that the same file has the same link for a while and browsers can keep it. */
+	uint64_t issued = core_wall_us(core) / 1000000 / LINK_STEP_S * LINK_STEP_S, expires = issued + LINK_LIFE_S + LINK_STEP_S;
+	struct str path = arena_printf(arena, "/attachments/%lu/%lu/%.*s",
+				       attachment->channel_id ? attachment->channel_id : channel_id, attachment->id,
+				       STR_FMT(attachment->filename));
+	struct str base = link_base(core, arena);
+	char hex[65];
+
+	sign(core, path, issued, expires, hex);
+	attachment->url = arena_printf(arena, "%.*s%.*s?ex=%lx&is=%lx&hm=%s&", STR_FMT(base), STR_FMT(path), expires,
+				       issued, hex);
+	attachment->proxy_url = attachment->url;
+}
+
+static struct str query_value(struct str query, struct str name)
+{
+	while (query.len) {
+		size_t end = str_find(query, '&'), eq = str_find(query, '=');
+
+		if (eq < end && str_eq((struct str){ query.ptr, eq }, name))
+			return (struct str){ query.ptr + eq + 1, end - eq - 1 };
+		query = str_skip(query, end + 1);
+	}
+	return (struct str){};
+}
+
+static bool hex_u64(struct str s, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (!s.len || s.len > 16)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+
+		if (digit < 0)
+			return false;
+		n = n << 4 | (uint64_t)digit;
+	}
+	*ret = n;
+	return true;
+}
+
+bool link_check(struct core *core, struct str path, struct str query)
+{
+	struct str mac = query_value(query, S("hm"));
+	uint64_t issued, expires;
+	char hex[65];
+
+	if (!hex_u64(query_value(query, S("ex")), &expires) || !hex_u64(query_value(query, S("is")), &issued) ||
+	    mac.len != 64 || expires < core_wall_us(core) / 1000000)
+		return false;
+	sign(core, path, issued, expires, hex);
+	return CRYPTO_memcmp(hex, mac.ptr, 64) == 0;
+}

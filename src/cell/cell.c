@@ -1,0 +1,425 @@
+#include "cell/cell.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "cell/internal.h"
+#include "model/errors.h"
+#include "store/store.h"
+
+enum {
+	IDLE_MS = 60 * 1000,           /* unused this long: out of memory */
+	FAILURES_MAX = 3,              /* restarts that fail in a row */
+	REFUSE_US = 15 * 1000 * 1000,  /* then refuse for so long */
+};
+
+static const struct cell_type *types[CELL_KIND_COUNT];
+
+void cell_type_register(enum cell_kind kind, const struct cell_type *type)
+{
+	types[kind] = type;
+}
+
+const struct cell_type *cell_type(enum cell_kind kind)
+{
+	assert(types[kind]);
+	return types[kind];
+}
+
+struct core *cell_owner(struct cores *cores, uint64_t id)
+{
+	return cores->core[hash_u64(id) % cores->count];
+}
+
+struct cell_local *cell_local_new(struct core *core)
+{
+	struct cell_local *local = mem_zalloc(sizeof(*local));
+
+	local->core = core;
+	for (int kind = 0; kind < CELL_KIND_COUNT; kind++)
+		map_init(&local->cells[kind]);
+	return local;
+}
+
+static void shell_free(struct cell *cell)
+{
+	timer_clear(&cell->idle);
+	region_drop(&cell->region);
+	store_gate_unref(cell->gate);
+	list_for_each(node, &cell->intents)
+		intent_free(list_entry(node, struct intent, node));
+	free(cell);
+}
+
+void cell_local_free(struct cell_local *local)
+{
+	for (int kind = 0; local && kind < CELL_KIND_COUNT; kind++) {
+		uint32_t at = 0;
+		uint64_t id;
+		void *value;
+
+		while (map_next(&local->cells[kind], &at, &id, &value)) {
+			struct cell *cell = value;
+
+			if (cell->state && cell_type(cell->kind)->drop)
+				cell_type(cell->kind)->drop(cell);
+			shell_free(cell);
+		}
+		map_done(&local->cells[kind]);
+	}
+	free(local);
+}
+
+const struct cell_stats *cell_stats(struct core *core)
+{
+	return &local_of(core)->cell->stats;
+}
+
+struct cell *cell_find(struct core *core, enum cell_kind kind, uint64_t id)
+{
+	struct cell *cell = map_get(&local_of(core)->cell->cells[kind], id);
+
+	return cell && cell->status == CELL_READY ? cell : NULL;
+}
+
+/* Nobody is inside, nothing is queued: its memory may be dropped and loaded anew. */
+static bool quiet(const struct cell *cell)
+{
+	return cell->fibers == 0 && list_empty(&cell->txns);
+}
+
+static void drop_state(struct cell *cell)
+{
+	if (cell->state && cell_type(cell->kind)->drop)
+		cell_type(cell->kind)->drop(cell);
+	cell->state = NULL;
+	region_drop(&cell->region);
+	cell->status = CELL_EMPTY;
+	atomic_fetch_sub_explicit(&local_of(cell->core)->cell->stats.loaded, 1, memory_order_relaxed);
+}
+
+static int run_reloaded(struct txn *txn, void *arg)
+{
+	(void)arg;
+	txn_effect(txn, &(struct effect){ .kind = EFFECT_RELOADED });
+	return 0;
+}
+
+void cell_settle(struct cell *cell)
+{
+	if (cell->status == CELL_BROKEN && quiet(cell)) {
+		drop_state(cell);
+		store_gate_reopen(cell->gate);
+		fiber_wait_wake(cell->core, &cell->entering, true);
+		if (cell->views) /* watchers must be told who sees what again */
+			cell_tell(cell->core, cell->kind, cell->id, false, run_reloaded, NULL);
+	}
+	if (quiet(cell) && cell->status != CELL_LOADING && !timer_is_set(&cell->idle))
+		timer_set(cell->core, &cell->idle, IDLE_MS);
+}
+
+static void on_idle(struct core *core, struct timer *timer)
+{
+	struct cell *cell = container_of(timer, struct cell, idle);
+	const struct cell_type *type = cell_type(cell->kind);
+	struct cell_local *local = local_of(core)->cell;
+
+	if (!quiet(cell) || cell->status == CELL_LOADING || !fiber_wait_empty(&cell->entering))
+		return; /* settles again when that ends */
+	if (intents_pending(cell) || (cell->status == CELL_READY && type->busy && type->busy(cell))) {
+		timer_set(core, &cell->idle, IDLE_MS);
+		return;
+	}
+	cell->views = 0; /* nobody watches: a core that still lists it has no session in it */
+	if (cell->status == CELL_READY) {
+		drop_state(cell);
+		atomic_fetch_add_explicit(&local->stats.evicted, 1, memory_order_relaxed);
+	}
+	if (cell->refuse_until_us > core_now_us(core)) {
+		timer_set(core, &cell->idle, IDLE_MS);
+		return;
+	}
+	map_del(&local->cells[cell->kind], cell->id);
+	shell_free(cell);
+}
+
+struct cell *cell_shell(struct core *core, enum cell_kind kind, uint64_t id)
+{
+	struct map *cells = &local_of(core)->cell->cells[kind];
+	struct cell *cell = map_get(cells, id);
+
+	if (cell)
+		return cell;
+	cell = mem_zalloc(sizeof(*cell));
+	cell->id = id;
+	cell->kind = kind;
+	cell->core = core;
+	cell->gate = store_gate_new();
+	region_init(&cell->region);
+	list_init(&cell->txns);
+	list_init(&cell->locks);
+	list_init(&cell->intents);
+	timer_init(&cell->idle, on_idle);
+	map_set(cells, id, cell);
+	return cell;
+}
+
+static int load_wait(struct cell *cell, bool create)
+{
+	struct cell_local *local = local_of(cell->core)->cell;
+
+	if (cell->refuse_until_us > core_now_us(cell->core))
+		return ERR_UNAVAILABLE;
+	cell->status = CELL_LOADING;
+	timer_clear(&cell->idle);
+	atomic_fetch_add_explicit(&local->stats.loads, 1, memory_order_relaxed);
+	int r = cell_type(cell->kind)->load_wait(cell);
+	if (r == 0 || (r == ENOENT && create)) {
+		int ri = intents_load_wait(cell);
+
+		if (ri)
+			r = ri;
+	}
+	if (r == 0 || (r == ENOENT && create)) {
+		if (r == ENOENT) {
+			cell->state = NULL;
+			region_drop(&cell->region);
+		}
+		cell->failures = 0;
+		cell->status = CELL_READY;
+		atomic_fetch_add_explicit(&local->stats.loaded, 1, memory_order_relaxed);
+		intents_start(cell);
+		r = 0;
+	} else {
+		region_drop(&cell->region);
+		cell->state = NULL;
+		cell->status = CELL_EMPTY;
+		if (r != ENOENT) {
+			log_warn("load failed, will try again kind=%s id=%lu r=%d failures=%u",
+				 cell_type(cell->kind)->name, cell->id, r, cell->failures + 1);
+			if (++cell->failures >= FAILURES_MAX) {
+				cell->failures = 0;
+				cell->refuse_until_us = core_now_us(cell->core) + REFUSE_US;
+				log_error("load failed three times, refusing for a while kind=%s id=%lu",
+					  cell_type(cell->kind)->name, cell->id);
+			}
+			r = ERR_UNAVAILABLE;
+		}
+	}
+	fiber_wait_wake(cell->core, &cell->entering, true);
+	return r;
+}
+
+int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell **ret_cell)
+{
+	for (;;) {
+		struct cell *cell = cell_shell(core, work->kind, work->id);
+
+		if (work->if_loaded && cell->status != CELL_READY) {
+			cell_settle(cell);
+			return ENOENT;
+		}
+		switch (cell->status) {
+		case CELL_READY:
+			if (!cell->state && !work->create)
+				return ENOENT; /* somebody is making it just now */
+			cell->fibers++;
+			timer_clear(&cell->idle);
+			*ret_cell = cell;
+			return 0;
+		case CELL_EMPTY: {
+			int r = load_wait(cell, work->create);
+
+			if (r) {
+				cell_settle(cell);
+				return r;
+			}
+			continue;
+		}
+		case CELL_LOADING:
+		case CELL_BROKEN:
+			fiber_wait_on(core, &cell->entering);
+			continue;
+		}
+	}
+}
+
+void cell_leave(struct cell *cell)
+{
+	cell->fibers--;
+	if (!cell->state && cell->status == CELL_READY && quiet(cell))
+		drop_state(cell); /* it was to be made, and was not (or was deleted) */
+	cell_settle(cell);
+}
+
+void cell_break(struct cell *cell, const char *why, int r)
+{
+	if (cell->status != CELL_READY)
+		return;
+	log_error("restarting kind=%s id=%lu why=\"%s\" r=%d", cell_type(cell->kind)->name, cell->id, why, r);
+	cell->status = CELL_BROKEN;
+	cell->generation++;
+	atomic_fetch_add_explicit(&local_of(cell->core)->cell->stats.restarts, 1, memory_order_relaxed);
+	cell_settle(cell);
+}
+
+/* -- work -- */
+
+static void work_fiber(struct core *core, void *arg)
+{
+	struct cell_work *work = arg;
+	struct arena arena;
+	struct cell *cell;
+
+	int r = cell_enter_wait(core, work, &cell);
+	if (r) {
+		work->done(core, work, r);
+		return;
+	}
+	struct txn *txn = mem_alloc(sizeof(*txn));
+	arena_init(&arena);
+	txn_init(txn, cell, work, &arena);
+	r = work->run(txn, work);
+	txn->arena = NULL;
+	txn_finish(txn, r);
+	arena_done(&arena);
+	cell_leave(cell);
+}
+
+static void start_work(struct core *core, struct cell_work *work)
+{
+	if (work->if_loaded && !cell_find(core, work->kind, work->id)) {
+		work->done(core, work, ENOENT);
+		return;
+	}
+	int r = fiber_start(core, work_fiber, work);
+	if (r)
+		work->done(core, work, r);
+}
+
+static void on_work(struct core *core, struct msg *msg)
+{
+	start_work(core, container_of(msg, struct cell_work, msg));
+}
+
+void cell_post(struct core *from, struct cell_work *work)
+{
+	struct core *owner = cell_owner(core_cores(from), work->id);
+
+	work->msg.run = on_work;
+	if (owner == from && !fiber_self(from))
+		start_work(from, work);
+	else
+		core_post(owner, &work->msg);
+}
+
+/* -- calls: the caller's fiber waits, its frame holds the work -- */
+
+struct call {
+	struct cell_work work;
+	struct msg back;
+	struct core *caller;
+	struct fiber *fiber;
+	int (*fn)(struct txn *txn, void *arg);
+	void *arg;
+	int result;
+	bool finished;
+};
+
+static int call_run(struct txn *txn, struct cell_work *work)
+{
+	struct call *call = container_of(work, struct call, work);
+
+	return call->fn(txn, call->arg);
+}
+
+static void on_call_back(struct core *core, struct msg *msg)
+{
+	struct call *call = container_of(msg, struct call, back);
+
+	call->finished = true;
+	fiber_wake(core, call->fiber);
+}
+
+static void call_done(struct core *core, struct cell_work *work, int r)
+{
+	struct call *call = container_of(work, struct call, work);
+
+	call->result = r;
+	if (core == call->caller) {
+		on_call_back(core, &call->back);
+		return;
+	}
+	call->back.run = on_call_back;
+	core_post(call->caller, &call->back);
+}
+
+static int call_wait(struct core *core, enum cell_kind kind, uint64_t id, bool create,
+		     int (*fn)(struct txn *txn, void *arg), void *arg)
+{
+	struct call call = {
+		.work = { .kind = kind, .id = id, .create = create, .run = call_run, .done = call_done },
+		.caller = core,
+		.fiber = fiber_self(core),
+		.fn = fn,
+		.arg = arg,
+	};
+
+	assert(call.fiber);
+	cell_post(core, &call.work);
+	while (!call.finished)
+		fiber_park(core);
+	return call.result;
+}
+
+int cell_call_wait(struct core *core, enum cell_kind kind, uint64_t id,
+		   int (*fn)(struct txn *txn, void *arg), void *arg)
+{
+	return call_wait(core, kind, id, false, fn, arg);
+}
+
+int cell_create_wait(struct core *core, enum cell_kind kind, uint64_t id,
+		     int (*fn)(struct txn *txn, void *arg), void *arg)
+{
+	return call_wait(core, kind, id, true, fn, arg);
+}
+
+struct tell {
+	struct cell_work work;
+	int (*fn)(struct txn *txn, void *arg);
+	void *arg;
+};
+
+static int tell_run(struct txn *txn, struct cell_work *work)
+{
+	struct tell *tell = container_of(work, struct tell, work);
+
+	return tell->fn(txn, tell->arg);
+}
+
+static void tell_done(struct core *core, struct cell_work *work, int r)
+{
+	struct tell *tell = container_of(work, struct tell, work);
+
+	(void)core;
+	if (r < 0 || r == ERR_RESTARTED || r == ERR_UNAVAILABLE)
+		log_debug("told in vain kind=%d id=%lu r=%d", work->kind, work->id, r);
+	free(tell->arg);
+	free(tell);
+}
+
+void cell_tell(struct core *from, enum cell_kind kind, uint64_t id, bool if_loaded,
+	       int (*fn)(struct txn *txn, void *arg), void *arg)
+{
+	struct tell *tell = mem_zalloc(sizeof(*tell));
+
+	tell->work = (struct cell_work){
+		.kind = kind, .id = id, .if_loaded = if_loaded, .run = tell_run, .done = tell_done
+	};
+	tell->fn = fn;
+	tell->arg = arg;
+	cell_post(from, &tell->work);
+}

@@ -1,0 +1,116 @@
+/* Cells: the unit of ownership, order and restart. A guild, a DM channel and a user's account are cells.
+ *
+ * Each cell is owned by one core (chosen by its id); only fibers of that core touch its state. Work for a cell is
+ * posted to its owner, runs there on a fiber inside a transaction (cell/txn.h), and answers when all its
+ * effects are durable and published. When a cell's state cannot be trusted (a failed write, a row that
+ * does not decode, a broken invariant) it is broken: its fibers leave with ERR_RESTARTED, its memory is dropped
+ * whole and loaded again from the store on the next entry. Three failed restarts in a row put it into refusal (503)
+ * for a while. The process and the other cells go on. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/region.h"
+#include "core/core.h"
+#include "core/fiber.h"
+
+struct cell;
+struct txn;
+struct store_gate;
+
+/* CELL_NAME: a name that only one may have (user/name.h); its ids have the top bit, which no snowflake has. */
+enum cell_kind { CELL_USER, CELL_GUILD, CELL_DM, CELL_NAME, CELL_KIND_COUNT };
+
+/* What a domain module (user/, realm/) provides for its kind. */
+struct cell_type {
+	const char *name;
+	/* On a fiber of the owner: reads rows and builds cell->state in cell->region. 0, ENOENT (positive) when there is no
+	 * such thing, negative errno. On failure whatever was built is dropped with the region. */
+	int (*load_wait)(struct cell *cell);
+	/* Releases what lies outside the region (timers, counted bytes). May find half-built state. Optional. */
+	void (*drop)(struct cell *cell);
+	/* True while it must not leave memory (somebody watches). */
+	bool (*busy)(const struct cell *cell);
+};
+/* At start, before any core runs. */
+void cell_type_register(enum cell_kind kind, const struct cell_type *type);
+
+struct cell {
+	uint64_t id;
+	enum cell_kind kind;
+	struct core *core;
+	void *state; /* the domain's; NULL until loaded */
+	struct region region;
+	/* the runtime's own */
+	enum cell_status { CELL_EMPTY, CELL_LOADING, CELL_READY, CELL_BROKEN } status;
+	struct store_gate *gate;
+	uint32_t fibers;          /* inside now */
+	uint32_t failures;        /* restarts that failed, in a row */
+	uint64_t refuse_until_us; /* after three */
+	struct list txns;         /* queued, oldest first */
+	struct list locks;        /* row locks held (cell/txn.h) */
+	struct fiber_wait entering;
+	uint64_t views;        /* cores that have a view of it (bit mask) */
+	struct list intents;   /* waiting to be carried out, in order */
+	bool intents_running, outbox_marked;
+	uint32_t generation;   /* grows with each restart */
+	struct timer idle;
+};
+
+/* The core that owns @id. Any thread. */
+struct core *cell_owner(struct cores *cores, uint64_t id);
+
+/* Work for a cell. Made by anybody, posted to the owner. The struct is embedded in the caller's own and stays the
+ * caller's; it is handed back by done(). */
+struct cell_work {
+	struct msg msg;
+	enum cell_kind kind;
+	uint64_t id;
+	bool if_loaded; /* do not load it for this: done(ENOENT) when it is not in memory */
+	bool create;    /* when there is no such cell: enter it with state NULL, run() makes it */
+	/* On the owner, on a fiber, inside the cell. Returns 0 (its effects count), a positive outcome or negative errno (no
+	 * effects were made: put nothing before the last check). */
+	int (*run)(struct txn *txn, struct cell_work *work);
+	/* On the owner, when what run() did is durable, published and its intents carried out; or with its error; or -EAGAIN
+	 * (too many fibers), ENOENT (no such cell), ERR_RESTARTED. */
+	void (*done)(struct core *core, struct cell_work *work, int r);
+};
+/* Called on @from, any core: runs at once when it owns the cell and is on its loop, else by message. */
+void cell_post(struct core *from, struct cell_work *work);
+
+/* On a fiber (not inside a transaction that has put anything): runs @fn in another cell and waits for all of it. @arg
+ * is only touched there while we wait. */
+int cell_call_wait(struct core *core, enum cell_kind kind, uint64_t id,
+		   int (*fn)(struct txn *txn, void *arg), void *arg);
+
+/* The same for a cell that may not exist yet (cell_work.create). */
+int cell_create_wait(struct core *core, enum cell_kind kind, uint64_t id,
+		     int (*fn)(struct txn *txn, void *arg), void *arg);
+
+/* Posts without waiting; @arg is a malloc block that is freed after @fn ran (or could not). @if_loaded as above. */
+void cell_tell(struct core *from, enum cell_kind kind, uint64_t id, bool if_loaded,
+	       int (*fn)(struct txn *txn, void *arg), void *arg);
+
+/* Marks the cell broken, logs once with @why. Waits of its fibers return ERR_RESTARTED. */
+void cell_break(struct cell *cell, const char *why, int r);
+/* For invariants and rows that spoil only one realm: breaks the cell and returns ERR_RESTARTED from the caller. */
+#define realm_check(cell, condition)                                          \
+	do {                                                                  \
+		if (!(condition)) {                                           \
+			cell_break((cell), "check failed: " #condition, 0);   \
+			return ERR_RESTARTED;                                 \
+		}                                                             \
+	} while (0)
+
+/* The cell when it is in memory on this core, else NULL. Loop or fiber of the owner. */
+struct cell *cell_find(struct core *core, enum cell_kind kind, uint64_t id);
+/* Per-core state of this module. */
+struct cell_local;
+struct cell_local *cell_local_new(struct core *core);
+void cell_local_free(struct cell_local *local);
+
+struct cell_stats {
+	_Atomic uint64_t loaded, loads, restarts, evicted, txns, commits, events, intents;
+};
+const struct cell_stats *cell_stats(struct core *core);

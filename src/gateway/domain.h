@@ -1,0 +1,89 @@
+/* What the gateway asks of the domain, and what the domain's answers look like. The gateway (sessions, views) never
+ * reads a cell's state; it posts these works and is told by effects (cell/publish.h). */
+#pragma once
+
+#include "base/arena.h"
+#include "cell/cell.h"
+
+/* -- user/session_open.c: on the user's cell -- */
+struct user_open {
+	struct cell_work work; /* kind CELL_USER, id = user_id of the token; done set by the gateway */
+	/* in */
+	uint8_t token_hash[32];
+	uint64_t session;      /* the session's id; the core that owns it: */
+	uint32_t core;
+	bool has_intents;
+	uint32_t intents, capabilities, large_threshold;
+	int version;           /* 9 or 10 */
+	uint32_t shard_id, shard_count; /* count 0: no sharding */
+	struct str session_id, resume_url; /* as READY says them */
+	struct str presence;   /* JSON of IDENTIFY's presence, or null view */
+	struct str client_os, client_name;
+	/* out, when done(0). Close codes come back as positive results: 4004, 4013, 4014, 4011, … */
+	uint64_t user_id;
+	bool bot;
+	struct bytes *ready;   /* JSON of READY's d; for people without `guilds`, `merged_members` (the session adds them) */
+	uint64_t *guilds;      /* malloc, those of this shard; the caller frees */
+	uint32_t guilds_count;
+};
+int user_open_run(struct txn *txn, struct cell_work *work);
+/* When run() succeeded an EFFECT_SUBSCRIBE without snapshot has reached the session's core before done() is called back. */
+
+/* The session is gone (closed by the client, or its time ran out). @work's embedding struct is the caller's. */
+struct user_close {
+	struct cell_work work;
+	uint64_t session;
+};
+int user_close_run(struct txn *txn, struct cell_work *work);
+
+/* UPDATE PRESENCE (op 3) of one session; also "detached for good" is user_close. */
+struct user_presence {
+	struct cell_work work;
+	uint64_t session;
+	struct str presence; /* JSON of d */
+};
+int user_presence_run(struct txn *txn, struct cell_work *work);
+
+/* RESUME: is this token (still) valid? done(0) or 4004. */
+struct user_check {
+	struct cell_work work;
+	uint8_t token_hash[32];
+};
+int user_check_run(struct txn *txn, struct cell_work *work);
+
+/* -- realm/subscribe.c: on a guild's cell -- */
+struct realm_subscribe {
+	struct cell_work work; /* kind CELL_GUILD */
+	uint64_t session, user_id;
+	uint32_t core;
+	bool bot, silent; /* silent: no snapshot, after EFFECT_RELOADED */
+	uint32_t intents, capabilities, large_threshold;
+	int version;
+};
+int realm_subscribe_run(struct txn *txn, struct cell_work *work);
+/* done(0): an EFFECT_SUBSCRIBE (with the snapshot) was published. ERR_UNKNOWN_GUILD / ERR_MISSING_ACCESS: not a member any more. */
+
+struct realm_unsubscribe {
+	struct cell_work work; /* if_loaded */
+	uint64_t session, user_id;
+};
+int realm_unsubscribe_run(struct txn *txn, struct cell_work *work);
+
+/* REQUEST_GUILD_MEMBERS (op 8): answers as GUILD_MEMBERS_CHUNK events to the session. */
+struct realm_members {
+	struct cell_work work;
+	uint64_t session, user_id;
+	bool bot;
+	uint32_t intents;
+	struct str query, nonce; /* null view: absent */
+	bool has_query;
+	uint32_t limit;
+	bool presences;
+	uint64_t *user_ids;
+	uint32_t user_ids_count;
+};
+int realm_members_run(struct txn *txn, struct cell_work *work);
+
+/* Splits "A.B.C" (with or without a "Bot "/"Bearer " prefix): the user id in A, and the SHA-256 of the whole token. False when it is no token
+ * at all. user/token.h */
+bool token_parse(struct str token, uint64_t *ret_user_id, uint8_t ret_hash[32]);

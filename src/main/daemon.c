@@ -1,0 +1,363 @@
+#include "main/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cell/txn.h"
+#include "core/local.h"
+#include "gateway/gateway.h"
+#include "limit/limit.h"
+#include "main/serve.h"
+#include "net/addr.h"
+#include "net/listener.h"
+#include "net/rlimit.h"
+#include "net/signal.h"
+#include "net/tls.h"
+#include "store/store.h"
+
+enum {
+	DRAIN_MS = 5000, DRAIN_STEP_MS = 50,
+	FIBERS_MAX = 4096, OFFLOAD_THREADS = 2, CORES_MAX_DEFAULT = 8,
+	CONNECTIONS_MAX = 1 << 20, PER_ADDRESS_MAX = 20000,
+};
+
+struct daemon {
+	struct config *config;
+	struct app app;
+	struct store *store;
+	struct cores *cores;
+	struct quota *quota;
+	struct tls *tls;
+	struct signals *signals;
+	struct listener **listeners;
+	size_t listeners_count;
+	_Atomic uint32_t recovered;
+	struct timer drain;
+	uint64_t drain_until_us;
+	bool stopping;
+	_Atomic bool stopped;
+	struct start_msg {
+		struct msg msg;
+		struct daemon *daemon;
+	} *starts;
+};
+
+static int fail(char **error, int r, const char *what)
+{
+	if (asprintf(error, "%s: %s", what, strerror(-r)) < 0)
+		*error = NULL;
+	return r;
+}
+
+/* Keys of this instance: made once, 0600, never logged. */
+static int read_secrets(struct daemon *daemon, char **error)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/secrets", daemon->config->data);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		ssize_t n = read(fd, daemon->app.file_key, sizeof(daemon->app.file_key));
+
+		close(fd);
+		return n == sizeof(daemon->app.file_key) ? 0 : fail(error, -EBADMSG, path);
+	}
+	if (errno != ENOENT)
+		return fail(error, -errno, path);
+	random_fill(&random_real, daemon->app.file_key, sizeof(daemon->app.file_key));
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, daemon->app.file_key, sizeof(daemon->app.file_key)) != sizeof(daemon->app.file_key) ||
+	    fsync(fd)) {
+		int r = -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return fail(error, r, path);
+	}
+	close(fd);
+	return 0;
+}
+
+static int open_store(struct daemon *daemon, char **error)
+{
+	const struct config *config = daemon->config;
+	char path[4096];
+
+	if (mkdir(config->data, 0700) && errno != EEXIST)
+		return fail(error, -errno, config->data);
+	if (chmod(config->data, 0700))
+		return fail(error, -errno, config->data);
+	snprintf(path, sizeof(path), "%s/store", config->data);
+	struct store_rocks_config rocks = {
+		.dir = path,
+		.cache_bytes = MIN(config->memory_max / 4, 256ULL << 20),
+		.readers = 2,
+		.sync_interval_ms = config->sync == SYNC_ALWAYS ? -1 :
+				    config->sync == SYNC_NEVER	? 0 :
+								  (int)config->sync_interval_ms,
+		.reserve_bytes = config->disk_reserve,
+	};
+	int r = store_rocks_open(&rocks, &daemon->store);
+	return r ? fail(error, r, path) : 0;
+}
+
+static int parse_proxies(struct daemon *daemon, char **error)
+{
+	char **list = daemon->config->trusted_proxies;
+
+	for (size_t i = 0; list && list[i]; i++) {
+		struct app *app = &daemon->app;
+
+		app->trusted = mem_realloc(app->trusted, (i + 1) * sizeof(*app->trusted));
+		if (!cidr_parse(str_z(list[i]), &app->trusted[i]))
+			return fail(error, -EINVAL, list[i]);
+		app->trusted_count = (uint32_t)i + 1;
+	}
+	return 0;
+}
+
+static int listen_on(struct daemon *daemon, const char *address, struct tls *tls, char **error)
+{
+	struct listener_config config = {
+		.address = address, .tls = tls, .quota = daemon->quota, .on_accept = serve_accept,
+	};
+
+	daemon->listeners = mem_realloc(daemon->listeners,
+					(daemon->listeners_count + 1) * sizeof(*daemon->listeners));
+	int r = listener_open(daemon->cores, &config, &daemon->listeners[daemon->listeners_count]);
+	if (r)
+		return fail(error, r, address);
+	const struct addr *at = listener_address(daemon->listeners[daemon->listeners_count++]);
+	if (!daemon->app.default_url) {
+		char text[ADDR_TEXT_MAX];
+
+		addr_text(at, text);
+		if (asprintf(&daemon->app.default_url, "%s://%s", tls ? "https" : "http", text) < 0)
+			daemon->app.default_url = NULL;
+	}
+	return 0;
+}
+
+static int open_listeners(struct daemon *daemon, char **error)
+{
+	const struct config *config = daemon->config;
+	char why[256];
+	int r = 0;
+
+	for (size_t i = 0; !r && config->listen && config->listen[i]; i++)
+		r = listen_on(daemon, config->listen[i], NULL, error);
+	if (!r && config->listen_tls && config->listen_tls[0]) {
+		r = tls_server_new(config->tls_certificate, config->tls_key, &daemon->tls, why, sizeof(why));
+		if (r)
+			return fail(error, r, why);
+	}
+	for (size_t i = 0; !r && config->listen_tls && config->listen_tls[i]; i++)
+		r = listen_on(daemon, config->listen_tls[i], daemon->tls, error);
+	return r;
+}
+
+/* wss://host for https://host. */
+static char *gateway_url(const char *public_url)
+{
+	char *url = NULL;
+
+	if (public_url && !strncmp(public_url, "http", 4) && asprintf(&url, "ws%s", public_url + 4) < 0)
+		return NULL;
+	return url;
+}
+
+/* -- stopping: op 7 to sessions, answers finished, at most five seconds, then the store is flushed -- */
+
+static uint64_t connections(struct cores *cores)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < cores->count; i++)
+		count += atomic_load(&gateway_stats(cores->core[i])->connections);
+	return count;
+}
+
+static void on_drain(struct core *core, struct timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, drain);
+
+	if (connections(daemon->cores) && core_now_us(core) < daemon->drain_until_us) {
+		timer_set(core, timer, DRAIN_STEP_MS);
+		return;
+	}
+	atomic_store(&daemon->stopped, true);
+}
+
+static void on_drain_core(struct core *core, struct msg *msg)
+{
+	serve_drain(core);
+	free(msg);
+}
+
+static void on_stop(struct cores *cores, int number, void *owner)
+{
+	struct daemon *daemon = owner;
+
+	if (daemon->stopping) { /* asked twice: at once */
+		atomic_store(&daemon->stopped, true);
+		return;
+	}
+	daemon->stopping = true;
+	log_info("stopping signal=%d", number);
+	sd_notify(0, "STOPPING=1");
+	for (size_t i = 0; i < daemon->listeners_count; i++)
+		listener_stop(daemon->listeners[i]);
+	gateway_drain(cores);
+	for (uint32_t i = 0; i < cores->count; i++) {
+		struct msg *msg = mem_zalloc(sizeof(*msg));
+
+		msg->run = on_drain_core;
+		core_post(cores->core[i], msg);
+	}
+	daemon->drain_until_us = core_now_us(cores->core[0]) + DRAIN_MS * 1000ULL;
+	timer_init(&daemon->drain, on_drain);
+	timer_set(cores->core[0], &daemon->drain, DRAIN_STEP_MS);
+}
+
+static void on_reload(struct cores *cores, void *owner)
+{
+	struct daemon *daemon = owner;
+	char why[256] = "";
+
+	(void)cores;
+	if (daemon->tls && tls_reload(daemon->tls, why, sizeof(why)))
+		log_error("certificate not reloaded, the old one stays why=\"%s\"", why);
+	else
+		log_info("reloaded");
+}
+
+/* -- starting -- */
+
+static void on_serve(struct core *core, struct msg *msg)
+{
+	serve_begin(core);
+	free(msg);
+}
+
+static void on_recovered(struct core *core)
+{
+	struct daemon *daemon = container_of(app_of(core), struct daemon, app);
+	struct cores *cores = daemon->cores;
+
+	if (atomic_fetch_add(&daemon->recovered, 1) + 1 != cores->count)
+		return;
+	atomic_store(&daemon->app.serving, true);
+	for (uint32_t i = 0; i < cores->count; i++) {
+		struct msg *msg = mem_zalloc(sizeof(*msg));
+
+		msg->run = on_serve;
+		core_post(cores->core[i], msg);
+	}
+	printf("rookeryd ready %s\n", daemon->app.default_url ? daemon->app.default_url : "");
+	fflush(stdout);
+	sd_notify(0, "READY=1");
+}
+
+static void on_start(struct core *core, struct msg *msg)
+{
+	(void)msg;
+	intents_recover(core, on_recovered);
+}
+
+int daemon_new(struct config *config, struct daemon **ret_daemon, char **error)
+{
+	struct daemon *daemon = mem_zalloc(sizeof(*daemon));
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	daemon->config = config;
+	daemon->app.started_us = clock_mono_us(&clock_real);
+	atomic_store(&daemon->app.config, config);
+	daemon->app.limits = limit_global_new();
+	daemon->app.gateway_url = gateway_url(config->public_url);
+	*ret_daemon = daemon;
+	signals_block();
+	rlimit_raise_files();
+	int r = sodium_init() < 0 ? fail(error, -ENOSYS, "libsodium") : 0;
+	if (!r)
+		r = open_store(daemon, error);
+	if (!r)
+		r = read_secrets(daemon, error);
+	if (!r)
+		r = parse_proxies(daemon, error);
+	if (r)
+		return r;
+	daemon_register();
+	daemon->cores = cores_new(&(struct cores_config){
+		.count = config->cores ? config->cores : (uint32_t)MIN(MAX(processors, 1), CORES_MAX_DEFAULT),
+		.fibers_max = FIBERS_MAX,
+		.offload_threads = OFFLOAD_THREADS,
+		.clock = &clock_real,
+		.random = &random_real,
+		.store = daemon->store,
+		.app = &daemon->app,
+	});
+	daemon->quota = quota_new(&(struct quota_config){ .total_max = CONNECTIONS_MAX,
+							  .per_address_max = PER_ADDRESS_MAX,
+							  .exempt = daemon->app.trusted,
+							  .exempt_count = daemon->app.trusted_count },
+				  &random_real);
+	for (uint32_t i = 0; i < daemon->cores->count; i++) {
+		daemon_local_new(daemon->cores->core[i], i);
+		serve_new(daemon->cores->core[i]);
+	}
+	r = open_listeners(daemon, error);
+	if (!r)
+		r = signals_open(daemon->cores,
+				 &(struct signals_config){ .on_stop = on_stop, .on_reload = on_reload, .owner = daemon },
+				 &daemon->signals);
+	return r;
+}
+
+int daemon_run(struct daemon *daemon)
+{
+	daemon->starts = mem_zalloc(daemon->cores->count * sizeof(*daemon->starts));
+	for (uint32_t i = 0; i < daemon->cores->count; i++) {
+		daemon->starts[i].msg.run = on_start;
+		core_post(daemon->cores->core[i], &daemon->starts[i].msg);
+	}
+	cores_start(daemon->cores);
+	while (!atomic_load(&daemon->stopped))
+		usleep(20 * 1000); /* the main thread has nothing else to do */
+	cores_stop(daemon->cores);
+	return 0;
+}
+
+void daemon_free(struct daemon *daemon)
+{
+	if (!daemon)
+		return;
+	for (uint32_t i = 0; daemon->cores && i < daemon->cores->count; i++) {
+		serve_free(daemon->cores->core[i]);
+		daemon_local_free(daemon->cores->core[i]);
+	}
+	for (size_t i = 0; i < daemon->listeners_count; i++)
+		listener_free(daemon->listeners[i]);
+	free(daemon->listeners);
+	signals_free(daemon->signals);
+	if (daemon->cores)
+		cores_free(daemon->cores);
+	if (daemon->store)
+		daemon->store->ops->close(daemon->store);
+	tls_unref(daemon->tls);
+	quota_unref(daemon->quota);
+	limit_global_free(daemon->app.limits);
+	free(daemon->app.trusted);
+	free(daemon->app.default_url);
+	free(daemon->app.gateway_url);
+	free(daemon->starts);
+	config_free(daemon->config);
+	free(daemon);
+}

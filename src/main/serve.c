@@ -1,0 +1,151 @@
+#include "main/serve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/req.h"
+#include "base/log.h"
+#include "cdn/serve.h"
+#include "config/config.h"
+#include "core/local.h"
+#include "gateway/gateway.h"
+#include "net/sock.h"
+#include "store/store.h"
+
+enum { HELD_MAX = 1024, JSON_MAX = 1 << 20 };
+
+struct serve {
+	struct http_server *server;
+	struct sock *held[HELD_MAX]; /* accepted before all was ready */
+	uint32_t held_count;
+	bool begun;
+};
+
+static const char page[] =
+	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Rookery</title>"
+	"<meta name=\"viewport\" content=\"width=device-width\"><style>body{font:1rem/1.5 system-ui,sans-serif;"
+	"max-width:36rem;margin:15vh auto;padding:0 1rem}code{background:#eee;padding:.1em .3em}</style>"
+	"<h1>Rookery</h1><p>This is a community server that speaks Discord's public protocol. The API is at "
+	"<code>/api/v10</code>, the gateway at <code>/</code> by WebSocket.</p>"
+	"<p>Not affiliated with Discord.</p></html>";
+
+static void respond_text(struct core *core, struct http_request *request, int status, struct str type, struct str text)
+{
+	http_respond(core, request,
+		     &(struct http_response){ .status = (uint16_t)status, .content_type = type, .body = text });
+}
+
+static void on_request(struct core *core, struct http_request *request)
+{
+	struct str path = request->head.path;
+	struct app *app = app_of(core);
+
+	if (str_eq(path, S("/api")) || str_starts(path, S("/api/"))) {
+		api_serve(core, request);
+	} else if (str_eq(path, S("/healthz"))) {
+		respond_text(core, request, 200, S("text/plain"), S("ok\n"));
+	} else if (str_eq(path, S("/readyz"))) {
+		struct store *store = core_cores(core)->store;
+		bool ready = atomic_load(&app->serving) && !store->ops->refusing(store);
+
+		respond_text(core, request, ready ? 200 : 503, S("text/plain"), ready ? S("ready\n") : S("not ready\n"));
+	} else if (str_eq(path, S("/"))) {
+		if (request->head.method == HTTP_GET || request->head.method == HTTP_HEAD)
+			respond_text(core, request, 200, S("text/html; charset=utf-8"), (struct str){ page, sizeof(page) - 1 });
+		else
+			http_respond_json(core, request, 405, S("{\"message\":\"405: Method Not Allowed\",\"code\":0}"));
+	} else if (!cdn_serve(core, request)) {
+		http_respond_json(core, request, 404, S("{\"message\":\"404: Not Found\",\"code\":0}"));
+	}
+}
+
+static void on_upgrade(struct core *core, struct http_request *request)
+{
+	struct buf in, out;
+	struct sock *sock;
+
+	if (!str_eq(request->head.path, S("/")) && !str_eq(request->head.path, S(""))) {
+		http_respond_json(core, request, 404, S("{\"message\":\"404: Not Found\",\"code\":0}"));
+		return;
+	}
+	/* The request ends with the upgrade: keep what the gateway wants to know. */
+	struct arena arena;
+	arena_init(&arena);
+	struct str query = arena_str(&arena, request->head.query), host = arena_str(&arena, request->head.host);
+	bool secure = request->secure;
+	if (http_upgrade(core, request, &sock, &in, &out) == 0) {
+		if (out.len) /* its socket cannot take the 130 bytes of a handshake: it reads nothing */
+			sock_close(core, sock);
+		else
+			gateway_serve(core, sock,
+				      &(struct gateway_upgrade){
+					      .leftover = buf_str(&in), .query = query, .host = host, .secure = secure });
+		buf_done(&in);
+		buf_done(&out);
+	}
+	arena_done(&arena);
+}
+
+static struct serve *of(struct core *core)
+{
+	return local_of(core)->serve;
+}
+
+struct http_server *serve_new(struct core *core)
+{
+	struct serve *serve = mem_zalloc(sizeof(*serve));
+	struct http_server_config config = {
+		.on_headers = cdn_on_headers,
+		.on_request = on_request,
+		.on_upgrade = on_upgrade,
+		.body_max = JSON_MAX,
+		.trust_unix = true,
+	};
+
+	config.trusted = app_of(core)->trusted;
+	config.trusted_count = app_of(core)->trusted_count;
+	serve->server = http_server_new(core, &config);
+	local_of(core)->serve = serve;
+	return serve->server;
+}
+
+void serve_accept(struct core *core, struct sock *sock, void *owner)
+{
+	struct serve *serve = of(core);
+
+	(void)owner;
+	if (serve->begun)
+		http_serve(serve->server, sock);
+	else if (serve->held_count < HELD_MAX)
+		serve->held[serve->held_count++] = sock;
+	else
+		sock_close(core, sock);
+}
+
+void serve_begin(struct core *core)
+{
+	struct serve *serve = of(core);
+
+	serve->begun = true;
+	for (uint32_t i = 0; i < serve->held_count; i++)
+		http_serve(serve->server, serve->held[i]);
+	serve->held_count = 0;
+}
+
+void serve_drain(struct core *core)
+{
+	http_server_drain(of(core)->server);
+}
+
+void serve_free(struct core *core)
+{
+	struct serve *serve = of(core);
+
+	if (!serve)
+		return;
+	for (uint32_t i = 0; i < serve->held_count; i++)
+		sock_close(core, serve->held[i]);
+	http_server_free(serve->server);
+	free(serve);
+	local_of(core)->serve = NULL;
+}

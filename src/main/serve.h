@@ -1,0 +1,13 @@
+/* What comes in by HTTP, told apart by its path: the API, the gateway, files, health, the client's place. */
+#pragma once
+
+#include "http/server.h"
+
+/* A server for @core. */
+struct http_server *serve_new(struct core *core);
+/* Begins to serve connections that were accepted (and held back) before; on each core once everything is ready. */
+void serve_begin(struct core *core);
+/* For listener_config.on_accept. */
+void serve_accept(struct core *core, struct sock *sock, void *owner);
+void serve_drain(struct core *core);
+void serve_free(struct core *core);

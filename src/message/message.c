@@ -1,0 +1,315 @@
+#include "message/message.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cdn/link.h"
+#include "cell/ids.h"
+#include "codec/dup.h"
+#include "codec/enc.h"
+#include "message/bucket.h"
+#include "message/reaction.h"
+#include "realm/class.h"
+#include "realm/member.h"
+#include "realm/pins.h"
+#include "user/user.h"
+
+enum { EVENT_MAX = 32 << 20 };
+
+/* -- rows -- */
+
+void message_put(struct txn *txn, const struct message *message)
+{
+	struct key key;
+
+	txn_put(txn, key_message(&key, message->channel_id, bucket_of(message->id), message->id), &desc_message,
+		message);
+}
+
+int message_get_wait(struct txn *txn, uint64_t channel_id, uint64_t message_id, bool lock, struct message *ret)
+{
+	struct key key;
+	struct str at = key_message(&key, channel_id, bucket_of(message_id), message_id);
+
+	if (lock) {
+		int r = txn_lock_wait(txn, at);
+
+		if (r)
+			return r;
+	}
+	*ret = (struct message){};
+	int r = txn_get_obj_wait(txn, at, &desc_message, ret);
+	return !r && ret->deleted ? ENOENT : r;
+}
+
+int message_id_wait(struct txn *txn, uint64_t channel_id, uint64_t *ret_id)
+{
+	for (;;) {
+		struct live_channel *channel = realm_channel(realm_of(txn), channel_id);
+
+		if (!channel)
+			return ERR_UNKNOWN_CHANNEL;
+		uint64_t id = id_next(txn->core, channel->last_message_id);
+		if (bucket_of(id) <= channel->bucket) {
+			*ret_id = id;
+			return 0;
+		}
+		int r = bucket_open_wait(txn, channel_id, id);
+		if (r)
+			return r;
+	}
+}
+
+void message_take_id(struct live_channel *channel, uint64_t id)
+{
+	assert(id > channel->last_message_id);
+	channel->last_message_id = id;
+}
+
+/* -- views -- */
+
+static struct user author_of(struct realm *realm, const struct message *message)
+{
+	struct live_member *member = realm_member(realm, message->author_id);
+
+	if (message->has.webhook_id) {
+		struct user user = { .id = message->webhook_id,
+				     .username = message->webhook_name,
+				     .avatar = message->webhook_avatar,
+				     .discriminator = S("0000"),
+				     .bot = true };
+		user.has.bot = true;
+		return user;
+	}
+	if (member)
+		return member_user(member->row);
+	const struct message_author *copy = message->author_copy;
+	struct user user = { .id = message->author_id, .username = S("Deleted User"), .discriminator = S("0") };
+	if (copy) {
+		user.username = copy->username;
+		user.global_name = copy->global_name;
+		user.discriminator = copy->discriminator;
+		user.avatar = copy->avatar;
+		user.bot = user.has.bot = copy->bot;
+		user.public_flags = copy->public_flags;
+	}
+	return user;
+}
+
+static const struct user *find_user(const struct user_list *users, uint64_t id)
+{
+	for (uint32_t i = 0; users && i < users->count; i++)
+		if (users->items[i].id == id)
+			return &users->items[i];
+	return NULL;
+}
+
+static void fill_mentions(struct txn *txn, struct message *message, const struct user_list *users)
+{
+	struct realm *realm = realm_of(txn);
+
+	message->mentions.items = arena_array(txn->arena, struct user, message->mention_ids.count + 1);
+	message->mentions.count = 0;
+	for (uint32_t i = 0; i < message->mention_ids.count; i++) {
+		struct live_member *member = realm_member(realm, message->mention_ids.items[i]);
+		const struct user *stranger = find_user(users, message->mention_ids.items[i]);
+
+		if (member)
+			message->mentions.items[message->mentions.count++] = member_user(member->row);
+		else if (stranger)
+			message->mentions.items[message->mentions.count++] = *stranger;
+	}
+}
+
+void message_hydrate(struct txn *txn, const struct live_channel *channel, struct message *message,
+		     const struct user_list *users)
+{
+	struct user *author = arena_new(txn->arena, struct user);
+
+	*author = author_of(realm_of(txn), message);
+	message->author = author;
+	fill_mentions(txn, message, users);
+	message->pinned = channel && pins_has(channel->pins, message->id);
+	for (uint32_t i = 0; i < message->attachments.count; i++)
+		link_attachment(txn->core, txn->arena, message->channel_id, &message->attachments.items[i]);
+}
+
+void message_mask(struct message *message)
+{
+	message->content = S("");
+	message->embeds.count = message->attachments.count = message->components.count = 0;
+	message->has.poll = false;
+}
+
+/* Users that messages mention and that are no members here. */
+static int gather_strangers_wait(struct txn *txn, const struct message *messages, uint32_t count, struct user_list *ret)
+{
+	uint32_t cap = 0;
+
+	*ret = (struct user_list){};
+	for (uint32_t i = 0; i < count; i++)
+		cap += messages[i].mention_ids.count;
+	if (!cap)
+		return 0;
+	ret->items = arena_array(txn->arena, struct user, cap);
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < messages[i].mention_ids.count; k++) {
+			uint64_t id = messages[i].mention_ids.items[k];
+
+			if (realm_member(realm_of(txn), id) || find_user(ret, id))
+				continue;
+			int r = user_public_wait(txn->core, txn->arena, id, &ret->items[ret->count]);
+			if (txn->generation != txn->cell->generation)
+				return ERR_RESTARTED;
+			if (!r)
+				ret->count++;
+			else if (r != ERR_UNKNOWN_USER)
+				return r;
+		}
+	return 0;
+}
+
+/* The reader's own reactions: one look-up for each emoji that the message has. */
+static int fill_reactions_wait(struct txn *txn, const struct reader *reader, struct message *message)
+{
+	for (uint32_t i = 0; i < message->reactions.count; i++) {
+		struct reaction *reaction = &message->reactions.items[i];
+		struct str value;
+		struct key key;
+
+		reaction->me = false;
+		if (!reader->user_id)
+			continue;
+		int r = txn_get_wait(txn, key_reaction(&key, message->channel_id, bucket_of(message->id), message->id,
+						       reaction_emoji_key(reaction->emoji), 0, reader->user_id),
+				     &value);
+		if (r && r != ENOENT)
+			return r;
+		reaction->me = r == 0;
+	}
+	return 0;
+}
+
+static int fill_reference_wait(struct txn *txn, const struct reader *reader, struct message *message)
+{
+	const struct message_reference *reference = message->message_reference;
+
+	if (!message->has.message_reference || !reference || !reference->message_id ||
+	    (message->type != MESSAGE_REPLY && message->type != MESSAGE_CONTEXT_MENU &&
+	     message->type != MESSAGE_THREAD_STARTER) ||
+	    reference->channel_id != message->channel_id)
+		return 0;
+	struct message *target = arena_new(txn->arena, struct message);
+	int r = message_get_wait(txn, reference->channel_id, reference->message_id, false, target);
+	if (r && r != ENOENT)
+		return r;
+	message->has.referenced_message = true;
+	message->referenced_message = NULL;
+	if (r)
+		return 0; /* deleted: null */
+	struct user_list strangers;
+	r = gather_strangers_wait(txn, target, 1, &strangers);
+	if (r)
+		return r;
+	message_hydrate(txn, realm_channel(realm_of(txn), message->channel_id), target, &strangers);
+	if (reader->contentless && target->author_id != reader->user_id)
+		message_mask(target);
+	message->referenced_message = target;
+	return 0;
+}
+
+static bool mentions_user(const struct message *message, uint64_t user_id)
+{
+	for (uint32_t i = 0; i < message->mention_ids.count; i++)
+		if (message->mention_ids.items[i] == user_id)
+			return true;
+	return false;
+}
+
+int message_hydrate_wait(struct txn *txn, uint64_t channel_id, const struct reader *reader, struct message *messages,
+			 uint32_t count)
+{
+	struct user_list strangers;
+
+	int r = pins_load_wait(txn, channel_id);
+	if (!r)
+		r = gather_strangers_wait(txn, messages, count, &strangers);
+	if (r)
+		return r;
+	for (uint32_t i = 0; i < count; i++) {
+		r = fill_reactions_wait(txn, reader, &messages[i]);
+		if (!r)
+			r = fill_reference_wait(txn, reader, &messages[i]);
+		if (r)
+			return r;
+	}
+	const struct live_channel *channel = realm_channel(realm_of(txn), channel_id);
+	if (!channel)
+		return ERR_UNKNOWN_CHANNEL;
+	for (uint32_t i = 0; i < count; i++) {
+		message_hydrate(txn, channel, &messages[i], &strangers);
+		if (reader->contentless && realm_is_guild(realm_of(txn)) && messages[i].author_id != reader->user_id &&
+		    !mentions_user(&messages[i], reader->user_id))
+			message_mask(&messages[i]);
+	}
+	return 0;
+}
+
+/* -- events -- */
+
+static struct bytes *encode(const struct message *message, void (*enc_h)(struct enc *, const struct message *))
+{
+	struct buf text;
+	struct enc enc;
+
+	buf_init(&text, EVENT_MAX);
+	enc_init(&enc, &text, ENC_JSON);
+	enc_h(&enc, message);
+	struct bytes *bytes = bytes_from(buf_str(&text));
+	buf_done(&text);
+	return bytes;
+}
+
+void message_event(struct txn *txn, enum event_type type, const struct live_channel *channel,
+		   const struct message *message)
+{
+	struct realm *realm = realm_of(txn);
+	struct message view = *message;
+	struct member member;
+	struct member *mentioned = arena_array(txn->arena, struct member, view.mentions.count + 1);
+
+	view.has.channel_type = true;
+	view.channel_type = channel->row->type;
+	if (realm->guild) {
+		struct live_member *author = realm_member(realm, view.author_id);
+
+		view.guild_id = realm->guild->id;
+		view.has.guild_id = true;
+		if (author && !view.has.webhook_id) {
+			member = member_view(author->row, NULL);
+			view.member = &member;
+			view.has.member = true;
+		}
+		/* Mentioned users carry their member, the other way round than elsewhere. */
+		view.mentions.items = arena_dup(txn->arena, message->mentions.items,
+						message->mentions.count * sizeof(struct user));
+		for (uint32_t i = 0; i < view.mentions.count; i++) {
+			struct live_member *who = realm_member(realm, view.mentions.items[i].id);
+
+			if (!who)
+				continue;
+			mentioned[i] = member_view(who->row, NULL);
+			view.mentions.items[i].member = &mentioned[i];
+			view.mentions.items[i].has.member = true;
+		}
+	}
+	struct audience to = aud_channel(channel);
+	to.content = realm->guild != NULL;
+	struct event *event = txn_event_raw(txn, type, to, encode(&view, enc_message_event),
+					    realm->contentless ? encode(&view, enc_message_event_bare) : NULL);
+	event->author = view.author_id;
+	event->mentions_count = message->mention_ids.count;
+	if (event->mentions_count)
+		event->mentions = mem_dup(message->mention_ids.items, event->mentions_count * sizeof(uint64_t));
+}

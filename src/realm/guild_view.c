@@ -1,0 +1,113 @@
+#include "realm/guild_view.h"
+
+#include "model/limits.h"
+#include "realm/channel.h"
+#include "realm/member.h"
+#include "realm/perms.h"
+
+enum { LAZY_FROM = 75000 };
+
+struct guild guild_view(struct realm *realm, struct arena *arena)
+{
+	struct guild view = *realm->guild;
+	uint32_t count, at = 0;
+	uint64_t id;
+	void *value;
+
+	struct live_role **roles = realm_roles_sorted(realm, arena, &count);
+	view.roles.items = arena_array(arena, struct role, count + 1);
+	view.roles.count = count;
+	for (uint32_t i = 0; i < count; i++)
+		view.roles.items[i] = *roles[i]->row;
+	view.emojis.items = arena_array(arena, struct emoji, realm->emojis.count + 1);
+	while (map_next(&realm->emojis, &at, &id, &value))
+		view.emojis.items[view.emojis.count++] = *(struct emoji *)value;
+	return view;
+}
+
+/* Which members GUILD_CREATE carries (reference: "Which members"). */
+static bool carries(const struct realm *realm, const struct guild_show *show, const struct live_member *member)
+{
+	uint32_t all = realm->members.count;
+
+	if (member == show->member)
+		return true;
+	if (!show->bot)
+		return false;
+	if (!show->presences || all > LAZY_FROM)
+		return false;
+	if (all <= show->large_threshold)
+		return true;
+	return member->presence || member->row->roles.count || member->row->nick.len;
+}
+
+static void add_members(struct realm *realm, struct arena *arena, const struct guild_show *show, struct guild *view)
+{
+	struct user *users;
+	struct user_partial *partials;
+	uint32_t at = 0, count = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&realm->members, &at, &id, &value))
+		count += carries(realm, show, value);
+	view->members.items = arena_array(arena, struct member, count + 1);
+	view->presences.items = arena_array(arena, struct presence, count + 1);
+	users = arena_array(arena, struct user, count + 1);
+	partials = arena_array(arena, struct user_partial, count + 1);
+	at = 0;
+	while (map_next(&realm->members, &at, &id, &value)) {
+		struct live_member *member = value;
+
+		if (!carries(realm, show, member))
+			continue;
+		uint32_t n = view->members.count++;
+		view->members.items[n] = member_view(member->row, &users[n]);
+		if (!member->presence || !show->presences)
+			continue;
+		struct presence *presence = &view->presences.items[view->presences.count++];
+		*presence = *member->presence;
+		partials[n].id = id;
+		presence->user = &partials[n];
+	}
+}
+
+static void add_channels(struct realm *realm, struct arena *arena, const struct guild_show *show, struct guild *view)
+{
+	uint32_t count;
+	struct live_channel **channels = realm_channels_sorted(realm, arena, &count);
+	struct overwrite *nobody = arena_new(arena, struct overwrite);
+
+	*nobody = (struct overwrite){ .id = realm->guild->id, .deny = PERM_VIEW_CHANNEL };
+	view->channels.items = arena_array(arena, struct channel, count + 1);
+	for (uint32_t i = 0; i < count; i++) {
+		struct channel *item = &view->channels.items[view->channels.count++];
+
+		if (perms_sees(realm, show->member, channels[i])) {
+			*item = channel_view(realm, channels[i]);
+		} else {
+			*item = channel_hidden(realm, channels[i]);
+			item->permission_overwrites.items = nobody;
+			item->permission_overwrites.count = 1;
+		}
+	}
+}
+
+struct guild guild_view_create(struct realm *realm, struct arena *arena, const struct guild_show *show)
+{
+	struct guild view = guild_view(realm, arena);
+
+	view.joined_at = show->member->row->joined_at;
+	view.member_count = realm->members.count;
+	view.large = realm->members.count > show->large_threshold;
+	view.has.joined_at = view.has.member_count = view.has.large = view.has.unavailable = true;
+	view.has.members = view.has.channels = view.has.threads = view.has.presences = view.has.voice_states = true;
+	view.has.stage_instances = view.has.guild_scheduled_events = view.has.soundboard_sounds = true;
+	if (!show->bot) {
+		view.lazy = true;
+		view.has.lazy = true;
+	}
+	add_members(realm, arena, show, &view);
+	add_channels(realm, arena, show, &view);
+	return view;
+}

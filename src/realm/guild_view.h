@@ -1,0 +1,14 @@
+/* A guild as it is shown: REST, GUILD_CREATE, READY of people. */
+#pragma once
+
+#include "realm/realm.h"
+
+/* The guild object with roles, emojis and stickers; arrays in @arena, strings shared with the rows. */
+struct guild guild_view(struct realm *realm, struct arena *arena);
+/* The same with all that GUILD_CREATE adds for @member: channels as it may see them, members and presences by the rules. */
+struct guild_show {
+	struct live_member *member; /* the receiver */
+	bool bot, presences;        /* presences: the intent GUILD_PRESENCES (people: true) */
+	uint32_t large_threshold;
+};
+struct guild guild_view_create(struct realm *realm, struct arena *arena, const struct guild_show *show);

@@ -1,0 +1,77 @@
+#include "realm/member.h"
+
+struct user member_user(const struct member_row *row)
+{
+	struct user user = {
+		.id = row->user_id,
+		.username = row->username,
+		.global_name = row->global_name,
+		.avatar = row->user_avatar,
+		.discriminator = row->discriminator.len ? row->discriminator : S("0"),
+		.public_flags = row->public_flags,
+		.bot = row->bot,
+		.avatar_decoration_data = row->avatar_decoration_data,
+		.primary_guild = row->primary_guild,
+	};
+
+	user.has.bot = row->bot;
+	return user;
+}
+
+struct member member_view(const struct member_row *row, struct user *user)
+{
+	struct member member = {
+		.user = user,
+		.nick = row->nick,
+		.avatar = row->avatar,
+		.banner = row->banner,
+		.roles = row->roles,
+		.joined_at = row->joined_at,
+		.premium_since = row->premium_since,
+		.deaf = row->deaf,
+		.mute = row->mute,
+		.flags = row->flags,
+		.pending = row->pending,
+		.communication_disabled_until = row->communication_disabled_until,
+	};
+
+	if (user) {
+		*user = member_user(row);
+		member.has.user = true;
+	}
+	return member;
+}
+
+void member_set_user(struct member_row *row, const struct user *user)
+{
+	row->user_id = user->id;
+	row->username = user->username;
+	row->global_name = user->global_name;
+	row->discriminator = user->discriminator;
+	row->user_avatar = user->avatar;
+	row->bot = user->has.bot && user->bot;
+	row->public_flags = user->public_flags;
+	row->avatar_decoration_data = user->avatar_decoration_data;
+	row->primary_guild = user->primary_guild;
+}
+
+struct member_row member_new(const struct user *user, int64_t joined_at_us)
+{
+	struct member_row row = { .joined_at = joined_at_us };
+
+	member_set_user(&row, user);
+	return row;
+}
+
+struct str member_name(const struct member_row *row)
+{
+	return row->nick.len ? row->nick : row->global_name.len ? row->global_name : row->username;
+}
+
+bool member_has_role(const struct member_row *row, uint64_t role_id)
+{
+	for (uint32_t i = 0; i < row->roles.count; i++)
+		if (row->roles.items[i] == role_id)
+			return true;
+	return false;
+}

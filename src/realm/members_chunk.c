@@ -1,0 +1,101 @@
+/* REQUEST_GUILD_MEMBERS: chunks of 1,000 to the one session that asked. */
+#include <strings.h>
+
+#include "gateway/domain.h"
+#include "model/intents.h"
+#include "realm/member.h"
+#include "realm/perms.h"
+
+enum { CHUNK = 1000, QUERY_MAX = 100 };
+
+static bool matches(const struct member_row *row, struct str prefix)
+{
+	struct str names[] = { row->username, row->nick, row->global_name };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].len >= prefix.len && strncasecmp(names[i].ptr, prefix.ptr, prefix.len) == 0)
+			return true;
+	return false;
+}
+
+static int may_ask_all(const struct realm *realm, const struct realm_members *in)
+{
+	if (in->bot)
+		return in->intents & INTENT_GUILD_MEMBERS ? 0 : ERR_MISSING_ACCESS;
+	uint64_t perms = perms_base(realm, map_get(&realm->members, in->user_id));
+	return perms & (PERM_MANAGE_ROLES | PERM_KICK_MEMBERS | PERM_BAN_MEMBERS) ? 0 : ERR_MISSING_ACCESS;
+}
+
+static void send_chunk(struct txn *txn, const struct realm_members *in, struct live_member **found, uint32_t from,
+		       uint32_t count, struct guild_members_chunk *chunk)
+{
+	struct user *users = arena_array(txn->arena, struct user, count + 1);
+	struct user_partial *partials = arena_array(txn->arena, struct user_partial, count + 1);
+
+	chunk->members.items = arena_array(txn->arena, struct member, count + 1);
+	chunk->members.count = count;
+	chunk->presences.items = arena_array(txn->arena, struct presence, count + 1);
+	chunk->presences.count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct live_member *member = found[from + i];
+
+		chunk->members.items[i] = member_view(member->row, &users[i]);
+		if (!chunk->has.presences || !member->presence)
+			continue;
+		struct presence *presence = &chunk->presences.items[chunk->presences.count++];
+		*presence = *member->presence;
+		partials[i].id = member->row->user_id;
+		presence->user = &partials[i];
+	}
+	txn_event(txn, EVENT_GUILD_MEMBERS_CHUNK, (struct audience){ .session = in->session }, chunk);
+}
+
+int realm_members_run(struct txn *txn, struct cell_work *work)
+{
+	struct realm_members *in = container_of(work, struct realm_members, work);
+	struct realm *realm = realm_of(txn);
+	struct live_member **found;
+	uint64_t *missing = arena_array(txn->arena, uint64_t, in->user_ids_count + 1);
+	uint32_t count = 0, missing_count = 0, at = 0;
+	uint64_t id;
+	void *value;
+
+	if (!realm_member(realm, in->user_id))
+		return ERR_MISSING_ACCESS;
+	if (in->user_ids_count) {
+		found = arena_array(txn->arena, struct live_member *, in->user_ids_count);
+		for (uint32_t i = 0; i < in->user_ids_count; i++) {
+			struct live_member *member = realm_member(realm, in->user_ids[i]);
+
+			if (member)
+				found[count++] = member;
+			else
+				missing[missing_count++] = in->user_ids[i];
+		}
+	} else {
+		bool all = in->query.len == 0 && in->limit == 0;
+		uint32_t limit = in->query.len ? MIN(in->limit ? in->limit : QUERY_MAX, (uint32_t)QUERY_MAX) :
+						 in->limit;
+		int r = all ? may_ask_all(realm, in) : 0;
+
+		if (r)
+			return r;
+		found = arena_array(txn->arena, struct live_member *, realm->members.count + 1);
+		while ((all || count < limit) && map_next(&realm->members, &at, &id, &value))
+			if (!in->query.len || matches(((struct live_member *)value)->row, in->query))
+				found[count++] = value;
+	}
+	struct guild_members_chunk chunk = { .guild_id = txn->cell->id,
+					     .chunk_count = MAX((count + CHUNK - 1) / CHUNK, 1u),
+					     .nonce = in->nonce };
+	chunk.has.nonce = in->nonce.ptr;
+	chunk.has.presences = in->presences && (!in->bot || in->intents & INTENT_GUILD_PRESENCES);
+	for (chunk.chunk_index = 0; chunk.chunk_index < chunk.chunk_count; chunk.chunk_index++) {
+		uint32_t from = (uint32_t)chunk.chunk_index * CHUNK;
+
+		chunk.not_found.items = missing;
+		chunk.not_found.count = chunk.chunk_index == 0 ? missing_count : 0;
+		send_chunk(txn, in, found, from, MIN(count - from, (uint32_t)CHUNK), &chunk);
+	}
+	return 0;
+}

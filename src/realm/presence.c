@@ -1,0 +1,30 @@
+#include "realm/presence.h"
+
+#include <stdlib.h>
+
+#include "codec/dup.h"
+
+int realm_presence_run(struct txn *txn, void *arg)
+{
+	struct realm_presence_arg *in = arg;
+	struct realm *realm = realm_of(txn);
+	struct live_member *member = realm_member(realm, in->user_id);
+
+	if (!member || (!member->presence && !in->presence)) {
+		free(in->presence);
+		return 0;
+	}
+	realm->online_count += !!in->presence - !!member->presence;
+	region_free(realm->region, member->presence);
+	member->presence = in->presence ? obj_dup_region(realm->region, &desc_presence, in->presence) : NULL;
+	struct user_partial who = { .id = in->user_id };
+	struct client_status nowhere = {};
+	struct presence offline = { .status = S("offline"), .client_status = &nowhere };
+	struct presence told = in->presence ? *in->presence : offline;
+	told.user = &who;
+	told.guild_id = txn->cell->id;
+	told.has.guild_id = true;
+	txn_event(txn, EVENT_PRESENCE_UPDATE, (struct audience){ .not_user = in->user_id }, &told);
+	free(in->presence);
+	return 0;
+}

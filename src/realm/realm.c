@@ -1,0 +1,351 @@
+#include "realm/realm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/dup.h"
+#include "codec/row.h"
+#include "message/bucket.h"
+#include "realm/class.h"
+#include "store/store.h"
+
+/* -- live rows: one block each in the region -- */
+
+struct realm *realm_new(struct cell *cell)
+{
+	struct realm *realm = region_new(&cell->region, struct realm);
+
+	realm->cell = cell;
+	realm->region = &cell->region;
+	map_init_in(&realm->channels, realm->region);
+	map_init_in(&realm->roles, realm->region);
+	map_init_in(&realm->members, realm->region);
+	map_init_in(&realm->emojis, realm->region);
+	map_init_in(&realm->sessions, realm->region);
+	list_init(&realm->classes);
+	realm->classes_next = 1;
+	cell->state = realm;
+	return realm;
+}
+
+struct live_channel *realm_channel(struct realm *realm, uint64_t id)
+{
+	return map_get(&realm->channels, id);
+}
+
+struct live_role *realm_role(struct realm *realm, uint64_t id)
+{
+	return map_get(&realm->roles, id);
+}
+
+struct live_member *realm_member(struct realm *realm, uint64_t user_id)
+{
+	return map_get(&realm->members, user_id);
+}
+
+static uint32_t take_slot(struct realm *realm, struct live_channel *channel)
+{
+	uint32_t slot = 0;
+
+	while (slot < realm->slots_count && realm->slots[slot])
+		slot++;
+	if (slot == realm->slots_count) {
+		realm->slots = region_realloc(realm->region, realm->slots,
+					      (slot + 1) * sizeof(struct live_channel *));
+		realm->slots_count = slot + 1;
+	}
+	realm->slots[slot] = channel;
+	return slot;
+}
+
+struct live_channel *realm_add_channel(struct realm *realm, const struct channel *row)
+{
+	struct live_channel *channel = map_get(&realm->channels, row->id);
+	struct channel *copy = obj_dup_region(realm->region, &desc_channel, row);
+
+	if (!channel) {
+		channel = region_new(realm->region, struct live_channel);
+		channel->slot = take_slot(realm, channel);
+		map_init_in(&channel->slow, realm->region);
+		map_set(&realm->channels, row->id, channel);
+	} else {
+		region_free(realm->region, channel->row);
+	}
+	channel->row = copy;
+	return channel;
+}
+
+struct live_role *realm_add_role(struct realm *realm, const struct role *row)
+{
+	struct live_role *role = map_get(&realm->roles, row->id);
+	struct role *copy = obj_dup_region(realm->region, &desc_role, row);
+
+	if (!role) {
+		role = region_new(realm->region, struct live_role);
+		map_set(&realm->roles, row->id, role);
+	} else {
+		region_free(realm->region, role->row);
+	}
+	role->row = copy;
+	return role;
+}
+
+struct live_member *realm_add_member(struct realm *realm, const struct member_row *row)
+{
+	struct live_member *member = map_get(&realm->members, row->user_id);
+	struct member_row *copy = obj_dup_region(realm->region, &desc_member_row, row);
+
+	if (!member) {
+		member = region_new(realm->region, struct live_member);
+		map_set(&realm->members, row->user_id, member);
+	} else {
+		region_free(realm->region, member->row);
+	}
+	member->row = copy;
+	return member;
+}
+
+void realm_put_guild(struct txn *txn, const struct guild *row)
+{
+	struct realm *realm = realm_of(txn);
+	struct guild *copy = obj_dup_region(realm->region, &desc_guild, row);
+	struct key key;
+
+	region_free(realm->region, realm->guild);
+	realm->guild = copy;
+	txn_put(txn, key_guild(&key, txn->cell->id), &desc_guild, copy);
+}
+
+struct live_channel *realm_put_channel(struct txn *txn, const struct channel *row)
+{
+	struct live_channel *channel = realm_add_channel(realm_of(txn), row);
+	struct key key;
+
+	txn_put(txn, key_channel(&key, txn->cell->id, channel->row->id), &desc_channel, channel->row);
+	return channel;
+}
+
+struct live_role *realm_put_role(struct txn *txn, const struct role *row)
+{
+	struct live_role *role = realm_add_role(realm_of(txn), row);
+	struct key key;
+
+	txn_put(txn, key_role(&key, txn->cell->id, role->row->id), &desc_role, role->row);
+	return role;
+}
+
+struct live_member *realm_put_member(struct txn *txn, const struct member_row *row)
+{
+	struct live_member *member = realm_add_member(realm_of(txn), row);
+	struct key key;
+
+	txn_put(txn, key_member(&key, txn->cell->id, member->row->user_id), &desc_member_row, member->row);
+	return member;
+}
+
+void realm_del_channel(struct txn *txn, uint64_t id)
+{
+	struct realm *realm = realm_of(txn);
+	struct live_channel *channel = map_del(&realm->channels, id);
+	struct key key;
+
+	if (!channel)
+		return;
+	realm->slots[channel->slot] = NULL;
+	map_done(&channel->slow);
+	region_free(realm->region, channel->pins);
+	region_free(realm->region, channel->row);
+	region_free(realm->region, channel);
+	txn_del(txn, key_channel(&key, txn->cell->id, id));
+}
+
+void realm_del_role(struct txn *txn, uint64_t id)
+{
+	struct realm *realm = realm_of(txn);
+	struct live_role *role = map_del(&realm->roles, id);
+	struct key key;
+
+	if (!role)
+		return;
+	region_free(realm->region, role->row);
+	region_free(realm->region, role);
+	txn_del(txn, key_role(&key, txn->cell->id, id));
+}
+
+void realm_del_member(struct txn *txn, uint64_t user_id)
+{
+	struct realm *realm = realm_of(txn);
+	struct live_member *member = map_del(&realm->members, user_id);
+	struct key key;
+
+	if (!member)
+		return;
+	if (member->sessions)
+		class_part(realm, member);
+	if (member->presence) {
+		realm->online_count--;
+		region_free(realm->region, member->presence);
+	}
+	region_free(realm->region, member->row);
+	region_free(realm->region, member);
+	txn_del(txn, key_member(&key, txn->cell->id, user_id));
+}
+
+/* -- order -- */
+
+static int by_position(const void *a, const void *b)
+{
+	const struct channel *x = (*(struct live_channel *const *)a)->row, *y = (*(struct live_channel *const *)b)->row;
+
+	if (x->position != y->position)
+		return x->position < y->position ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+struct live_channel **realm_channels_sorted(struct realm *realm, struct arena *arena, uint32_t *ret_count)
+{
+	struct live_channel **list = arena_array(arena, struct live_channel *, realm->slots_count + 1);
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < realm->slots_count; i++)
+		if (realm->slots[i])
+			list[count++] = realm->slots[i];
+	qsort(list, count, sizeof(*list), by_position);
+	*ret_count = count;
+	return list;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct role *x = (*(struct live_role *const *)a)->row, *y = (*(struct live_role *const *)b)->row;
+
+	if (x->position != y->position)
+		return x->position < y->position ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+struct live_role **realm_roles_sorted(struct realm *realm, struct arena *arena, uint32_t *ret_count)
+{
+	struct live_role **list = arena_array(arena, struct live_role *, realm->roles.count + 1);
+	uint32_t at = 0, count = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&realm->roles, &at, &id, &value))
+		list[count++] = value;
+	qsort(list, count, sizeof(*list), by_rank);
+	*ret_count = count;
+	return list;
+}
+
+/* -- loading -- */
+
+static int load_rows(struct realm *realm, struct arena *arena, const struct store_row *rows, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		int r = 0;
+
+		switch (key_realm_kind(rows[i].key)) {
+		case KIND_guild: {
+			struct guild row = {};
+
+			r = row_get(rows[i].value, &desc_guild, arena, &row);
+			if (!r)
+				realm->guild = obj_dup_region(realm->region, &desc_guild, &row);
+			break;
+		}
+		case KIND_channel: {
+			struct channel row = {};
+
+			r = row_get(rows[i].value, &desc_channel, arena, &row);
+			if (!r)
+				realm_add_channel(realm, &row);
+			break;
+		}
+		case KIND_role: {
+			struct role row = {};
+
+			r = row_get(rows[i].value, &desc_role, arena, &row);
+			if (!r)
+				realm_add_role(realm, &row);
+			break;
+		}
+		case KIND_member: {
+			struct member_row row = {};
+
+			r = row_get(rows[i].value, &desc_member_row, arena, &row);
+			if (!r)
+				realm_add_member(realm, &row);
+			break;
+		}
+		case KIND_emoji: {
+			struct emoji row = {};
+
+			r = row_get(rows[i].value, &desc_emoji, arena, &row);
+			if (!r)
+				map_set(&realm->emojis, row.id, obj_dup_region(realm->region, &desc_emoji, &row));
+			break;
+		}
+		default: /* bans, invites, audit entries, pins: read when asked for */
+			break;
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* One kind of row after the other: what is not kept in memory is never read here. */
+static int load_kind(struct realm *realm, struct str (*prefix)(struct key *, uint64_t))
+{
+	struct cell *cell = realm->cell;
+	struct store_row *rows;
+	struct arena arena;
+	struct key key;
+	uint32_t count;
+
+	arena_init(&arena);
+	int r = store_scan_wait(cell->core, &arena, prefix(&key, cell->id), (struct str){}, (struct str){}, false, 0,
+				&rows, &count);
+	if (!r)
+		r = load_rows(realm, &arena, rows, count);
+	arena_done(&arena);
+	return r;
+}
+
+static int load_wait(struct cell *cell)
+{
+	struct realm *realm = realm_new(cell);
+	struct str (*const prefixes[])(struct key *, uint64_t) = {
+		prefix_guild, prefix_channel, prefix_role, prefix_member, prefix_emoji,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		int r = load_kind(realm, prefixes[i]);
+
+		if (r)
+			return r;
+		if (i == 0 && cell->kind == CELL_GUILD && !realm->guild)
+			return ENOENT;
+	}
+	if (cell->kind == CELL_DM && !realm->channels.count)
+		return ENOENT;
+	return bucket_load_newest_wait(realm);
+}
+
+static bool busy(const struct cell *cell)
+{
+	const struct realm *realm = cell->state;
+
+	return realm && realm->sessions.count > 0;
+}
+
+void realm_register(void)
+{
+	static const struct cell_type guild = { .name = "guild", .load_wait = load_wait, .busy = busy };
+	static const struct cell_type dm = { .name = "dm", .load_wait = load_wait, .busy = busy };
+
+	cell_type_register(CELL_GUILD, &guild);
+	cell_type_register(CELL_DM, &dm);
+}

@@ -1,0 +1,93 @@
+/* A realm: a guild, or a DM channel, as it lives on its owner core. Everything here is in the cell's region and goes with it.
+ * Other cores hold ids, never pointers; after any wait look up again. */
+#pragma once
+
+#include "base/map.h"
+#include "cell/cell.h"
+#include "cell/txn.h"
+#include "model/errors.h"
+#include "model/objects.h"
+#include "model/permissions.h"
+#include "model/tables.h"
+
+struct realm;
+
+/* A channel: its stored row, and what is derived from the newest messages. */
+struct live_channel {
+	struct channel *row;
+	uint32_t slot;            /* its bit in the classes' sets */
+	uint64_t last_message_id; /* newest row, deleted or not: ids go on from here */
+	uint32_t bucket;          /* newest bucket in the index, 0: none */
+	struct channel_pins *pins;        /* NULL until somebody asks (realm/pins.h) */
+	struct map slow;          /* user id → struct slow: when they may speak again */
+};
+
+struct live_member {
+	struct member_row *row;
+	uint32_t class_id;  /* while watched: realm/class.h */
+	uint32_t sessions;  /* subscribed */
+	struct presence *presence; /* NULL: offline; in the region */
+};
+
+struct live_role {
+	struct role *row;
+};
+
+struct realm {
+	struct cell *cell;
+	struct region *region;
+	struct guild *guild;   /* NULL: a DM */
+	struct map channels;   /* id → live_channel; a DM has one */
+	struct map roles;      /* id → live_role */
+	struct map members;    /* user id → live_member; of a DM: its recipients */
+	struct map emojis;     /* id → struct emoji */
+	struct list classes;   /* realm/class.h */
+	struct live_channel **slots; /* by slot; NULL: free */
+	uint32_t slots_count, classes_next;
+	struct map sessions;   /* session id → struct subscriber */
+	uint32_t online_count;
+	uint32_t contentless;  /* sessions of bots without the intent MESSAGE_CONTENT */
+};
+
+struct subscriber {
+	uint64_t session, user_id;
+	uint32_t core;
+	bool bot, contentless;
+};
+
+/* The realm of a transaction's cell. */
+static inline struct realm *realm_of(struct txn *txn)
+{
+	return txn->cell->state;
+}
+
+/* At start. */
+void realm_register(void);
+
+struct live_channel *realm_channel(struct realm *realm, uint64_t id);
+struct live_role *realm_role(struct realm *realm, uint64_t id);
+struct live_member *realm_member(struct realm *realm, uint64_t user_id);
+static inline bool realm_is_guild(const struct realm *realm)
+{
+	return realm->guild != NULL;
+}
+
+/* Replace a live row by a copy of @row in the region, and put it into the transaction. */
+void realm_put_guild(struct txn *txn, const struct guild *row);
+struct live_channel *realm_put_channel(struct txn *txn, const struct channel *row);
+struct live_role *realm_put_role(struct txn *txn, const struct role *row);
+struct live_member *realm_put_member(struct txn *txn, const struct member_row *row);
+/* Take a live row out and delete it in the transaction. The pointers are dead afterwards. */
+void realm_del_channel(struct txn *txn, uint64_t id);
+void realm_del_role(struct txn *txn, uint64_t id);
+void realm_del_member(struct txn *txn, uint64_t user_id);
+
+/* In position order (ties: lower id first), in the transaction's arena. */
+struct live_channel **realm_channels_sorted(struct realm *realm, struct arena *arena, uint32_t *ret_count);
+struct live_role **realm_roles_sorted(struct realm *realm, struct arena *arena, uint32_t *ret_count);
+
+/* Into a realm's memory while it loads (rows already stored). */
+struct live_channel *realm_add_channel(struct realm *realm, const struct channel *row);
+struct live_role *realm_add_role(struct realm *realm, const struct role *row);
+struct live_member *realm_add_member(struct realm *realm, const struct member_row *row);
+struct realm *realm_new(struct cell *cell);

@@ -1,0 +1,117 @@
+/* A session begins to watch a guild: its class, and a snapshot of the guild, in one step. */
+#include <stdlib.h>
+
+#include "codec/enc.h"
+#include "gateway/domain.h"
+#include "model/intents.h"
+#include "realm/class.h"
+#include "realm/guild_view.h"
+#include "realm/member.h"
+#include "user/user.h"
+
+enum { SNAPSHOT_MAX = 512 << 20, CAPABILITY_CLIENT_STATE_V2 = 1 << 10 };
+
+static struct bytes *take(struct buf *text)
+{
+	struct bytes *bytes = bytes_from(buf_str(text));
+
+	buf_done(text);
+	return bytes;
+}
+
+static struct bytes *encode_snapshot(struct txn *txn, const struct realm_subscribe *in, struct guild *view)
+{
+	struct buf text;
+	struct enc enc;
+
+	(void)txn;
+	buf_init(&text, SNAPSHOT_MAX);
+	enc_init(&enc, &text, ENC_JSON);
+	if (!in->bot && in->capabilities & CAPABILITY_CLIENT_STATE_V2) {
+		struct guild properties = *view;
+
+		view->properties = &properties;
+		view->data_mode = S("full");
+		view->has.properties = view->has.data_mode = true;
+		enc_guild_ready(&enc, view);
+	} else {
+		enc_guild_create(&enc, view);
+	}
+	return take(&text);
+}
+
+/* [member]: what merged_members has for this guild. */
+static struct bytes *encode_own_member(const struct live_member *member)
+{
+	struct member view = member_view(member->row, NULL);
+	struct buf text;
+	struct enc enc;
+
+	view.user_id = member->row->user_id;
+	view.has.user_id = true;
+	buf_init(&text, 1 << 20);
+	enc_init(&enc, &text, ENC_JSON);
+	enc_arr_begin(&enc);
+	enc_member(&enc, &view);
+	enc_arr_end(&enc);
+	return take(&text);
+}
+
+int realm_subscribe_run(struct txn *txn, struct cell_work *work)
+{
+	struct realm_subscribe *in = container_of(work, struct realm_subscribe, work);
+	struct realm *realm = realm_of(txn);
+	struct live_member *member = realm_member(realm, in->user_id);
+
+	if (!member)
+		return ERR_UNKNOWN_GUILD;
+	struct effect effect = { .kind = EFFECT_SUBSCRIBE,
+				 .session = in->session,
+				 .user = in->user_id,
+				 .core = in->core };
+	effect.class_id = class_join(txn, member);
+	struct subscriber *subscriber = map_get(&realm->sessions, in->session);
+	if (!subscriber) {
+		subscriber = region_new(realm->region, struct subscriber);
+		map_set(&realm->sessions, in->session, subscriber);
+		if (member->sessions++ == 0 || !member->presence) {
+			uint64_t *guild_id = mem_alloc(sizeof(*guild_id));
+
+			*guild_id = txn->cell->id;
+			cell_tell(txn->core, CELL_USER, in->user_id, true, user_tell_presence, guild_id);
+		}
+	}
+	bool contentless = in->bot && !(in->intents & INTENT_MESSAGE_CONTENT);
+	realm->contentless += contentless - subscriber->contentless;
+	*subscriber = (struct subscriber){ in->session, in->user_id, in->core, in->bot, contentless };
+	if (!in->silent) {
+		struct guild_show show = { .member = member,
+					   .bot = in->bot,
+					   .presences = !in->bot || in->intents & INTENT_GUILD_PRESENCES,
+					   .large_threshold = in->large_threshold };
+		struct guild view = guild_view_create(realm, txn->arena, &show);
+
+		effect.snapshot = encode_snapshot(txn, in, &view);
+		if (!in->bot)
+			effect.own_member = encode_own_member(member);
+	}
+	txn_effect(txn, &effect);
+	return 0;
+}
+
+int realm_unsubscribe_run(struct txn *txn, struct cell_work *work)
+{
+	struct realm_unsubscribe *in = container_of(work, struct realm_unsubscribe, work);
+	struct realm *realm = realm_of(txn);
+	struct live_member *member = realm_member(realm, in->user_id);
+	struct subscriber *subscriber = map_del(&realm->sessions, in->session);
+
+	if (subscriber) {
+		realm->contentless -= subscriber->contentless;
+		region_free(realm->region, subscriber);
+		if (member && --member->sessions == 0)
+			class_part(realm, member);
+	}
+	txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .session = in->session });
+	return 0;
+}

@@ -1,0 +1,99 @@
+#include "user/ready.h"
+
+#include "codec/enc.h"
+#include "user/settings.h"
+
+enum { READY_MAX = 64 << 20 };
+
+static struct bytes *finish(struct buf *text)
+{
+	struct bytes *bytes = bytes_from(buf_str(text));
+
+	buf_done(text);
+	return bytes;
+}
+
+struct bytes *ready_bot(struct txn *txn, const struct user_open *open)
+{
+	struct user_state *user = user_of(txn);
+	struct user_self self = user_self_view(user);
+	struct application application = user->application ? application_view(user, NULL) :
+							     (struct application){ .id = txn->cell->id };
+	struct guild_unavailable *stubs = arena_array(txn->arena, struct guild_unavailable, open->guilds_count + 1);
+	int64_t shard[2] = { open->shard_id, open->shard_count };
+	struct str trace = S("[\"rookery\"]");
+	struct buf text;
+	struct enc enc;
+
+	for (uint32_t i = 0; i < open->guilds_count; i++) {
+		stubs[i].id = open->guilds[i];
+		stubs[i].unavailable = true;
+		stubs[i].has.unavailable = true;
+	}
+	struct ready ready = {
+		.v = open->version,
+		.user = &self,
+		.session_id = open->session_id,
+		.session_type = S("normal"),
+		.resume_gateway_url = open->resume_url,
+		.application = &application,
+		.user_settings = S("{}"),
+		.auth = S("{}"),
+	};
+	(void)trace;
+	ready.guilds.items = stubs;
+	ready.guilds.count = open->guilds_count;
+	if (open->shard_count) {
+		ready.has.shard = true;
+		ready.shard.items = shard;
+		ready.shard.count = 2;
+	}
+	buf_init(&text, READY_MAX);
+	enc_init(&enc, &text, ENC_JSON);
+	enc_ready(&enc, &ready);
+	return finish(&text);
+}
+
+struct bytes *ready_person(struct txn *txn, const struct user_open *open)
+{
+	struct user_state *user = user_of(txn);
+	struct user_self self = user_self_view(user);
+	struct user_settings settings = settings_default(user);
+	struct ready_user_guild_settings guild_settings = {};
+	struct read_states reads = {};
+	struct ready_auth auth = {};
+	struct notification_settings notifications = {};
+	struct buf text;
+	struct enc enc;
+
+	struct ready_user ready = {
+		.v = open->version,
+		.user = &self,
+		.user_settings = &settings,
+		.user_guild_settings = &guild_settings,
+		.read_state = &reads,
+		.session_id = open->session_id,
+		.session_type = S("normal"),
+		.resume_gateway_url = open->resume_url,
+		.auth_session_id_hash = S(""),
+		.static_client_session_id = open->session_id,
+		.analytics_token = S(""),
+		.auth = &auth,
+		.country_code = S("US"),
+		.consents = S("{\"personalization\":{\"consented\":false}}"),
+		.experiments = S("[]"),
+		.guild_experiments = S("[]"),
+		.guild_join_requests = S("[]"),
+		.notification_settings = &notifications,
+		.linked_users = S("[]"),
+		.broadcaster_user_ids = S("[]"),
+		.api_code_version = 1,
+	};
+	ready.has.user_settings = ready.has.user_guild_settings = ready.has.read_state = true;
+	ready.has.users = ready.has.presences = true;
+	ready_private_channels(txn, open, &ready);
+	buf_init(&text, READY_MAX);
+	enc_init(&enc, &text, ENC_JSON);
+	enc_ready_user(&enc, &ready);
+	return finish(&text);
+}
