@@ -113,14 +113,14 @@ export default function (step) {
 		const category = await w.channel({ type: 4 });
 		const child = await w.channel({ parent_id: category.id });
 		const alone = await w.channel({ parent_id: category.id,
-			permission_overwrites: [{ id: w.guildId, type: 0, deny: '64' }] });
+			permission_overwrites: [{ id: w.guildId, type: 0, deny: '32768' }] });
 		await category.a.permissionOverwrites.edit(w.guildId, { AddReactions: false });
 		await w.b.sees('channelUpdate', (_, c) => c.id === child.id &&
 			c.permissionOverwrites.cache.get(w.guildId)?.deny.has('AddReactions'));
 		equal((await read(w, child.id)).permission_overwrites,
 			(await read(w, category.id)).permission_overwrites, 'overwrites of the child');
 		await category.a.permissionOverwrites.edit(w.guildId, { SendMessages: false });
-		equal((await read(w, alone.id)).permission_overwrites[0].deny, '64', 'the one not in step');
+		equal((await read(w, alone.id)).permission_overwrites[0].deny, '32768', 'the one not in step');
 	});
 
 	step('CHANNEL_DELETE, and everything under the channel is gone', async (w) => {

@@ -103,7 +103,7 @@ export default function (step) {
 		for (const got of [seen.embeds[0].data, (await read(w, channel.id, sent.id)).embeds[0]]) {
 			equal([got.type, got.title, got.description, got.url, got.color], ['rich', 'title', 'text', 'https://example.com/', 0x123456]);
 			equal([got.footer.text, got.author.name], ['foot', 'me']);
-			equal(got.fields.map((f) => [f.name, f.value, f.inline]), [['one', '1', true], ['two', '2', false]], 'fields');
+			equal(got.fields.map((f) => [f.name, f.value, Boolean(f.inline)]), [['one', '1', true], ['two', '2', false]], 'fields');
 			equal(Date.parse(got.timestamp), 1700000000000, 'timestamp');
 		}
 	});
@@ -246,16 +246,15 @@ export default function (step) {
 	step('a message of an announcement channel is published once', async (w) => {
 		const news = await w.channel({ type: 5 });
 		const sent = await news.a.send('news');
-		let published;
 		try {
-			published = await sent.crosspost();
+			await sent.crosspost();
 		} catch (error) {
 			if (error.status === 404 && error.code === 0)
 				throw new Skip('crosspost is not served');
 			throw error;
 		}
-		assert(published.flags.has(MessageFlags.Crossposted), 'flag');
 		await w.b.sees('messageUpdate', (_, m) => m.id === sent.id && m.flags.has(MessageFlags.Crossposted));
+		equal((await read(w, news.id, sent.id)).flags & 1, 1, 'flag');
 		await rejects(sent.crosspost(), 400, 40033);
 		const text = await w.channel();
 		const other = await text.a.send('no news');
