@@ -1,0 +1,115 @@
+#include "realm/audit.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "cell/ids.h"
+#include "codec/enc.h"
+
+struct audit audit_begin(struct txn *txn, uint64_t actor_id, enum audit_action action, uint64_t target_id,
+			 struct str reason)
+{
+	struct audit audit = { .txn = txn };
+
+	audit.entry.user_id = actor_id;
+	audit.entry.target_id = target_id;
+	audit.entry.action_type = action;
+	audit.entry.reason = reason;
+	audit.entry.has.reason = reason.len > 0;
+	audit.update = action == AUDIT_GUILD_UPDATE || action == AUDIT_CHANNEL_UPDATE ||
+		       action == AUDIT_OVERWRITE_UPDATE || action == AUDIT_MEMBER_UPDATE ||
+		       action == AUDIT_MEMBER_ROLE_UPDATE || action == AUDIT_ROLE_UPDATE ||
+		       action == AUDIT_WEBHOOK_UPDATE || action == AUDIT_EMOJI_UPDATE;
+	return audit;
+}
+
+void audit_json(struct audit *audit, const char *key, struct str before, struct str after)
+{
+	uint32_t at = audit->entry.changes.count;
+
+	if (at == AUDIT_CHANGES_MAX)
+		return;
+	struct audit_log_change *change = &audit->changes[at];
+	*change = (struct audit_log_change){ .key = str_z(key), .old_value = before, .new_value = after };
+	change->has.old_value = before.ptr != NULL;
+	change->has.new_value = after.ptr != NULL;
+	audit->entry.changes.count++;
+}
+
+static struct str quoted(struct audit *audit, struct str s)
+{
+	struct buf text;
+	struct enc enc;
+
+	if (!s.ptr)
+		return s;
+	buf_init(&text, 1 << 20);
+	enc_init(&enc, &text, ENC_JSON);
+	enc_str(&enc, s);
+	struct str copy = arena_str(audit->txn->arena, buf_str(&text));
+	buf_done(&text);
+	return copy;
+}
+
+void audit_str(struct audit *audit, const char *key, struct str before, struct str after)
+{
+	if (!str_eq(before, after))
+		audit_json(audit, key, quoted(audit, before), quoted(audit, after));
+}
+
+static struct str id_text(struct audit *audit, uint64_t id, bool zero)
+{
+	return id || zero ? arena_printf(audit->txn->arena, "\"%lu\"", id) : (struct str){};
+}
+
+void audit_id(struct audit *audit, const char *key, uint64_t before, uint64_t after)
+{
+	if (before != after)
+		audit_json(audit, key, id_text(audit, before, false), id_text(audit, after, false));
+}
+
+void audit_bits(struct audit *audit, const char *key, uint64_t before, uint64_t after)
+{
+	if (before != after)
+		audit_json(audit, key, id_text(audit, before, true), id_text(audit, after, true));
+}
+
+void audit_int(struct audit *audit, const char *key, int64_t before, int64_t after)
+{
+	if (before != after)
+		audit_json(audit, key, arena_printf(audit->txn->arena, "%ld", before),
+			   arena_printf(audit->txn->arena, "%ld", after));
+}
+
+void audit_bool(struct audit *audit, const char *key, bool before, bool after)
+{
+	if (before != after)
+		audit_json(audit, key, before ? S("true") : S("false"), after ? S("true") : S("false"));
+}
+
+struct str audit_number(struct audit *audit, uint64_t n)
+{
+	return arena_printf(audit->txn->arena, "%lu", n);
+}
+
+void audit_put(struct audit *audit)
+{
+	static const struct audit_log_options none;
+	struct txn *txn = audit->txn;
+	struct key key;
+
+	if (audit->update && !audit->entry.changes.count)
+		return;
+	audit->entry.id = id_next(txn->core, 0);
+	audit->entry.changes.items = audit->changes;
+	audit->entry.has.changes = audit->entry.changes.count > 0;
+	if (memcmp(&audit->options.has, &none.has, sizeof(none.has))) {
+		audit->entry.options = &audit->options;
+		audit->entry.has.options = true;
+	}
+	txn_put(txn, key_audit_log_entry(&key, txn->cell->id, audit->entry.id), &desc_audit_log_entry, &audit->entry);
+	struct audit_log_entry event = audit->entry;
+	event.guild_id = txn->cell->id;
+	event.has.guild_id = true;
+	txn_event(txn, EVENT_GUILD_AUDIT_LOG_ENTRY_CREATE, (struct audience){ .perms_any = PERM_VIEW_AUDIT_LOG }, &event);
+}
