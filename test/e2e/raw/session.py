@@ -591,3 +591,18 @@ def _(scene):
     again.identify(fresh)
     again.wait('READY')
     again.close()
+
+
+@step('GUILD_CREATE of a guild that one joins has no `unavailable`, after READY it is false')
+def _(scene):
+    # discord.py tells a join from a return by the key alone: with it on_guild_join never fires.
+    gateway = scene.bot.gateway()
+    eq(gateway.guilds[scene.guild_id].get('unavailable'), False)
+    guild = scene.world.guild(scene.ann, 'to join')['id']
+    scene.world.add_bot(scene.ann, scene.bot, guild)
+    d = gateway.wait('GUILD_CREATE', where=lambda d: d['id'] == guild)['d']
+    assert 'unavailable' not in d, 'unavailable is %r' % d['unavailable']
+    scene.ann.rest.delete('/guilds/%s' % guild).ok(204)
+    d = gateway.wait('GUILD_DELETE', where=lambda d: d['id'] == guild)['d']
+    assert not d.get('unavailable'), 'looks like an outage'
+    gateway.close()
