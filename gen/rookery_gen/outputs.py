@@ -1,7 +1,7 @@
 """All files, by name; written only when their content changes, so that little is compiled again."""
 import pathlib
 
-from . import consts, events, objects, routes, tables, tests
+from . import consts, coverage, cql, events, objects, openapi, routes, tables, tests, typescript
 from .schema import Model, SchemaError
 
 NAMES = ['routes', 'events', 'tables', 'errors', 'permissions', 'intents', 'limits', 'opcodes', 'closecodes']
@@ -9,12 +9,13 @@ FILES = [
     'model/objects.h', *(f'model/objects_{n}.c' for n in range(objects.FILE_COUNT)),
     *(f'model/{name}.{end}' for name in NAMES for end in 'hc'), 'model/routes_run.c',
     'model/roundtrip_test.c', 'model/fuzz_objects.c',
+    'openapi.json', 'protocol.ts', 'coverage.md', 'cql.cql',
 ]
 
 
 def make(model: Model) -> dict:
     files = {}
-    for module in (objects, routes, events, tables, consts, tests):
+    for module in (objects, routes, events, tables, consts, tests, openapi, typescript, coverage, cql):
         files.update(module.files(model))
     if model.errors:
         raise SchemaError(model.errors)
