@@ -66,7 +66,7 @@ def main():
             world = World(host, port)
             person = world.person('probe')
             guild = world.guild(person, 'probe hall')
-            channel = world.channel(person, guild['id'], 'probe')['id']
+            channel = guild['system_channel_id']
             rest = person.rest
             print('# person %s, guild %s, channel %s, token %s' % (person.id, guild['id'], channel, person.token))
             if arguments.user:

@@ -118,8 +118,8 @@ class World:
     async def start(self):
         people = self.people
         self.ann = people.person('ann')
-        self.guild_id = people.guild(self.ann, 'py hall')['id']
-        self.hall = people.channel(self.ann, self.guild_id, 'hall')['id']
+        guild = people.guild(self.ann, 'py hall')
+        self.guild_id, self.hall = guild['id'], guild['system_channel_id']
         self.bot_a, self.bot_b = people.bot(self.ann, 'py a'), people.bot(self.ann, 'py b')
         people.add_bot(self.ann, self.bot_a, self.guild_id)
         people.add_bot(self.ann, self.bot_b, self.guild_id)

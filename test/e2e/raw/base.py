@@ -51,7 +51,8 @@ class Scene:
 
     @property
     def hall(self):
-        return self._make('hall', lambda: self.world.channel(self.ann, self.guild_id, 'hall'))['id']
+        self.guild_id
+        return self._made['guild']['system_channel_id']  # `general`: needs no route to make it
 
     @property
     def bob(self):

@@ -16,7 +16,7 @@ def request(method, path, headers='', body=b'', host='Host: x\r\n'):
 
 
 def auth(scene, more=''):
-    return 'Authorization: Bot %s\r\n%s' % (scene.bot.token, more)
+    return 'Authorization: %s\r\n%s' % (scene.ann.token, more)
 
 
 def message_path(scene):
@@ -42,10 +42,10 @@ def _(scene):
 
 @step('a route that is not served says which: 404 code 0')
 def _(scene):
-    answer = scene.bot.rest.post('/lobbies', {})
+    answer = scene.ann.rest.post('/lobbies', {})
     answer.refused(404, 0)
     assert 'POST /lobbies' in answer.body['message'], answer.body
-    answer = scene.bot.rest.get('/lobbies/%s' % UNKNOWN)
+    answer = scene.ann.rest.get('/lobbies/%s' % UNKNOWN)
     answer.refused(404, 0)
     assert 'GET /lobbies/{lobby_id}' in answer.body['message'], answer.body
 
@@ -66,8 +66,8 @@ def _(scene):
 @step('all versions of the API are routed')
 def _(scene):
     for prefix in ('/api/v10', '/api/v9', '/api'):
-        eq(scene.bot.rest.get(prefix + '/users/@me').ok(200)['id'], scene.bot.id, prefix)
-    assert scene.bot.rest.get('/api/v99/users/@me').status in (400, 404), 'a version that is not'
+        eq(scene.ann.rest.get(prefix + '/users/@me').ok(200)['id'], scene.ann.id, prefix)
+    assert scene.ann.rest.get('/api/v99/users/@me').status in (400, 404), 'a version that is not'
 
 
 @step('JSON that cannot be read is 400 code 50109')
@@ -75,34 +75,34 @@ def _(scene):
     for raw in (b'{', b'{"content":"x"', b"{'content':'x'}", b'{"content":"x"}}', b'\xff\xfe', b'{"content":"\xff"}', b'nul',
                 b'{"content":"\xed\xa0\x80"}', b'[' * 100000, b'{"a":' * 50000 + b'1' + b'}' * 50000, b'{"content":1e99999}',
                 b'{"content":"x",}', b'{"content":"\x01"}', b'{"content":"a\nb"}'):
-        answer = scene.bot.rest.post('/channels/%s/messages' % scene.hall, raw=raw, headers={'Content-Type': 'application/json'})
+        answer = scene.ann.rest.post('/channels/%s/messages' % scene.hall, raw=raw, headers={'Content-Type': 'application/json'})
         assert answer.status == 400 and answer.code in (50109, 50035), '%.30r gave %d %r' % (raw, answer.status, answer.raw[:200])
-    answer = scene.bot.rest.post('/channels/%s/messages' % scene.hall, raw=b'{', headers={'Content-Type': 'application/json'})
+    answer = scene.ann.rest.post('/channels/%s/messages' % scene.hall, raw=b'{', headers={'Content-Type': 'application/json'})
     answer.refused(400, 50109)
-    scene.say(scene.bot, 'still here')
+    scene.say(scene.ann, 'still here')
 
 
 @step('100,000 levels of JSON end nothing')
 def _(scene):
     for raw in (b'[' * 100000 + b']' * 100000, b'{"embeds":' + b'[' * 100000 + b']' * 100000 + b'}',
                 b'{"a":' * 100000 + b'null' + b'}' * 100000):
-        answer = scene.bot.rest.post('/channels/%s/messages' % scene.hall, raw=raw, headers={'Content-Type': 'application/json'})
+        answer = scene.ann.rest.post('/channels/%s/messages' % scene.hall, raw=raw, headers={'Content-Type': 'application/json'})
         assert answer.status in (400, 413), answer.status
-    scene.say(scene.bot, 'still here')
+    scene.say(scene.ann, 'still here')
 
 
 @step('form errors sit where they belong, all of them at once')
 def _(scene):
-    answer = scene.bot.rest.post('/channels/%s/messages' % scene.hall, {
-        'content': 'x' * 2001, 'tts': 'loud', 'embeds': [{'title': 'fine'}, {'title': 'x' * 257, 'fields': [{'name': 'n'}]}]})
+    answer = scene.ann.rest.post('/channels/%s/messages' % scene.hall, {
+        'content': 'x' * 4001, 'tts': 'loud', 'embeds': [{'title': 'fine'}, {'title': 'x' * 257, 'fields': [{'name': 'n'}]}]})
     answer.refused(400, 50035, 'content', 'BASE_TYPE_MAX_LENGTH')
     answer.refused(400, 50035, 'embeds.1.title', 'BASE_TYPE_MAX_LENGTH')
     answer.refused(400, 50035, 'embeds.1.fields.0.value', 'BASE_TYPE_REQUIRED')
     answer.refused(400, 50035, 'tts')
     eq(answer.body['message'], 'Invalid Form Body')
-    eq(answer.body['errors']['content']['_errors'][0]['message'], 'Must be 2000 or fewer in length.')
+    eq(answer.body['errors']['content']['_errors'][0]['message'], 'Must be 4000 or fewer in length.')
     assert '0' not in answer.body['errors']['embeds'], 'the good embed has an error'
-    answer = scene.bot.rest.get('/channels/notanumber/messages')
+    answer = scene.ann.rest.get('/channels/notanumber/messages')
     answer.refused(400, 50035, 'channel_id', 'NUMBER_TYPE_COERCE')
     eq(answer.body['errors']['channel_id']['_errors'][0]['message'], 'Value "notanumber" is not snowflake.')
 
@@ -149,7 +149,7 @@ def _(scene):
     for i, path in enumerate(paths):
         body = json.loads(answers[i][2])
         if path.endswith('@me'):
-            eq(body['id'], scene.bot.id, 'answer %d' % i)
+            eq(body['id'], scene.ann.id, 'answer %d' % i)
         elif path.endswith('gateway'):
             eq(list(body), ['url'], 'answer %d' % i)
         elif path.endswith('nonsense'):
@@ -166,7 +166,7 @@ def _(scene):
                            json.dumps({'content': 'p %d' % i}).encode()) for i in range(10))
     answers = scene.exchange(raw, answers=10)
     eq([json.loads(b)['content'] for _, _, b in answers], ['p %d' % i for i in range(10)])
-    history = scene.bot.rest.get('/channels/%s/messages' % channel).ok(200)
+    history = scene.ann.rest.get('/channels/%s/messages' % channel).ok(200)
     eq([m['content'] for m in history], ['p %d' % i for i in range(9, -1, -1)])
 
 
@@ -216,7 +216,7 @@ def _(scene):
         'POST', message_path(scene), 'Authorization: Bot nonsense\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n',
         b'{'), answers=1)
     eq(status, 401, 'a big body without a good token is not read')
-    scene.say(scene.bot, 'still here')
+    scene.say(scene.ann, 'still here')
 
 
 @step('chunked without end is cut off')
@@ -254,7 +254,7 @@ def _(scene):
         answers = scene.exchange(request('POST', message_path(scene), auth(scene, good + 'Transfer-Encoding: chunked\r\n'), chunks),
                                  answers=1)
         assert answers and answers[0][0] in (400, 413), '%r: %s' % (chunks, [a[0] for a in answers])
-    history = scene.bot.rest.get('/channels/%s/messages' % scene.hall).ok(200)
+    history = scene.ann.rest.get('/channels/%s/messages' % scene.hall).ok(200)
     assert not [m for m in history if m['content'] == 'smuggled'], 'something got through'
 
 
@@ -314,10 +314,10 @@ def _(scene):
 @step('queries: booleans in all forms, odd escapes, repeated keys')
 def _(scene):
     for value in ('true', 'True', '1'):
-        guild = scene.bot.rest.get('/guilds/%s' % scene.guild_id, query={'with_counts': value}).ok(200)
+        guild = scene.ann.rest.get('/guilds/%s' % scene.guild_id, query={'with_counts': value}).ok(200)
         assert guild['approximate_member_count'] >= 2, value
     for value in ('false', 'False', '0'):
-        assert 'approximate_member_count' not in scene.bot.rest.get('/guilds/%s' % scene.guild_id, query={'with_counts': value}).ok(200)
+        assert 'approximate_member_count' not in scene.ann.rest.get('/guilds/%s' % scene.guild_id, query={'with_counts': value}).ok(200)
     for path in ('?limit=1&limit=2', '?limit=%31', '?', '?&&&', '?limit', '?=1', '?limit=1%00', '?%ff=1'):
         (status, _, _), = scene.exchange(request('GET', message_path(scene) + path, auth(scene)), answers=1)
         assert status in (200, 400), '%s: %d' % (path, status)
@@ -349,7 +349,7 @@ def _(scene):
         for _ in range(500):
             socks.append(socket.create_connection((scene.host, scene.port), 10))
         begin = time.monotonic()
-        scene.say(scene.bot, 'through the crowd')
+        scene.say(scene.ann, 'through the crowd')
         assert time.monotonic() - begin < 2
     finally:
         for sock in socks:
