@@ -175,7 +175,6 @@ static int read_query(struct conn *conn, struct str query)
 		conn->compress = ws_compress_new(WS_ZSTD_STREAM);
 	else if (compress.len)
 		return CLOSE_DECODE_ERROR;
-	conn->stream = conn->compress != NULL;
 	return 0;
 }
 

@@ -64,6 +64,7 @@ struct gateway_local {
 	char *slot;               /* GATEWAY_SLOT bytes, going out */
 	char *input;              /* GATEWAY_INPUT bytes, just come */
 	struct buf scratch, packed; /* for compression */
+	struct ws_compress *payload_zlib; /* of all connections that want single payloads compressed */
 	bool draining;
 	struct gateway_stats stats;
 };
@@ -246,7 +247,7 @@ struct conn {
 	struct list dirty;       /* in gateway->dirty */
 	struct timer timer;      /* no IDENTIFY, no heartbeat, the last bytes do not leave */
 	struct ws_parser *parser; /* only while a message is incomplete */
-	struct ws_compress *compress;
+	struct ws_compress *compress; /* the whole stream; NULL: none */
 	struct buf out;          /* whole frames that go before any event, and the rest of a compressed one */
 	size_t out_at;           /* of out: taken */
 	size_t part;             /* of the event at the ring's cursor: bytes taken of its frame */
@@ -256,7 +257,8 @@ struct conn {
 	uint32_t answers;        /* put into out since it was empty */
 	uint8_t version;
 	bool etf, blocked, closing;
-	bool stream;             /* compress is for all of the connection, not for single payloads */
+	bool payload_zlib;       /* single payloads are compressed, when they are large */
+	bool quiet;              /* nothing was dispatched since the last heartbeat */
 	bool catching_up;        /* after a RESUME that had much to say */
 };
 

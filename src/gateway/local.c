@@ -106,6 +106,7 @@ void gateway_local_free(struct gateway_local *gateway)
 	gate_done(&gateway->members_gate);
 	buf_done(&gateway->scratch);
 	buf_done(&gateway->packed);
+	ws_compress_free(gateway->payload_zlib);
 	free(gateway->slot);
 	free(gateway->input);
 	free(gateway);

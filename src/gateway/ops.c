@@ -17,7 +17,13 @@ static int heartbeat(struct conn *conn, const json_t *seq)
 			     core_now_us(conn->gateway->core));
 	if (session || conn->resuming)
 		conn_alive(conn);
-	return conn_send_op(conn, GATEWAY_OP_HEARTBEAT_ACK, S("null")) ? 0 : CLOSE_UNKNOWN_ERROR;
+	if (!conn_send_op(conn, GATEWAY_OP_HEARTBEAT_ACK, S("null")))
+		return CLOSE_UNKNOWN_ERROR;
+	/* A stream that only carries heartbeats need not hold its history from one to the next. */
+	if (conn->compress && conn->quiet)
+		ws_compress_trim(conn->compress);
+	conn->quiet = true;
+	return 0;
 }
 
 static int qos_heartbeat(struct conn *conn, const json_t *d)

@@ -289,6 +289,18 @@ static enum sent send_slot(struct conn *conn, bool only_part, size_t *ret_taken)
 
 /* -- compressed -- */
 
+/* Payloads that stand alone need no context of their own: one for the core. */
+static struct ws_compress *compressor(struct conn *conn)
+{
+	struct gateway_local *gateway = conn->gateway;
+
+	if (conn->compress)
+		return conn->compress;
+	if (!gateway->payload_zlib)
+		gateway->payload_zlib = ws_compress_new(WS_ZLIB_PAYLOAD);
+	return gateway->payload_zlib;
+}
+
 /* Appends one message to conn->out. False: it cannot be done. */
 static bool pack(struct conn *conn, struct str prefix, struct str body, char tail)
 {
@@ -301,8 +313,10 @@ static bool pack(struct conn *conn, struct str prefix, struct str body, char tai
 		buf_putc(&gateway->scratch, tail);
 		body = buf_str(&gateway->scratch);
 	}
-	if (ws_compress_message(conn->compress, prefix, body, &gateway->packed))
+	if (ws_compress_message(compressor(conn), prefix, body, &gateway->packed)) {
+		ws_compress_free(TAKE(gateway->payload_zlib)); /* It may be the broken one. */
 		return false;
+	}
 	ws_put(&conn->out, WS_BINARY, buf_str(&gateway->packed));
 	return !conn->out.full;
 }
@@ -314,7 +328,8 @@ static enum sent pack_event(struct conn *conn)
 
 	frame_payload(conn, conn->session->ring.cursor, &frame, frame.head);
 	struct str prefix = { frame.head, frame.head_len };
-	if (conn->stream || frame.len >= PAYLOAD_ZLIB_MIN) {
+	conn->quiet = false;
+	if (conn->compress || frame.len >= PAYLOAD_ZLIB_MIN) {
 		if (!pack(conn, prefix, frame.body, frame.tail_len ? '}' : '\0'))
 			return SENT_BROKEN;
 	} else {
@@ -368,7 +383,7 @@ static enum sent flush(struct conn *conn)
 	if (sent == SENT_ALL && conn->part == 0)
 		sent = send_out(conn);
 	while (sent == SENT_ALL && has_events(conn) && budget) {
-		sent = conn->compress ? send_packed(conn, &taken) : send_slot(conn, false, &taken);
+		sent = conn->compress || conn->payload_zlib ? send_packed(conn, &taken) : send_slot(conn, false, &taken);
 		budget -= MIN(budget, taken);
 	}
 	return sent;
@@ -449,7 +464,7 @@ bool conn_send_op(struct conn *conn, int op, struct str d)
 		payload = buf_str(&term);
 	}
 	bool sent;
-	if (conn->stream) {
+	if (conn->compress) {
 		sent = pack(conn, payload, S(""), '\0') && ++conn->answers <= GATEWAY_ANSWERS_MAX;
 		conn_mark(conn);
 	} else {
