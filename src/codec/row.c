@@ -235,8 +235,11 @@ void row_put(struct buf *buf, const struct obj_desc *desc, const void *obj)
 	const struct obj_desc *base = desc->base;
 	const struct obj_desc *variant = obj_variant(base, obj);
 
-	if (base->variant_count)
-		put_field(buf, base, base->tag, obj);
+	if (base->variant_count && (base->tag->flags & FIELD_STORED)) {
+		/* Always, also when it is zero: who reads learns from it whose fields follow. */
+		put_varint(buf, (uint64_t)base->tag->id << 3 | wire_of(base->tag->type->kind));
+		put_value(buf, base->tag->type, (const char *)obj + base->tag->offset);
+	}
 	for (uint32_t i = 0; variant && i < variant->field_count; i++) {
 		const struct field_desc *field = &variant->fields[i];
 
@@ -482,19 +485,19 @@ static bool get_record(struct reader *reader, struct str row, const struct obj_d
 		const struct field_desc *field;
 		uint64_t tag;
 
-		if (!get_varint(&row, &tag))
+		if (!get_varint(&row, &tag) || !(tag >> 3))
 			return false;
 		if (desc->variant_count && fields == desc) {
 			/* A union: its tag comes first and tells whose ids follow. */
 			field = desc->tag->id == tag >> 3 ? desc->tag : NULL;
 			if (!field || !get_field(reader, &row, tag & 7, desc, field, obj))
 				return false;
-			fields = obj_variant(desc, obj);
-			if (!fields) /* of a newer version: kept whole */
-				return keep_unknown(reader, desc, row, obj);
+			fields = obj_variant(desc, obj); /* NULL: of a newer version, its fields are all unknown */
 			continue;
 		}
-		field = field_by_id(fields, tag >> 3, &at);
+		if (desc->variant_count && desc->tag->id == tag >> 3)
+			return false; /* a second tag would change what the fields before it mean */
+		field = fields ? field_by_id(fields, tag >> 3, &at) : NULL;
 		if (field) {
 			if (!get_field(reader, &row, tag & 7, desc, field, obj))
 				return false;
