@@ -9,10 +9,11 @@
 #include "base/mem.h"
 #include "http/internal.h"
 
-enum { CHUNK = 64 << 10 };
+enum { CHUNK = 64 << 10, RETRY_MS = 5 };
 
 struct http_file_reader {
-	struct job job; /* while @reading */
+	struct job job;	    /* while @reading */
+	struct timer retry; /* the pool was full */
 	struct core *core;
 	int fd;
 	int error;
@@ -26,11 +27,20 @@ struct http_file_reader {
 	char chunk[CHUNK];
 };
 
+static void on_retry(struct core *core, struct timer *timer)
+{
+	struct http_file_reader *reader = container_of(timer, struct http_file_reader, retry);
+
+	(void)core;
+	reader->wake(reader->owner);
+}
+
 struct http_file_reader *http_file_reader_new(struct core *core, int fd, uint64_t from, uint64_t length)
 {
 	struct http_file_reader *reader = mem_alloc(sizeof(*reader));
 
 	memset(reader, 0, offsetof(struct http_file_reader, chunk));
+	timer_init(&reader->retry, on_retry);
 	reader->core = core;
 	reader->fd = fd;
 	reader->at = from;
@@ -42,6 +52,7 @@ void http_file_reader_free(struct http_file_reader *reader)
 {
 	if (!reader)
 		return;
+	timer_clear(&reader->retry);
 	if (reader->reading) {
 		reader->orphaned = true; /* on_read() frees it */
 		return;
@@ -96,11 +107,9 @@ static int read_more(struct http_file_reader *reader)
 	if (n < 0 && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)) {
 		reader->job = (struct job){ .core = reader->core, .work = read_job, .done = on_read };
 		reader->reading = core_offload(reader->core, &reader->job) == 0;
-		if (reader->reading)
-			return EAGAIN;
-		/* The pool is full: rather wait for the disk than fail. */
-		read_job(&reader->job);
-		n = reader->result;
+		if (!reader->reading)
+			timer_set(reader->core, &reader->retry, RETRY_MS);
+		return EAGAIN;
 	}
 	took(reader, n);
 	return reader->error;
@@ -112,7 +121,7 @@ int http_file_reader_peek(struct http_file_reader *reader, struct str *ret, void
 
 	reader->wake = wake;
 	reader->owner = owner;
-	if (reader->reading)
+	if (reader->reading || timer_is_set(&reader->retry))
 		return EAGAIN;
 	if (reader->used == reader->have && !reader->error) {
 		if (!reader->left)

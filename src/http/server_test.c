@@ -763,6 +763,55 @@ static void a_big_file_comes_through_a_narrow_pipe(void **state)
 	assert_false(client->ended);
 }
 
+static void idle_work(struct job *job)
+{
+	(void)job;
+}
+
+static void idle_done(struct core *core, struct job *job)
+{
+	(void)core, (void)job;
+}
+
+static void a_file_that_is_not_in_memory_is_read_off_the_loop(void **state)
+{
+	struct world *w = *state;
+	struct client *client = dial(w);
+	char text[4096];
+	struct job jobs[8];
+
+	/* A file of proc cannot be read with RWF_NOWAIT. */
+	w->file_fd = open("/proc/version", O_RDONLY | O_CLOEXEC);
+	ssize_t size = pread(w->file_fd, text, sizeof(text), 0);
+	assert_in_range(size, 1, sizeof(text));
+	w->file_size = (uint64_t)size;
+	say(w, client, S(GET("/file")));
+	const char *answer = heard(client);
+	assert_memory_equal(strstr(answer, "\r\n\r\n") + 4, text, size);
+	assert_int_equal(core_stats(w->core)->offloads, 1);
+	/* The pool is full at first. */
+	int waiting = 0;
+	while (waiting < 8) {
+		jobs[waiting] = (struct job){ .work = idle_work, .done = idle_done };
+		if (core_offload(w->core, &jobs[waiting]))
+			break;
+		waiting++;
+	}
+	assert_true(waiting < 8);
+	struct str get = S(GET("/file"));
+	assert_int_equal(sock_send(client->sock, get.ptr, get.len), get.len);
+	turn(w, 4);
+	pass(w, 100);
+	hear(w, client);
+	answer = heard(client);
+	assert_memory_equal(strstr(answer, "\r\n\r\n") + 4, text, size);
+	/* The peer goes while it is being read. */
+	assert_int_equal(sock_send(client->sock, get.ptr, get.len), get.len);
+	core_turn(w->core, 0);
+	sock_pair_reset(client->sock);
+	hang_up(w, client);
+}
+
 /* -- upgrades -- */
 
 #define WS(path, version)                                                                                       \
@@ -1047,6 +1096,7 @@ int main(void)
 		TEST(a_bad_form_is_refused),
 		TEST(files_are_sent_whole_in_part_or_not_at_all),
 		TEST(a_big_file_comes_through_a_narrow_pipe),
+		TEST(a_file_that_is_not_in_memory_is_read_off_the_loop),
 		TEST(an_upgrade_hands_the_connection_over),
 		TEST(an_upgrade_through_a_narrow_pipe_loses_nothing),
 		TEST(bad_upgrades_are_refused),

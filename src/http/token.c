@@ -23,20 +23,24 @@ bool http_is_tchar(char c)
 	return classes[(unsigned char)c] & TCHAR;
 }
 
+/* No branch for each byte: what is checked is nearly always right. */
+static bool all_are(struct str s, unsigned char class)
+{
+	unsigned char all = class;
+
+	for (size_t i = 0; i < s.len; i++)
+		all &= classes[(unsigned char)s.ptr[i]];
+	return all & class;
+}
+
 bool http_is_token(struct str s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if (!http_is_tchar(s.ptr[i]))
-			return false;
-	return s.len > 0;
+	return s.len > 0 && all_are(s, TCHAR);
 }
 
 bool http_is_field_value(struct str s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if (!(classes[(unsigned char)s.ptr[i]] & FIELD))
-			return false;
-	return true;
+	return all_are(s, FIELD);
 }
 
 static bool is_space(char c)
