@@ -105,47 +105,7 @@ int auth_wait(struct core *core, struct str header, struct who *ret)
 	return 0;
 }
 
-struct forgetting {
-	struct core *asker;
-	struct fiber *fiber;
-	uint64_t user_id;
-	uint32_t left;
-};
-struct forget_msg {
-	struct msg msg;
-	struct forgetting *forgetting;
-};
-
-static void on_forgotten(struct core *core, struct msg *msg)
+void auth_forget(struct core *core, uint64_t user_id)
 {
-	struct forget_msg *forget = container_of(msg, struct forget_msg, msg);
-
-	forget->forgetting->left--;
-	fiber_wake(core, forget->forgetting->fiber);
-	free(forget);
-}
-
-static void on_forget(struct core *core, struct msg *msg)
-{
-	struct forget_msg *forget = container_of(msg, struct forget_msg, msg);
-
-	drop(local_of(core)->api->auth, forget->forgetting->user_id);
-	msg->run = on_forgotten;
-	core_post(forget->forgetting->asker, msg);
-}
-
-void auth_forget_wait(struct core *core, uint64_t user_id)
-{
-	struct cores *cores = core_cores(core);
-	struct forgetting forgetting = { core, fiber_self(core), user_id, cores->count };
-
-	for (uint32_t i = 0; i < cores->count; i++) {
-		struct forget_msg *forget = mem_zalloc(sizeof(*forget));
-
-		forget->forgetting = &forgetting;
-		forget->msg.run = on_forget;
-		core_post(cores->core[i], &forget->msg);
-	}
-	while (forgetting.left)
-		fiber_park(core);
+	drop(local_of(core)->api->auth, user_id);
 }

@@ -8,8 +8,8 @@
 int auth_wait(struct core *core, struct str header, struct who *ret);
 /* The same when this core remembers it: true. */
 bool auth_cached(struct core *core, struct str header, struct who *ret);
-/* On a fiber: after this no core remembers a token of @user_id. Call when the rows are durably gone. */
-void auth_forget_wait(struct core *core, uint64_t user_id);
+/* On each core, when EFFECT_LOGOUT or EFFECT_FORGET of @user_id is published. */
+void auth_forget(struct core *core, uint64_t user_id);
 
 struct auth_cache;
 struct auth_cache *auth_cache_new(void);

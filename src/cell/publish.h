@@ -51,7 +51,8 @@ enum effect_kind {
 	EFFECT_UNSUBSCRIBE, /* a session (or all of a user) leaves, silently */
 	EFFECT_GUILD_JOIN,  /* user cells: the user's sessions shall subscribe to this guild */
 	EFFECT_GUILD_LEAVE, /* user cells: drop this guild's subscription if it is still there */
-	EFFECT_LOGOUT,      /* user cells: sessions of this token hash (zero: all) are closed with 4004 */
+	EFFECT_LOGOUT,      /* user cells: sessions of this token hash (zero: all) are closed with 4004, and cores forget it */
+	EFFECT_FORGET,      /* user cells: what cores remember of this user's tokens is out of date */
 	EFFECT_RELOADED,    /* the cell was restarted: subscribe again, silently */
 };
 struct effect {
@@ -81,6 +82,7 @@ void publication_unref(struct publication *publication);
 
 /* Set once at start by the gateway: applies a publication to this core's view. Called on every core in the cell's
  * mask, in the cell's order; keeps no pointer without taking a reference. */
+/* (LOGOUT and FORGET go to all cores, and the transaction is answered when all have applied them.) */
 extern void (*publish_apply)(struct core *core, const struct publication *publication);
 /* Set once at start by user/: what a DM publishes goes to its recipients' user cells, which know their sessions. */
 extern void (*publish_forward)(struct cell *cell, const struct publication *publication);

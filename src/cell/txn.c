@@ -323,7 +323,17 @@ void publication_unref(struct publication *pub)
 struct delivery {
 	struct msg msg;
 	struct publication *publication;
+	struct txn *txn; /* waits until all cores have applied it; NULL: it does not */
 };
+
+static void on_applied(struct core *core, struct msg *msg)
+{
+	struct delivery *delivery = container_of(msg, struct delivery, msg);
+
+	(void)core;
+	txn_intent_done(delivery->txn);
+	free(delivery);
+}
 
 static void on_delivery(struct core *core, struct msg *msg)
 {
@@ -331,26 +341,47 @@ static void on_delivery(struct core *core, struct msg *msg)
 
 	publish_apply(core, delivery->publication);
 	publication_unref(delivery->publication);
+	if (delivery->txn) {
+		msg->run = on_applied;
+		core_post(delivery->txn->core, msg);
+		return;
+	}
 	free(delivery);
 }
 
-/* One message to each core that has a view; our own is served at once. */
-static void publish(struct cell *cell, struct publication *pub)
+static bool must_reach_all(const struct publication *pub)
 {
+	for (uint32_t i = 0; i < pub->count; i++)
+		if (pub->effects[i].kind == EFFECT_LOGOUT || pub->effects[i].kind == EFFECT_FORGET)
+			return true;
+	return false;
+}
+
+/* One message to each core that has a view; our own is served at once. */
+static void publish(struct txn *txn)
+{
+	struct cell *cell = txn->cell;
+	struct publication *pub = TAKE(txn->publication);
 	struct cores *cores = core_cores(cell->core);
 	uint32_t own = core_index(cell->core);
+	bool all = must_reach_all(pub);
+	uint64_t mask = all ? UINT64_MAX >> (64 - cores->count) : cell->views;
 
 	if (cell->kind == CELL_DM && publish_forward)
 		publish_forward(cell, pub);
-	for (uint64_t mask = cell->views & ~(1ULL << own); mask; mask &= mask - 1) {
+	for (uint64_t rest = mask & ~(1ULL << own); rest; rest &= rest - 1) {
 		struct delivery *delivery = mem_zalloc(sizeof(*delivery));
 
 		atomic_fetch_add_explicit(&pub->refs, 1, memory_order_relaxed);
 		delivery->msg.run = on_delivery;
 		delivery->publication = pub;
-		core_post(cores->core[__builtin_ctzll(mask)], &delivery->msg);
+		if (all) {
+			delivery->txn = txn;
+			txn->intents_left++;
+		}
+		core_post(cores->core[__builtin_ctzll(rest)], &delivery->msg);
 	}
-	if (cell->views & (1ULL << own))
+	if (mask & (1ULL << own))
 		publish_apply(cell->core, pub);
 	publication_unref(pub);
 }
@@ -395,15 +426,14 @@ void cell_advance(struct cell *cell)
 		if (txn->result == 0) {
 			cell->views |= txn->view_add;
 			if (txn->publication)
-				publish(cell, TAKE(txn->publication));
+				publish(txn);
 			list_for_each(node, &txn->intents) {
 				list_del(node);
 				list_add_tail(&cell->intents, node);
 			}
-			if (txn->intents_left) {
-				intents_start(cell); /* it is answered when they are carried out */
+			intents_start(cell);
+			if (txn->intents_left) /* it is answered when these are carried out */
 				continue;
-			}
 		}
 		atomic_fetch_add_explicit(&stats->txns, 1, memory_order_relaxed);
 		answer(txn);

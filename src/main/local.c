@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "api/auth.h"
 #include "api/req.h"
 #include "cell/ids.h"
 #include "core/local.h"
@@ -11,12 +12,21 @@
 #include "user/name.h"
 #include "user/user.h"
 
+/* What is published on this core: the API's memory of tokens first, then the sessions. */
+static void apply(struct core *core, const struct publication *publication)
+{
+	for (uint32_t i = 0; i < publication->count; i++)
+		if (publication->effects[i].kind == EFFECT_LOGOUT || publication->effects[i].kind == EFFECT_FORGET)
+			auth_forget(core, publication->cell_id);
+	view_apply(core, publication);
+}
+
 void daemon_register(void)
 {
 	user_register();
 	realm_register();
 	name_register();
-	publish_apply = view_apply;
+	publish_apply = apply;
 	publish_forward = user_forward;
 }
 

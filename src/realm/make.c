@@ -89,7 +89,7 @@ static void put_given_channels(struct txn *txn, struct guild_making *making)
 static void put_roles(struct txn *txn, const struct guild_making *making)
 {
 	const struct guild_new *body = making->body;
-	struct role_colors plain = {};
+	struct role_colors plain = role_colors_of(0);
 	struct role everyone = { .id = making->id,
 				 .name = S("@everyone"),
 				 .permissions = PERM_SET_DEFAULT,

@@ -82,6 +82,15 @@ void realm_del_channel(struct txn *txn, uint64_t id);
 void realm_del_role(struct txn *txn, uint64_t id);
 void realm_del_member(struct txn *txn, uint64_t user_id);
 
+/* Colours of a role with one colour. */
+static inline struct role_colors role_colors_of(int64_t color)
+{
+	struct role_colors colors = { .primary_color = color };
+
+	colors.null.secondary_color = colors.null.tertiary_color = true;
+	return colors;
+}
+
 /* In position order (ties: lower id first), in the transaction's arena. */
 struct live_channel **realm_channels_sorted(struct realm *realm, struct arena *arena, uint32_t *ret_count);
 struct live_role **realm_roles_sorted(struct realm *realm, struct arena *arena, uint32_t *ret_count);

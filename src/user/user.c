@@ -7,6 +7,7 @@
 #include "codec/dup.h"
 #include "codec/row.h"
 #include "core/local.h"
+#include "realm/member.h"
 #include "store/store.h"
 #include "user/token.h"
 
@@ -70,6 +71,26 @@ void user_put_account(struct txn *txn, const struct account *row)
 	region_free(user->region, user->account);
 	user->account = copy;
 	txn_put(txn, key_account(&key, txn->cell->id), &desc_account, copy);
+}
+
+void user_change_account(struct txn *txn, const struct account *row)
+{
+	struct user_state *user = user_of(txn);
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
+
+	user_put_account(txn, row);
+	struct user_self self = user_self_view(user);
+	txn_event(txn, EVENT_USER_UPDATE, aud_self(), &self);
+	struct user shown = user_public(user->account);
+	struct member_row copy = {};
+	member_set_user(&copy, &shown);
+	while (map_next(&user->guilds, &at, &id, &value))
+		txn_intent(txn, INTENT_MEMBER_RENAME, CELL_GUILD, id, &desc_member_row, &copy);
+	at = 0;
+	while (map_next(&user->dms, &at, &id, &value))
+		txn_intent(txn, INTENT_MEMBER_RENAME, CELL_DM, id, &desc_member_row, &copy);
 }
 
 void user_put_application(struct txn *txn, const struct application *row)

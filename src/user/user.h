@@ -47,6 +47,8 @@ void user_register(void);
 
 /* Replace memory and put the row. */
 void user_put_account(struct txn *txn, const struct account *row);
+/* The same when others may see a difference: USER_UPDATE to the user's sessions, and its guilds' copies by intents (txn_outbox_wait() before). */
+void user_change_account(struct txn *txn, const struct account *row);
 void user_put_application(struct txn *txn, const struct application *row);
 void user_put_token(struct txn *txn, const uint8_t hash[32], const struct token_row *row);
 void user_del_token(struct txn *txn, const uint8_t hash[32]);
