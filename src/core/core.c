@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -164,7 +165,7 @@ static void run_events(struct core *core)
 static bool has_work(struct core *core)
 {
 	return core->first || !inbox_empty(&core->inbox) || !list_empty(&core->fibers.ready) ||
-	       !list_empty(&core->deferred) || !list_empty(&core->deferred_now);
+		!list_empty(&core->deferred) || !list_empty(&core->deferred_now);
 }
 
 static uint64_t until_timer_us(struct core *core, uint64_t now_us)
@@ -286,7 +287,8 @@ const struct core_stats *core_stats(const struct core *core)
 
 /* -- life and death -- */
 
-static struct core *core_new(struct process *process, const struct cores_config *config, uint32_t index)
+static struct core *core_new(struct process *process, const struct cores_config *config,
+			     uint32_t index)
 {
 	struct core *core = aligned_alloc(alignof(struct core), sizeof(*core));
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
@@ -334,7 +336,7 @@ struct cores *cores_new(const struct cores_config *config)
 	return cores;
 }
 
-pthread_t thread_start(void *(*thread_main)(void *arg), void *arg)
+pthread_t thread_start(const char *name, void *(*thread_main)(void *arg), void *arg)
 {
 	sigset_t all, before;
 	pthread_t thread;
@@ -346,6 +348,7 @@ pthread_t thread_start(void *(*thread_main)(void *arg), void *arg)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r)
 		die_at_start("thread", r);
+	pthread_setname_np(thread, name); /* for top and debuggers */
 	return thread;
 }
 
@@ -387,8 +390,12 @@ void cores_start(struct cores *cores)
 	assert(!process->started);
 	process->started = true;
 	pool_start(&process->pool);
-	for (uint32_t i = 0; i < cores->count; i++)
-		cores->core[i]->thread = thread_start(core_main, cores->core[i]);
+	for (uint32_t i = 0; i < cores->count; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "core-%u", i);
+		cores->core[i]->thread = thread_start(name, core_main, cores->core[i]);
+	}
 	pin_threads(cores);
 }
 

@@ -28,7 +28,7 @@ struct cores {
 };
 
 struct cores_config {
-	uint32_t count;          /* 1..64 */
+	uint32_t count; /* 1..64 */
 	uint32_t fibers_max;     /* parked or running fibers on each core */
 	uint32_t offload_threads; /* slow work: hashing, files; shared by all cores */
 	struct clock *clock;
@@ -69,7 +69,8 @@ uint64_t core_turn(struct core *core, uint64_t may_sleep_us);
 /* -- messages between cores: intrusive, first in first out for each pair of sender and receiver -- */
 struct msg {
 	struct msg *next;
-	void (*run)(struct core *core, struct msg *msg); /* on the receiver; owns @msg from then on */
+	/* On the receiver; it owns @msg from then on. */
+	void (*run)(struct core *core, struct msg *msg);
 };
 /* Any thread. Rings the receiver's doorbell only if it sleeps. */
 void core_post(struct core *to, struct msg *msg);
@@ -113,7 +114,7 @@ void watch_del(struct core *core, struct watch *watch);
 struct job {
 	struct msg msg; /* for the pool */
 	struct core *core;
-	void (*work)(struct job *job);                   /* in a pool thread; touches nothing of a core */
+	void (*work)(struct job *job); /* in a pool thread; touches nothing of a core */
 	void (*done)(struct core *core, struct job *job); /* back on the core that asked */
 };
 /* At most @fibers_max jobs of a core wait; -EAGAIN beyond (answer 503). */

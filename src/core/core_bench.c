@@ -133,8 +133,10 @@ static void bench_messages(void)
 	report("message to a sleeping core and back", one, "us");
 	report("the same, 256 under way", many * 1000, "ns");
 	cores_stop(cores);
-	report("doorbells for each message", (double)core_stats(cores->core[1])->doorbells /
-						     (double)core_stats(cores->core[1])->messages, "");
+	report("doorbells for each message",
+	       (double)core_stats(cores->core[1])->doorbells /
+		       (double)core_stats(cores->core[1])->messages,
+	       "");
 	cores_free(cores);
 }
 

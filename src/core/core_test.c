@@ -45,7 +45,7 @@ static struct cores *cores_threaded(uint32_t count)
 enum { TIMERS = 400 };
 struct test_timer {
 	struct timer timer;
-	uint64_t due_us;  /* 0: not set */
+	uint64_t due_us;	 /* 0: not set */
 	uint64_t ordered; /* when it was set, counting */
 };
 struct timer_world {
@@ -315,7 +315,8 @@ static void a_message_to_oneself_runs_in_the_next_turn(void **state)
 	core_post(cores->core[0], &msg);
 	assert_int_equal(core_turn(cores->core[0], 0), 0);
 	assert_int_equal(counted, 1);
-	assert_int_equal(core_turn(cores->core[0], 1000000), 0); /* and it does not sleep meanwhile */
+	/* And it does not sleep meanwhile. */
+	assert_int_equal(core_turn(cores->core[0], 1000000), 0);
 	assert_int_equal(counted, 2);
 	cores_free(cores);
 }
@@ -423,7 +424,8 @@ static void a_deleted_watch_is_silent_even_for_an_event_of_this_turn(void **stat
 
 static void a_waiting_turn_ends_with_its_time_with_a_timer_or_with_a_bell(void **state)
 {
-	struct cores *cores = cores_threaded(1); /* not started: the machine's clock, turned by hand */
+	/* Not started: the machine's clock, turned by hand. */
+	struct cores *cores = cores_threaded(1);
 	struct core *core = cores->core[0];
 	struct msg msg = { .run = on_self_post };
 	struct timer timer;
@@ -487,7 +489,8 @@ static void offloaded_work_runs_elsewhere_and_comes_home(void **state)
 
 	(void)state;
 	for (int i = 0; i < JOBS; i++)
-		test_jobs[i] = (struct test_job){ .job = { .work = job_work, .done = job_done }, .done = &done };
+		test_jobs[i] = (struct test_job){ .job = { .work = job_work, .done = job_done },
+						  .done = &done };
 	cores_start(cores);
 	core_post(cores->core[1], &msg);
 	while (atomic_load(&done) < JOBS)
@@ -508,8 +511,10 @@ static void offload_says_when_too_much_waits(void **state)
 
 	(void)state;
 	for (int i = 0; i < 9; i++) {
-		test_jobs[i] = (struct test_job){ .job = { .work = job_work, .done = job_done }, .done = &done };
-		assert_int_equal(core_offload(cores->core[0], &test_jobs[i].job), i < 8 ? 0 : -EAGAIN);
+		test_jobs[i] = (struct test_job){ .job = { .work = job_work, .done = job_done },
+						  .done = &done };
+		assert_int_equal(core_offload(cores->core[0], &test_jobs[i].job),
+				 i < 8 ? 0 : -EAGAIN);
 	}
 	assert_int_equal(done, 0);
 	core_turn(cores->core[0], 0);

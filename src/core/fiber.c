@@ -50,15 +50,15 @@ enum fiber_state { FIBER_FREE, FIBER_RUNNING, FIBER_READY, FIBER_PARKED };
 struct fiber {
 	struct core *core;
 	enum fiber_state state;
-	bool woken;         /* a wake that no park has taken yet */
+	bool woken; /* a wake that no park has taken yet */
 	struct fiber *back; /* who is to go on when this one stops; NULL: the loop */
 	void (*main)(struct core *core, void *arg);
 	void *arg;
-	struct list node;  /* in ready or pool */
+	struct list node; /* in ready or pool */
 	struct list alive; /* in alive, from start to end */
-	char *stack;       /* STACK_SIZE bytes, a guard page below */
-	void *sp;          /* while it does not run */
-	void *fake;        /* AddressSanitizer's second stack */
+	char *stack; /* STACK_SIZE bytes, a guard page below */
+	void *sp; /* while it does not run */
+	void *fake; /* AddressSanitizer's second stack */
 	void *tsan;
 };
 
@@ -158,7 +158,8 @@ ON_BOTH_STACKS static void arrive(struct core *core, const struct fiber *self, v
 
 /* From the fiber @from to its resumer, or from the resumer to it. NULL is the loop. @ends: the frames on the stack are
  * over, its fake stack may go. */
-ON_BOTH_STACKS static void switch_to(struct core *core, struct fiber *from, struct fiber *to, bool ends)
+ON_BOTH_STACKS static void switch_to(struct core *core, struct fiber *from, struct fiber *to,
+				     bool ends)
 {
 	struct fibers *fibers = &core->fibers;
 	void **fake = from ? &from->fake : &fibers->loop_fake;
@@ -166,7 +167,8 @@ ON_BOTH_STACKS static void switch_to(struct core *core, struct fiber *from, stru
 	if (!from)
 		fibers->loop_tsan = tsan_here();
 	fibers->running = to;
-	note_leave(ends ? NULL : fake, to ? to->stack : fibers->loop_stack, to ? STACK_SIZE : fibers->loop_stack_size);
+	note_leave(ends ? NULL : fake, to ? to->stack : fibers->loop_stack,
+		   to ? STACK_SIZE : fibers->loop_stack_size);
 	tsan_switch(to ? to->tsan : fibers->loop_tsan);
 	fiber_stack_switch(from ? &from->sp : &fibers->loop_sp, to ? to->sp : fibers->loop_sp);
 	arrive(core, from, ends ? NULL : *fake);

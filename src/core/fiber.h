@@ -32,6 +32,6 @@ void fiber_sleep(struct core *core, uint64_t ms);
 struct fiber_wait {
 	struct fiber_waiter *head, *tail;
 };
-void fiber_wait_on(struct core *core, struct fiber_wait *wait);  /* parks until woken */
+void fiber_wait_on(struct core *core, struct fiber_wait *wait); /* parks until woken */
 void fiber_wait_wake(struct core *core, struct fiber_wait *wait, bool all);
 bool fiber_wait_empty(const struct fiber_wait *wait);

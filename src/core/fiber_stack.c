@@ -46,7 +46,8 @@ void *fiber_stack_prepare(void *stack, size_t size, void (*entry)(void *arg), vo
 /* makecontext() passes ints only. */
 static void begin(unsigned entry_high, unsigned entry_low, unsigned arg_high, unsigned arg_low)
 {
-	void (*entry)(void *) = (void (*)(void *))(uintptr_t)((uint64_t)entry_high << 32 | entry_low);
+	void (*entry)(void *) = (void (*)(void *))(uintptr_t)((uint64_t)entry_high << 32 |
+							      entry_low);
 
 	entry((void *)(uintptr_t)((uint64_t)arg_high << 32 | arg_low));
 }
@@ -62,8 +63,8 @@ void *fiber_stack_prepare(void *stack, size_t size, void (*entry)(void *arg), vo
 	context->uc_stack.ss_sp = stack;
 	context->uc_stack.ss_size = below;
 	context->uc_link = NULL;
-	makecontext(context, (void (*)(void))begin, 4, (unsigned)(e >> 32), (unsigned)e, (unsigned)(a >> 32),
-		    (unsigned)a);
+	makecontext(context, (void (*)(void))begin, 4, (unsigned)(e >> 32), (unsigned)e,
+		    (unsigned)(a >> 32), (unsigned)a);
 	return context;
 }
 

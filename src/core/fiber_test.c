@@ -39,8 +39,10 @@ static int setup(void **state)
 	turned.now_us = 7000000;
 	traced = 0;
 	memset(trace, 0, sizeof(trace));
-	*state = cores_new(&(struct cores_config){
-		.count = 1, .fibers_max = FIBERS_MAX, .clock = &turned.clock, .random = &random_real });
+	*state = cores_new(&(struct cores_config){ .count = 1,
+						   .fibers_max = FIBERS_MAX,
+						   .clock = &turned.clock,
+						   .random = &random_real });
 	return 0;
 }
 
@@ -174,8 +176,8 @@ static void waiters_are_woken_first_come_first_served(void **state)
 	struct core *core = core_of(state);
 	struct fiber_wait wait = { 0 };
 
-	for (char name = 'a'; name < 'f'; name++)
-		fiber_start(core, waits_by_name, &(struct queued){ &wait, name });
+	for (int i = 0; i < 5; i++)
+		fiber_start(core, waits_by_name, &(struct queued){ &wait, "abcde"[i] });
 	fiber_wait_wake(core, &wait, false);
 	core_turn(core, 0);
 	assert_string_equal(trace, "a");
@@ -364,7 +366,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIBER_TEST(a_fiber_runs_at_once_and_after_each_wake),
-		FIBER_TEST(a_wake_before_the_park_is_remembered_once), /* and dropped while parked */
+		FIBER_TEST(
+			a_wake_before_the_park_is_remembered_once), /* and dropped while parked */
 		FIBER_TEST(a_fiber_may_start_and_wake_others),
 		FIBER_TEST(the_number_of_fibers_is_bounded),
 		FIBER_TEST(waiters_are_woken_first_come_first_served),

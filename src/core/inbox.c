@@ -6,8 +6,8 @@ void inbox_push(struct inbox *inbox, struct msg *msg)
 
 	do
 		msg->next = newest;
-	while (!atomic_compare_exchange_weak_explicit(&inbox->newest, &newest, msg, memory_order_seq_cst,
-						      memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(&inbox->newest, &newest, msg,
+						      memory_order_seq_cst, memory_order_relaxed));
 }
 
 struct msg *inbox_take(struct inbox *inbox, struct msg **ret_last)

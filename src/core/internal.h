@@ -40,7 +40,8 @@ static inline bool inbox_empty(struct inbox *inbox)
 enum { WHEEL_LEVELS = 11, WHEEL_SLOTS = 64 };
 struct wheel {
 	uint64_t elapsed_ms;
-	uint64_t occupied[WHEEL_LEVELS]; /* a bit for each slot; may be stale for a slot emptied by timer_clear() */
+	/* A bit for each slot; may be stale for one emptied by timer_clear(). */
+	uint64_t occupied[WHEEL_LEVELS];
 	struct list slot[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 void wheel_init(struct wheel *wheel, uint64_t now_ms);
@@ -122,4 +123,4 @@ static inline void stat_add(_Atomic uint64_t *counter, uint64_t n)
 }
 
 /* A thread with all signals blocked: they are for the main thread or a signalfd. Ends the process when there can be none. */
-pthread_t thread_start(void *(*main)(void *arg), void *arg);
+pthread_t thread_start(const char *name, void *(*main)(void *arg), void *arg);

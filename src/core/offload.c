@@ -55,7 +55,7 @@ static void *pool_main(void *arg)
 void pool_start(struct pool *pool)
 {
 	while (pool->running < pool->threads_max) {
-		pool->threads[pool->running] = thread_start(pool_main, pool);
+		pool->threads[pool->running] = thread_start("offload", pool_main, pool);
 		pool->running++;
 	}
 }

@@ -31,13 +31,16 @@ void wheel_add(struct wheel *wheel, struct timer *timer)
 
 /* The first slot in time that holds a timer. Of two that begin together the higher level comes
  * first: it may hold the older timer, and is to be moved down before anything fires. */
-static bool wheel_find(struct wheel *wheel, unsigned *ret_level, unsigned *ret_slot, uint64_t *ret_ms)
+static bool wheel_find(struct wheel *wheel, unsigned *ret_level, unsigned *ret_slot,
+		       uint64_t *ret_ms)
 {
 	bool found = false;
 
 	for (unsigned level = WHEEL_LEVELS; level-- > 0;) {
 		unsigned shift = level * DIGIT;
-		uint64_t above = shift + DIGIT < 64 ? wheel->elapsed_ms >> (shift + DIGIT) << (shift + DIGIT) : 0;
+		uint64_t above = shift + DIGIT < 64
+			? wheel->elapsed_ms >> (shift + DIGIT) << (shift + DIGIT)
+			: 0;
 
 		while (wheel->occupied[level]) {
 			/* No slot below the present one is occupied: time does not pass one without emptying it. */

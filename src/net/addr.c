@@ -115,17 +115,14 @@ size_t addr_text_ip(const struct addr *addr, char ret[static ADDR_TEXT_MAX])
 	size_t len;
 
 	switch (addr->family) {
-	case ADDR_IP4:
-		inet_ntop(AF_INET, addr->ip, ret, ADDR_TEXT_MAX);
-		break;
+	case ADDR_IP4: inet_ntop(AF_INET, addr->ip, ret, ADDR_TEXT_MAX); break;
 	case ADDR_IP6:
 		inet_ntop(AF_INET6, addr->ip, ret, ADDR_TEXT_MAX);
 		len = strlen(ret);
 		if (addr->scope)
 			snprintf(ret + len, ADDR_TEXT_MAX - len, "%%%u", addr->scope);
 		break;
-	default:
-		strcpy(ret, addr->family == ADDR_UNIX ? "unix" : "none");
+	default: snprintf(ret, ADDR_TEXT_MAX, "%s", addr->family == ADDR_UNIX ? "unix" : "none");
 	}
 	return strlen(ret);
 }
@@ -159,11 +156,8 @@ void addr_from_sockaddr(const struct sockaddr_storage *from, struct addr *ret)
 		set_ip6(ret, in6->sin6_addr.s6_addr, in6->sin6_scope_id);
 		ret->port = ntohs(in6->sin6_port);
 		break;
-	case AF_UNIX:
-		ret->family = ADDR_UNIX;
-		break;
-	default:
-		break;
+	case AF_UNIX: ret->family = ADDR_UNIX; break;
+	default: break;
 	}
 }
 
@@ -185,8 +179,7 @@ unsigned addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *ret)
 		in6->sin6_port = htons(addr->port);
 		in6->sin6_scope_id = addr->scope;
 		return sizeof(*in6);
-	default:
-		return 0;
+	default: return 0;
 	}
 }
 
@@ -197,7 +190,8 @@ static size_t ip_size(const struct addr *addr)
 
 bool addr_same_ip(const struct addr *a, const struct addr *b)
 {
-	return a->family == b->family && a->scope == b->scope && memcmp(a->ip, b->ip, ip_size(a)) == 0;
+	return a->family == b->family && a->scope == b->scope &&
+		memcmp(a->ip, b->ip, ip_size(a)) == 0;
 }
 
 /* -- ranges -- */
@@ -218,31 +212,31 @@ static bool in_prefix(const uint8_t *ip, const uint8_t *prefix, unsigned bits)
 
 /* The IANA registries of special-purpose addresses, and multicast. */
 static const struct range special_ip4[] = {
-	{ { 0 }, 8 },              /* this network */
-	{ { 10 }, 8 },             /* private */
-	{ { 100, 64 }, 10 },       /* shared, RFC 6598 */
-	{ { 127 }, 8 },            /* loopback */
-	{ { 169, 254 }, 16 },      /* link-local; clouds keep their metadata there */
-	{ { 172, 16 }, 12 },       /* private */
-	{ { 192, 0, 0 }, 24 },     /* protocol assignments */
-	{ { 192, 0, 2 }, 24 },     /* documentation */
-	{ { 192, 88, 99 }, 24 },   /* 6to4 relays, deprecated */
-	{ { 192, 168 }, 16 },      /* private */
-	{ { 198, 18 }, 15 },       /* benchmarks */
-	{ { 198, 51, 100 }, 24 },  /* documentation */
-	{ { 203, 0, 113 }, 24 },   /* documentation */
-	{ { 224 }, 4 },            /* multicast */
-	{ { 240 }, 4 },            /* reserved, broadcast */
+	{ { 0 }, 8 }, /* this network */
+	{ { 10 }, 8 }, /* private */
+	{ { 100, 64 }, 10 }, /* shared, RFC 6598 */
+	{ { 127 }, 8 }, /* loopback */
+	{ { 169, 254 }, 16 }, /* link-local; clouds keep their metadata there */
+	{ { 172, 16 }, 12 }, /* private */
+	{ { 192, 0, 0 }, 24 }, /* protocol assignments */
+	{ { 192, 0, 2 }, 24 }, /* documentation */
+	{ { 192, 88, 99 }, 24 }, /* 6to4 relays, deprecated */
+	{ { 192, 168 }, 16 }, /* private */
+	{ { 198, 18 }, 15 }, /* benchmarks */
+	{ { 198, 51, 100 }, 24 }, /* documentation */
+	{ { 203, 0, 113 }, 24 }, /* documentation */
+	{ { 224 }, 4 }, /* multicast */
+	{ { 240 }, 4 }, /* reserved, broadcast */
 };
 /* Inside 2000::/3; all outside of it is special anyway. */
 static const struct range special_ip6[] = {
-	{ { 0x20, 0x01, 0x00 }, 23 },       /* protocol assignments: Teredo, ORCHID, benchmarks... */
+	{ { 0x20, 0x01, 0x00 }, 23 }, /* protocol assignments: Teredo, ORCHID, benchmarks... */
 	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32 }, /* documentation */
-	{ { 0x3f, 0xff }, 20 },             /* documentation, RFC 9637 */
+	{ { 0x3f, 0xff }, 20 }, /* documentation, RFC 9637 */
 };
 static const struct range global_ip6 = { { 0x20 }, 3 };
-static const struct range sixtofour = { { 0x20, 0x02 }, 16 };             /* the IPv4 address follows */
-static const struct range nat64 = { { 0x00, 0x64, 0xff, 0x9b }, 96 };     /* here too, RFC 6052 */
+static const struct range sixtofour = { { 0x20, 0x02 }, 16 }; /* the IPv4 address follows */
+static const struct range nat64 = { { 0x00, 0x64, 0xff, 0x9b }, 96 }; /* here too, RFC 6052 */
 
 static bool in_any(const uint8_t *ip, const struct range *ranges, size_t count)
 {
@@ -263,7 +257,8 @@ static bool is_private_ip6(const uint8_t *ip)
 		return is_private_ip4(ip + 12);
 	if (in_prefix(ip, sixtofour.ip, sixtofour.bits))
 		return is_private_ip4(ip + 2);
-	return !in_prefix(ip, global_ip6.ip, global_ip6.bits) || in_any(ip, special_ip6, ARRAY_SIZE(special_ip6));
+	return !in_prefix(ip, global_ip6.ip, global_ip6.bits) ||
+		in_any(ip, special_ip6, ARRAY_SIZE(special_ip6));
 }
 
 bool addr_is_loopback(const struct addr *addr)
@@ -278,12 +273,9 @@ bool addr_is_loopback(const struct addr *addr)
 bool addr_is_private(const struct addr *addr)
 {
 	switch (addr->family) {
-	case ADDR_IP4:
-		return is_private_ip4(addr->ip);
-	case ADDR_IP6:
-		return is_private_ip6(addr->ip);
-	default:
-		return true;
+	case ADDR_IP4: return is_private_ip4(addr->ip);
+	case ADDR_IP6: return is_private_ip6(addr->ip);
+	default: return true;
 	}
 }
 
@@ -318,7 +310,8 @@ bool cidr_parse(struct str text, struct cidr *ret)
 
 bool cidr_match(const struct cidr *cidr, const struct addr *addr)
 {
-	return ip_size(addr) > 0 && addr->family == cidr->addr.family && in_prefix(addr->ip, cidr->addr.ip, cidr->bits);
+	return ip_size(addr) > 0 && addr->family == cidr->addr.family &&
+		in_prefix(addr->ip, cidr->addr.ip, cidr->bits);
 }
 
 bool cidr_match_any(const struct cidr *cidrs, size_t count, const struct addr *addr)

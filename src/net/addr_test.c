@@ -59,7 +59,8 @@ static void addresses_with_ports_are_read_and_written(void **state)
 
 static void an_address_survives_the_kernels_form(void **state)
 {
-	static const char *const texts[] = { "192.0.2.9:80", "[2001:db8::5]:8443", "[fe80::1%3]:9" };
+	static const char *const texts[] = { "192.0.2.9:80", "[2001:db8::5]:8443",
+					     "[fe80::1%3]:9" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -128,7 +129,8 @@ static void special_addresses_are_told_from_public_ones(void **state)
 		struct addr addr;
 
 		assert_true(addr_parse_ip(str_z(cases[i].ip), &addr));
-		if (addr_is_private(&addr) != cases[i].private || addr_is_loopback(&addr) != cases[i].loopback)
+		if (addr_is_private(&addr) != cases[i].private ||
+		    addr_is_loopback(&addr) != cases[i].loopback)
 			fail_msg("%s", cases[i].ip);
 	}
 	assert_true(addr_is_private(&none));
@@ -158,8 +160,10 @@ static void ranges_match_by_their_bits(void **state)
 		{ "::ffff:10.0.0.0/104", "10.9.9.9", true },
 		{ "10.0.0.0/8", "::ffff:10.9.9.9", true },
 	};
-	static const char *const bad[] = { "", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "x/8",
-					   "::ffff:10.0.0.0/95", "10.0.0.0/8/8" };
+	static const char *const bad[] = {
+		"",	  "/8",	 "10.0.0.0/",	       "10.0.0.0/33", "10.0.0.0/-1",
+		"::/129", "x/8", "::ffff:10.0.0.0/95", "10.0.0.0/8/8"
+	};
 	struct addr unix_addr = { .family = ADDR_UNIX };
 	struct cidr cidr;
 

@@ -30,10 +30,10 @@ struct sock {
 	struct core *core; /* NULL while detached */
 	void *owner;
 	sock_event_h on_event;
-	uint32_t events;       /* what the owner waits for */
+	uint32_t events; /* what the owner waits for */
 	bool tls;
 	struct deferred again; /* tells ->ready() events at the end of the turn */
-	struct watch watch;    /* fd -1: none; events 0: not with epoll at present */
+	struct watch watch; /* fd -1: none; events 0: not with epoll at present */
 	struct addr peer, local;
 	struct quota *quota; /* a place of it is held, NULL: none */
 	/* After sock_close() or sock_finish(), while it lingers. */

@@ -78,7 +78,8 @@ static void say_exhausted(struct core *core, struct port *port)
 	if (port->said_us && core_now_us(core) - port->said_us < SAY_AGAIN_US)
 		return;
 	port->said_us = core_now_us(core);
-	log_error("no descriptor left for connections, closing new ones at once: raise the limit of open files core=%u",
+	log_error("no descriptor left for connections, closing new ones at once: raise the limit "
+		  "of open files core=%u",
 		  core_index(core));
 }
 
@@ -145,7 +146,9 @@ static bool accept_one(struct core *core, struct port *port)
 	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof(address);
 	struct addr peer;
-	int fd = accept4(port->watch.fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC), r;
+	int fd = accept4(port->watch.fd, (struct sockaddr *)&address, &len,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC),
+	    r;
 
 	if (fd >= 0) {
 		addr_from_sockaddr(&address, &peer);
@@ -155,8 +158,7 @@ static bool accept_one(struct core *core, struct port *port)
 		return port->watching; /* the handler may have stopped us */
 	}
 	switch (errno) {
-	case EAGAIN:
-		return false;
+	case EAGAIN: return false;
 	case EMFILE:
 	case ENFILE:
 		r = accept_and_close(core, port);
@@ -166,9 +168,7 @@ static bool accept_one(struct core *core, struct port *port)
 			port_pause(core, port);
 		return false;
 	case ENOMEM:
-	case ENOBUFS:
-		port_pause(core, port);
-		return false;
+	case ENOBUFS: port_pause(core, port); return false;
 	default:
 		/* The connection's own trouble (ECONNABORTED, EPERM from a firewall, pending network errors: accept(2)). */
 		return true;
@@ -318,7 +318,7 @@ static int open_unix(struct cores *cores, struct listener *listener)
 		free(TAKE(listener->unix_path));
 		return -ENAMETOOLONG;
 	}
-	strcpy(address.sun_path, listener->unix_path);
+	memcpy(address.sun_path, listener->unix_path, strlen(listener->unix_path)); /* zeroed */
 	r = remove_stale(&address);
 	fd = r ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
@@ -328,7 +328,8 @@ static int open_unix(struct cores *cores, struct listener *listener)
 	}
 	/* Never wider than asked, not for a moment. */
 	before = umask(0777 & ~mode);
-	r = bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, BACKLOG) ? -errno : 0;
+	r = bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, BACKLOG) ? -errno
+											  : 0;
 	umask(before);
 	if (r) {
 		close(fd);
@@ -337,7 +338,8 @@ static int open_unix(struct cores *cores, struct listener *listener)
 	return port_add(listener, cores->core[0], fd);
 }
 
-int listener_open(struct cores *cores, const struct listener_config *config, struct listener **ret_listener)
+int listener_open(struct cores *cores, const struct listener_config *config,
+		  struct listener **ret_listener)
 {
 	struct listener *listener = mem_zalloc(sizeof(*listener));
 	struct str text = str_z(config->address);

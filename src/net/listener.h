@@ -16,9 +16,9 @@ struct tls;
 struct listener_config {
 	/* "127.0.0.1:8080", "[::]:8080" (both families), "*:8080", "unix:/run/x.sock", "/run/x.sock". */
 	const char *address;
-	struct tls *tls;     /* NULL: plain. Referenced. */
+	struct tls *tls; /* NULL: plain. Referenced. */
 	struct quota *quota; /* NULL: no limits. Referenced; several listeners may share one. */
-	uint32_t unix_mode;  /* permissions of the unix socket, 0: 0600 */
+	uint32_t unix_mode; /* permissions of the unix socket, 0: 0600 */
 	/* On the core that accepted; it owns @sock from now on: give it an owner, watch it. */
 	void (*on_accept)(struct core *core, struct sock *sock, void *owner);
 	/* A connection over a limit. It may send one short answer; the listener closes @sock afterwards. May be NULL.
@@ -30,7 +30,8 @@ struct listener_config {
 /* Binds and listens on every core; accepting begins when the cores run. Before cores_start(). Negative errno:
  * -EINVAL malformed address, -EADDRINUSE (also when another process of the same user listens there,
  * which SO_REUSEPORT alone would allow), -EACCES... */
-int listener_open(struct cores *cores, const struct listener_config *config, struct listener **ret_listener);
+int listener_open(struct cores *cores, const struct listener_config *config,
+		  struct listener **ret_listener);
 /* Where it listens, with the real port when 0 was asked. */
 const struct addr *listener_address(const struct listener *listener);
 /* Any thread, once: stops accepting on each core at its next turn; connections that wait in the kernel are reset. */

@@ -100,12 +100,20 @@ static int teardown(void **state)
 
 /* -- a client that blocks, for at most some seconds -- */
 
+/* What the test cannot go on without. */
+static int must(int fd)
+{
+	if (fd < 0)
+		abort();
+	return fd;
+}
+
 static int dial(const struct addr *addr)
 {
 	struct sockaddr_storage address;
 	struct timeval limit = { .tv_sec = 5 };
 	socklen_t len = addr_to_sockaddr(addr, &address);
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = must(socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	if (connect(fd, (struct sockaddr *)&address, len)) {
@@ -129,8 +137,11 @@ static void echo(int fd)
 static struct listener *listen_at(struct cores *cores, const char *address, struct quota *quota)
 {
 	struct listener *listener = NULL;
-	int r = listener_open(cores, &(struct listener_config){ .address = address, .quota = quota,
-								.on_accept = on_accept, .on_refuse = on_refuse },
+	int r = listener_open(cores,
+			      &(struct listener_config){ .address = address,
+							 .quota = quota,
+							 .on_accept = on_accept,
+							 .on_refuse = on_refuse },
 			      &listener);
 
 	if (r)
@@ -189,8 +200,7 @@ static void the_kernel_spreads_connections_over_the_cores(void **state)
 	assert_true(addr.port != 0);
 	cores_start(cores);
 	for (int i = 0; i < 40; i++) {
-		fds[i] = dial(&addr);
-		assert_true(fds[i] >= 0);
+		fds[i] = must(dial(&addr));
 	}
 	for (int i = 0; i < 40; i++)
 		echo(fds[i]);
@@ -228,8 +238,7 @@ static void both_families_are_served_at_once(void **state)
 		listeners[i] = listen_at(cores, addresses[i], NULL);
 		four = loopback_at(listeners[i]);
 		six.port = four.port;
-		fd = dial(&four);
-		assert_true(fd >= 0);
+		fd = must(dial(&four));
 		close(fd);
 		dialled++;
 		fd = dial(&six);
@@ -255,22 +264,27 @@ static void a_port_that_is_served_already_is_refused(void **state)
 	char text[ADDR_TEXT_MAX];
 
 	addr_text(&addr, text);
-	assert_int_equal(listener_open(cores, &(struct listener_config){ .address = text }, &second), -EADDRINUSE);
+	assert_int_equal(
+		listener_open(cores, &(struct listener_config){ .address = text }, &second),
+		-EADDRINUSE);
 	listener_free(listener);
 	/* And is free again at once, though connections of before may linger in TIME_WAIT. */
 	second = listen_at(cores, text, NULL);
 	listener_free(second);
-	assert_int_equal(listener_open(cores, &(struct listener_config){ .address = "127.0.0.1" }, &second), -EINVAL);
-	assert_int_equal(listener_open(cores, &(struct listener_config){ .address = "192.0.2.1:1" }, &second),
+	assert_int_equal(
+		listener_open(cores, &(struct listener_config){ .address = "127.0.0.1" }, &second),
+		-EINVAL);
+	assert_int_equal(listener_open(cores, &(struct listener_config){ .address = "192.0.2.1:1" },
+				       &second),
 			 -EADDRNOTAVAIL);
 }
 
 static int dial_unix(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = must(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
-	strcpy(address.sun_path, path);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
 		int error = errno;
 
@@ -294,7 +308,9 @@ static void a_unix_path_tells_who_calls_and_cleans_up(void **state)
 	listener = listen_at(cores, address, NULL);
 	assert_int_equal(stat(path, &info), 0);
 	assert_int_equal(info.st_mode & 0777, 0600);
-	assert_int_equal(listener_open(cores, &(struct listener_config){ .address = path }, &second), -EADDRINUSE);
+	assert_int_equal(
+		listener_open(cores, &(struct listener_config){ .address = path }, &second),
+		-EADDRINUSE);
 	assert_int_equal(stat(path, &info), 0); /* the refused one left it alone */
 	cores_start(cores);
 	fd = dial_unix(path);
@@ -310,16 +326,18 @@ static void a_unix_path_tells_who_calls_and_cleans_up(void **state)
 	assert_int_equal(stat(path, &info), -1);
 
 	/* A dead server's socket is in nobody's way; a file is. */
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	fd = must(socket(AF_UNIX, SOCK_STREAM, 0));
 	struct sockaddr_un dead = { .sun_family = AF_UNIX };
-	strcpy(dead.sun_path, path);
+	snprintf(dead.sun_path, sizeof(dead.sun_path), "%s", path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&dead, sizeof(dead)), 0);
 	close(fd);
 	listener = listen_at(cores, path, NULL);
 	listener_free(listener);
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	assert_int_equal(listener_open(cores, &(struct listener_config){ .address = path }, &second), -EEXIST);
+	assert_int_equal(
+		listener_open(cores, &(struct listener_config){ .address = path }, &second),
+		-EEXIST);
 	assert_int_equal(stat(path, &info), 0);
 	unlink(path);
 	rmdir(dir);
@@ -336,10 +354,10 @@ static void the_total_is_bounded_and_places_are_given_back(void **state)
 
 	cores_start(cores);
 	for (int i = 0; i < 5; i++) {
-		fds[i] = dial(&addr);
+		fds[i] = must(dial(&addr));
 		echo(fds[i]);
 	}
-	fd = dial(&addr);
+	fd = must(dial(&addr));
 	assert_int_equal(recv(fd, text, 4, MSG_WAITALL), 4);
 	assert_string_equal(text, "full");
 	assert_int_equal(recv(fd, text, 4, 0), 0);
@@ -350,7 +368,7 @@ static void the_total_is_bounded_and_places_are_given_back(void **state)
 	wait_for(&closed, 1);
 	while (quota_open(quota) == 5)
 		usleep(1000);
-	fds[0] = dial(&addr);
+	fds[0] = must(dial(&addr));
 	echo(fds[0]);
 	for (int i = 0; i < 5; i++)
 		close(fds[i]);
@@ -369,7 +387,9 @@ static void an_address_is_bounded_unless_exempt(void **state)
 
 	(void)state;
 	cidr_parse(S("203.0.113.0/24"), &proxies);
-	quota = quota_new(&(struct quota_config){ .per_address_max = 3, .exempt = &proxies, .exempt_count = 1 },
+	quota = quota_new(&(struct quota_config){ .per_address_max = 3,
+						  .exempt = &proxies,
+						  .exempt_count = 1 },
 			  &random_real);
 	addr_parse_ip(S("198.51.100.7"), &a);
 	addr_parse_ip(S("2001:db8:1:2::1"), &b);
@@ -405,9 +425,8 @@ static void tls_name_of(const struct addr *addr, char *ret, size_t size)
 	unsigned chosen_size;
 	char bytes[8];
 	X509 *cert;
-	int fd = dial(addr);
+	int fd = must(dial(addr));
 
-	assert_true(fd >= 0);
 	SSL_set_fd(ssl, fd);
 	SSL_set_alpn_protos(ssl, alpn, sizeof(alpn) - 1);
 	assert_int_equal(SSL_connect(ssl), 1);
@@ -442,9 +461,12 @@ static void tls_material_is_exchanged_while_serving(void **state)
 	assert_non_null(strstr(why, cert));
 	test_cert_write("one.example", cert, key);
 	assert_int_equal(tls_server_new(cert, key, &tls, why, sizeof(why)), 0);
-	assert_int_equal(listener_open(cores, &(struct listener_config){ .address = "127.0.0.1:0", .tls = tls,
-									 .on_accept = on_accept },
-				       &listener), 0);
+	assert_int_equal(listener_open(cores,
+				       &(struct listener_config){ .address = "127.0.0.1:0",
+								  .tls = tls,
+								  .on_accept = on_accept },
+				       &listener),
+			 0);
 	addr = loopback_at(listener);
 	cores_start(cores);
 	tls_name_of(&addr, name, sizeof(name));
@@ -454,6 +476,8 @@ static void tls_material_is_exchanged_while_serving(void **state)
 	tls_name_of(&addr, name, sizeof(name));
 	assert_string_equal(name, "two.example");
 	file = fopen(key, "w"); /* half an upload */
+	if (!file)
+		abort();
 	fputs("-----BEGIN PRIVATE KEY-----\n", file);
 	fclose(file);
 	assert_int_equal(tls_reload(tls, why, sizeof(why)), -EINVAL);
@@ -486,7 +510,8 @@ static void serve_with_few_descriptors(int ready_fd)
 	rlim_t limit = (rlim_t)highest_fd() + 5;
 
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ limit, limit });
-	assert_int_equal(write(ready_fd, &listener_address(listener)->port, sizeof(uint16_t)), sizeof(uint16_t));
+	assert_int_equal(write(ready_fd, &listener_address(listener)->port, sizeof(uint16_t)),
+			 sizeof(uint16_t));
 	for (;;) /* until killed */
 		core_turn(cores->core[0], UINT64_MAX);
 }
@@ -511,9 +536,9 @@ static void without_descriptors_new_connections_are_closed_and_old_ones_served(v
 	for (int i = 0; i < DIALLED; i++) {
 		char bytes[4];
 
-		fds[i] = dial(&addr);
-		assert_true(fds[i] >= 0);
-		if (send(fds[i], "ping", 4, MSG_NOSIGNAL) == 4 && recv(fds[i], bytes, 4, MSG_WAITALL) == 4)
+		fds[i] = must(dial(&addr));
+		if (send(fds[i], "ping", 4, MSG_NOSIGNAL) == 4 &&
+		    recv(fds[i], bytes, 4, MSG_WAITALL) == 4)
 			served++;
 	}
 	assert_int_equal(served, 5);
@@ -521,7 +546,7 @@ static void without_descriptors_new_connections_are_closed_and_old_ones_served(v
 		echo(fds[i]); /* undisturbed */
 	close(fds[0]);
 	usleep(50000);
-	fds[0] = dial(&addr);
+	fds[0] = must(dial(&addr));
 	echo(fds[0]); /* and a free place is used again */
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
@@ -529,7 +554,8 @@ static void without_descriptors_new_connections_are_closed_and_old_ones_served(v
 	for (ssize_t n; (n = read(log[0], text + text_len, sizeof(text) - 1 - text_len)) > 0;)
 		text_len += (size_t)n;
 	assert_non_null(strstr(text, "no descriptor left"));
-	assert_null(strstr(strstr(text, "no descriptor left") + 1, "no descriptor left")); /* said once */
+	assert_null(strstr(strstr(text, "no descriptor left") + 1,
+			   "no descriptor left")); /* said once */
 	for (int i = 0; i < DIALLED; i++)
 		close(fds[i]);
 	close(log[0]);
@@ -559,8 +585,11 @@ static void signals_become_events_of_core_0(void **state)
 
 	pthread_sigmask(SIG_SETMASK, NULL, &before);
 	signals_block();
-	assert_int_equal(signals_open(cores, &(struct signals_config){ .on_stop = on_stop, .on_reload = on_reload },
-				      &signals), 0);
+	assert_int_equal(
+		signals_open(cores,
+			     &(struct signals_config){ .on_stop = on_stop, .on_reload = on_reload },
+			     &signals),
+		0);
 	kill(getpid(), SIGHUP);
 	kill(getpid(), SIGTERM);
 	kill(getpid(), SIGINT);
@@ -584,7 +613,8 @@ int main(void)
 		LISTENER_TEST(the_total_is_bounded_and_places_are_given_back),
 		cmocka_unit_test(an_address_is_bounded_unless_exempt),
 		LISTENER_TEST(tls_material_is_exchanged_while_serving),
-		cmocka_unit_test(without_descriptors_new_connections_are_closed_and_old_ones_served),
+		cmocka_unit_test(
+			without_descriptors_new_connections_are_closed_and_old_ones_served),
 		LISTENER_TEST(signals_become_events_of_core_0),
 	};
 

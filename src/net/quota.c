@@ -52,13 +52,15 @@ void quota_unref(struct quota *quota)
 static bool counts_by_address(const struct quota *quota, const struct addr *addr)
 {
 	return quota->per_address_max && (addr->family == ADDR_IP4 || addr->family == ADDR_IP6) &&
-	       !addr_is_loopback(addr) && !cidr_match_any(quota->exempt, quota->exempt_count, addr);
+		!addr_is_loopback(addr) &&
+		!cidr_match_any(quota->exempt, quota->exempt_count, addr);
 }
 
 /* The counters of an address. A home or a virtual machine is given a /64, so there is no use in counting less. */
 static void places(struct quota *quota, const struct addr *addr, _Atomic uint32_t *ret[ROWS])
 {
-	uint64_t hash = XXH3_64bits_withSeed(addr->ip, addr->family == ADDR_IP4 ? 4 : 8, quota->key);
+	uint64_t hash = XXH3_64bits_withSeed(addr->ip, addr->family == ADDR_IP4 ? 4 : 8,
+					     quota->key);
 
 	ret[0] = &quota->sketch[0][hash % COLUMNS];
 	ret[1] = &quota->sketch[1][(hash >> 32) % COLUMNS];
@@ -110,7 +112,8 @@ void quota_give(struct quota *quota, const struct addr *addr)
 	if (counts_by_address(quota, addr)) {
 		places(quota, addr, place);
 		for (int i = 0; i < ROWS; i++) {
-			uint32_t before = atomic_fetch_sub_explicit(place[i], 1, memory_order_relaxed);
+			uint32_t before = atomic_fetch_sub_explicit(place[i], 1,
+								    memory_order_relaxed);
 
 			assert(before > 0);
 		}

@@ -15,7 +15,7 @@ struct quota;
 enum quota_answer { QUOTA_OK, QUOTA_TOTAL, QUOTA_ADDRESS };
 
 struct quota_config {
-	uint32_t total_max;       /* 0: no limit */
+	uint32_t total_max;	    /* 0: no limit */
 	uint32_t per_address_max; /* 0: no limit */
 	/* Addresses that only count in the total: trusted proxies. Copied. Loopback and unix are always exempt. */
 	const struct cidr *exempt;

@@ -42,11 +42,13 @@ static void on_signals(struct core *core, struct watch *watch, uint32_t events)
 		if (info.ssi_signo == SIGHUP)
 			signals->config.on_reload(core_cores(core), signals->config.owner);
 		else
-			signals->config.on_stop(core_cores(core), (int)info.ssi_signo, signals->config.owner);
+			signals->config.on_stop(core_cores(core), (int)info.ssi_signo,
+						signals->config.owner);
 	}
 }
 
-int signals_open(struct cores *cores, const struct signals_config *config, struct signals **ret_signals)
+int signals_open(struct cores *cores, const struct signals_config *config,
+		 struct signals **ret_signals)
 {
 	struct signals *signals;
 	sigset_t set;

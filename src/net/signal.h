@@ -14,6 +14,7 @@ struct signals_config {
 /* In main(), before any thread is made (the store makes some): blocks the three signals for all threads to come, and ignores SIGPIPE. */
 void signals_block(void);
 /* Before cores_start(). Negative errno when there is no descriptor. */
-int signals_open(struct cores *cores, const struct signals_config *config, struct signals **ret_signals);
+int signals_open(struct cores *cores, const struct signals_config *config,
+		 struct signals **ret_signals);
 /* After cores_stop(). NULL is allowed. */
 void signals_free(struct signals *signals);

@@ -72,10 +72,13 @@ struct sock *sock_from_fd_tls(struct core *core, int fd, struct tls *tls);
 
 /* -- the in-memory pair, for tests and the simulator -- */
 struct sock_pair_config {
-	size_t capacity;       /* bytes under way in each direction before sock_send() gives -EAGAIN; 0: 64 KB */
-	struct random *random; /* when set: reads and writes are torn at random places, at times -EAGAIN;
-				* used by both ends, under the pair's lock */
-	struct addr peer_a, peer_b; /* what sock_peer() says at each end; ADDR_NONE: a loopback address */
+	/* Bytes under way in each direction before sock_send() gives -EAGAIN; 0: 64 KB. */
+	size_t capacity;
+	/* When set: reads and writes are torn at random places, at times -EAGAIN. Used by both ends, under the
+	 * pair's lock. */
+	struct random *random;
+	/* What sock_peer() says at each end; ADDR_NONE: a loopback address. */
+	struct addr peer_a, peer_b;
 };
 /* Two ends, attached to their cores (the same or different ones). @config may be NULL. What is sent arrives
  * with a message to the other core, so in a later turn. Before the threads run, or with both cores

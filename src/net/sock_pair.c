@@ -17,7 +17,7 @@ enum { CAPACITY_DEFAULT = 64 << 10 };
 
 struct pair_end {
 	struct pair *pair;
-	struct msg msg;    /* at most one is posted, and holds a reference to the pair */
+	struct msg msg; /* at most one is posted, and holds a reference to the pair */
 	bool posted;
 	struct core *core; /* where it is attached; NULL: detached or closed */
 	struct sock_pair_end *sock; /* NULL: closed */
@@ -85,7 +85,8 @@ static size_t tear(struct pair *pair, size_t size)
 	if (random_below(pair->random, 8) == 0)
 		return 0;
 	/* Often a single byte, the hardest case for a parser. */
-	return random_below(pair->random, 4) == 0 ? 1 : 1 + (size_t)random_below(pair->random, size);
+	return random_below(pair->random, 4) == 0 ? 1
+						  : 1 + (size_t)random_below(pair->random, size);
 }
 
 static size_t room_at(const struct pair_end *end)
@@ -284,7 +285,9 @@ static const struct sock_ops pair_ops = {
 static struct sock *end_new(struct pair *pair, int side, struct core *core, const struct addr *peer,
 			    const struct addr *local)
 {
-	static const struct addr loopback = { .family = ADDR_IP4, .ip = { 127, 0, 0, 1 }, .port = 1 };
+	static const struct addr loopback = { .family = ADDR_IP4,
+					      .ip = { 127, 0, 0, 1 },
+					      .port = 1 };
 	struct sock_pair_end *sock = mem_zalloc(sizeof(*sock));
 	struct pair_end *end = &pair->ends[side];
 

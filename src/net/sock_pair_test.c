@@ -173,13 +173,16 @@ static void torn_streams_arrive_whole(void **state)
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		struct cores *cores = cores_make(2);
 		struct random_seeded random;
-		struct flow a = { .to_send = 20000, .to_receive = 30000, .piece_max = 5000, .closes = true };
+		struct flow a = {
+			.to_send = 20000, .to_receive = 30000, .piece_max = 5000, .closes = true
+		};
 		struct flow b = { .to_send = 30000, .to_receive = 20000, .piece_max = 700 };
 		struct sock *sock_a, *sock_b;
 
 		random_seeded_init(&random, seed);
 		sock_pair(cores->core[0], cores->core[1],
-			  &(struct sock_pair_config){ .capacity = 4096, .random = &random.random }, &sock_a, &sock_b);
+			  &(struct sock_pair_config){ .capacity = 4096, .random = &random.random },
+			  &sock_a, &sock_b);
 		flow_start(cores->core[0], &a, sock_a, &random.random);
 		flow_start(cores->core[1], &b, sock_b, &random.random);
 		for (int i = 0; i < 100000 && !(a.over && b.over); i++)
@@ -198,7 +201,9 @@ static void a_pair_may_move_between_stepped_cores_while_bytes_fly(void **state)
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		struct cores *cores = cores_make(3);
 		struct random_seeded random;
-		struct flow a = { .to_send = 9000, .to_receive = 9000, .piece_max = 300, .closes = true };
+		struct flow a = {
+			.to_send = 9000, .to_receive = 9000, .piece_max = 300, .closes = true
+		};
 		struct flow b = { .to_send = 9000, .to_receive = 9000, .piece_max = 300 };
 		struct sock *sock_a, *sock_b;
 
@@ -208,7 +213,8 @@ static void a_pair_may_move_between_stepped_cores_while_bytes_fly(void **state)
 		b.move_to = cores->core[0];
 		b.move_after = 100 + random_below(&random.random, 8000);
 		sock_pair(cores->core[0], cores->core[1],
-			  &(struct sock_pair_config){ .capacity = 1000, .random = &random.random }, &sock_a, &sock_b);
+			  &(struct sock_pair_config){ .capacity = 1000, .random = &random.random },
+			  &sock_a, &sock_b);
 		flow_start(cores->core[0], &a, sock_a, &random.random);
 		flow_start(cores->core[1], &b, sock_b, &random.random);
 		for (int i = 0; i < 100000 && !(a.over && b.over); i++)
@@ -227,7 +233,9 @@ static void a_pair_may_move_between_threads_while_bytes_fly(void **state)
 {
 	struct cores *cores = cores_make(2);
 	struct random_seeded random_a, random_b;
-	struct flow a = { .to_send = 300000, .to_receive = 300000, .piece_max = 3000, .closes = true };
+	struct flow a = {
+		.to_send = 300000, .to_receive = 300000, .piece_max = 3000, .closes = true
+	};
 	struct flow b = { .to_send = 300000, .to_receive = 300000, .piece_max = 3000 };
 	struct sock *sock_a, *sock_b;
 
@@ -238,7 +246,8 @@ static void a_pair_may_move_between_threads_while_bytes_fly(void **state)
 	a.move_after = 100000;
 	b.move_to = cores->core[0];
 	b.move_after = 150000;
-	sock_pair(cores->core[0], cores->core[1], &(struct sock_pair_config){ .capacity = 8000 }, &sock_a, &sock_b);
+	sock_pair(cores->core[0], cores->core[1], &(struct sock_pair_config){ .capacity = 8000 },
+		  &sock_a, &sock_b);
 	flow_start(cores->core[0], &a, sock_a, &random_a.random);
 	flow_start(cores->core[1], &b, sock_b, &random_b.random);
 	cores_start(cores);

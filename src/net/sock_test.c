@@ -61,15 +61,20 @@ static int teardown(void **state)
 /* Two connected TCP sockets on the loopback, with small buffers so that writes do not always fit. */
 static void tcp_pair(int ret[2])
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(address);
 	int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), size = 4096, on = 1;
 
+	if (listening < 0)
+		abort();
 	setsockopt(listening, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	assert_int_equal(bind(listening, (struct sockaddr *)&address, len), 0);
 	assert_int_equal(listen(listening, 1), 0);
 	assert_int_equal(getsockname(listening, (struct sockaddr *)&address, &len), 0);
 	ret[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (ret[0] < 0)
+		abort();
 	setsockopt(ret[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	setsockopt(ret[0], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	assert_int_equal(connect(ret[0], (struct sockaddr *)&address, len), 0);
@@ -86,14 +91,17 @@ static void turn_until(struct core *core, const struct flow *a, const struct flo
 	for (int i = 0; i < 200000 && !(a->over && b->over); i++)
 		core_turn(core, 1000);
 	if (!a->over || !b->over)
-		fail_msg("a: over=%d sent=%zu received=%zu calls=%u  b: over=%d sent=%zu received=%zu calls=%u", a->over,
-			 a->sent, a->received, a->calls, b->over, b->sent, b->received, b->calls);
+		fail_msg("a: over=%d sent=%zu received=%zu calls=%u  b: over=%d sent=%zu "
+			 "received=%zu calls=%u",
+			 a->over, a->sent, a->received, a->calls, b->over, b->sent, b->received,
+			 b->calls);
 }
 
 enum { KINDS = 3 };
 static const char *const kind_names[KINDS] = { "tcp", "unix", "tls" };
 
-static void make_pair(struct fixture *f, int kind, struct sock **ret_server, struct sock **ret_client)
+static void make_pair(struct fixture *f, int kind, struct sock **ret_server,
+		      struct sock **ret_client)
 {
 	int fds[2];
 
@@ -101,8 +109,10 @@ static void make_pair(struct fixture *f, int kind, struct sock **ret_server, str
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	else
 		tcp_pair(fds);
-	*ret_server = kind == 2 ? sock_from_fd_tls(f->core, fds[0], f->server) : sock_from_fd(f->core, fds[0]);
-	*ret_client = kind == 2 ? sock_from_fd_tls(f->core, fds[1], f->client) : sock_from_fd(f->core, fds[1]);
+	*ret_server = kind == 2 ? sock_from_fd_tls(f->core, fds[0], f->server)
+				: sock_from_fd(f->core, fds[0]);
+	*ret_client = kind == 2 ? sock_from_fd_tls(f->core, fds[1], f->client)
+				: sock_from_fd(f->core, fds[1]);
 	assert_int_equal(sock_is_tls(*ret_server), kind == 2);
 	assert_int_equal(addr_is_unix(sock_peer(*ret_server)), kind == 1);
 	if (kind != 1) {
@@ -120,9 +130,13 @@ static void streams_arrive_whole_in_pieces_of_any_size(void **state)
 		for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
 			size_t total = MIN(pieces[i], pieces[4 - i]) < 100 ? 3000 : 400000;
 			struct random_seeded random;
-			struct flow a = { .to_send = total, .to_receive = total / 2, .piece_max = pieces[i],
+			struct flow a = { .to_send = total,
+					  .to_receive = total / 2,
+					  .piece_max = pieces[i],
 					  .closes = true };
-			struct flow b = { .to_send = total / 2, .to_receive = total, .piece_max = pieces[4 - i] };
+			struct flow b = { .to_send = total / 2,
+					  .to_receive = total,
+					  .piece_max = pieces[4 - i] };
 			struct sock *server, *client;
 
 			random_seeded_init(&random, i);
@@ -131,7 +145,8 @@ static void streams_arrive_whole_in_pieces_of_any_size(void **state)
 			flow_start(f->core, &b, client, &random.random);
 			turn_until(f->core, &a, &b);
 			if (a.error || b.error)
-				fail_msg("%s piece=%zu %d %d", kind_names[kind], pieces[i], a.error, b.error);
+				fail_msg("%s piece=%zu %d %d", kind_names[kind], pieces[i], a.error,
+					 b.error);
 		}
 }
 
@@ -345,11 +360,15 @@ static void a_connection_moves_between_threads_in_mid_stream(void **state)
 	struct fixture *f = *state;
 
 	for (int kind = 0; kind < KINDS; kind++) {
-		struct cores *cores = cores_new(&(struct cores_config){
-			.count = 2, .fibers_max = 4, .clock = &clock_real, .random = &random_real });
+		struct cores *cores = cores_new(&(struct cores_config){ .count = 2,
+									.fibers_max = 4,
+									.clock = &clock_real,
+									.random = &random_real });
 		struct random_seeded random_a, random_b;
 		struct flow a = { .to_send = 500000, .to_receive = 500000, .piece_max = 30000 };
-		struct flow b = { .to_send = 500000, .to_receive = 500000, .piece_max = 9000, .closes = true };
+		struct flow b = {
+			.to_send = 500000, .to_receive = 500000, .piece_max = 9000, .closes = true
+		};
 		struct sock *server, *client;
 
 		random_seeded_init(&random_a, 11);

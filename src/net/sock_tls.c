@@ -25,10 +25,10 @@ struct sock_tls {
 	struct sock sock;
 	SSL *ssl;
 	struct buf out;
-	bool more;             /* OpenSSL may hold input that it has not given us */
+	bool more;	   /* OpenSSL may hold input that it has not given us */
 	bool send_needs_input; /* the handshake waits for the peer */
-	bool ending;           /* close_notify is made; after it the FIN */
-	int error;             /* negative errno, for good */
+	bool ending;	     /* close_notify is made; after it the FIN */
+	int error;	   /* negative errno, for good */
 };
 
 static struct sock_tls *tls_of(struct sock *sock)
@@ -141,11 +141,8 @@ static int tls_failure(struct sock_tls *t, int ret)
 
 	switch (SSL_get_error(t->ssl, ret)) {
 	case SSL_ERROR_WANT_READ:
-	case SSL_ERROR_WANT_WRITE:
-		return -EAGAIN;
-	case SSL_ERROR_ZERO_RETURN:
-		r = 0;
-		break;
+	case SSL_ERROR_WANT_WRITE: return -EAGAIN;
+	case SSL_ERROR_ZERO_RETURN: r = 0; break;
 	case SSL_ERROR_SYSCALL:
 		/* No error of the descriptor: the stream ended in the middle of something. */
 		r = t->error;

@@ -19,7 +19,8 @@ void test_cert_write(const char *name, const char *cert_path, const char *key_pa
 	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(cert), 24 * 3600);
 	X509_set_pubkey(cert, key);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1,
+				   0);
 	X509_set_issuer_name(cert, subject);
 	X509_sign(cert, key, EVP_sha256());
 	file = fopen(cert_path, "w");

@@ -19,7 +19,8 @@ struct move {
 
 static void watch_flow(struct core *core, struct flow *flow)
 {
-	sock_watch(core, flow->sock, EPOLLIN | (flow->sent < flow->to_send ? EPOLLOUT : 0), on_flow);
+	sock_watch(core, flow->sock, EPOLLIN | (flow->sent < flow->to_send ? EPOLLOUT : 0),
+		   on_flow);
 }
 
 static void on_moved(struct core *core, struct msg *msg)

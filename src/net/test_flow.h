@@ -10,12 +10,12 @@
 struct flow {
 	struct sock *sock;
 	struct random *random;
-	size_t to_send, sent;       /* the stream's length, and how far it is */
+	size_t to_send, sent; /* the stream's length, and how far it is */
 	size_t to_receive, received;
-	size_t piece_max;           /* of one send or recv */
-	bool closes;                /* closes its sock when both directions are through */
+	size_t piece_max; /* of one send or recv */
+	bool closes; /* closes its sock when both directions are through */
 	bool closed;
-	int error;                  /* the first that was met */
+	int error; /* the first that was met */
 	uint32_t calls;
 	/* When set: after so many bytes received the sock moves to that core, once. */
 	struct core *move_to;

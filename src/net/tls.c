@@ -17,7 +17,8 @@ struct tls {
 	_Atomic uint32_t refs;
 	bool client;
 	char *cert_path, *key_path;
-	pthread_mutex_t lock; /* around @context: any core makes connections while somebody reloads */
+	pthread_mutex_t
+		lock; /* around @context: any core makes connections while somebody reloads */
 	SSL_CTX *context;
 };
 
@@ -32,16 +33,16 @@ static int explain(char *ret_why, size_t why_size, const char *what, const char 
 	return -EINVAL;
 }
 
-static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_size, const unsigned char *offered,
-		   unsigned offered_size, void *arg)
+static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_size,
+		   const unsigned char *offered, unsigned offered_size, void *arg)
 {
 	static const unsigned char ours[] = "\x08http/1.1";
 	unsigned char *chosen;
 
 	(void)ssl, (void)arg;
 	/* Who offers only what we do not speak is served HTTP/1.1 without ALPN, as RFC 7301 3.2 allows. */
-	if (SSL_select_next_proto(&chosen, ret_size, ours, sizeof(ours) - 1, offered, offered_size) !=
-	    OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto(&chosen, ret_size, ours, sizeof(ours) - 1, offered,
+				  offered_size) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_NOACK;
 	*ret = chosen;
 	return SSL_TLSEXT_ERR_OK;
@@ -54,11 +55,14 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
 	if (!context)
 		return NULL;
 	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
-					     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_options(context,
+			    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+				    SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_CIPHER_SERVER_PREFERENCE |
+				    SSL_OP_PRIORITIZE_CHACHA);
 	/* An idle connection keeps no record buffers (34 KB). Reading ahead saves the call for each record's header. */
-	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(context,
+			 SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+				 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(context, 1);
 	/* Tickets are with the client; a cache here would be a lock that all cores share. */
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -77,7 +81,8 @@ static int readable(const char *path, const char *what, char *ret_why, size_t wh
 	return -error;
 }
 
-static int server_context(const struct tls *tls, SSL_CTX **ret_context, char *ret_why, size_t why_size)
+static int server_context(const struct tls *tls, SSL_CTX **ret_context, char *ret_why,
+			  size_t why_size)
 {
 	SSL_CTX *context;
 	int r = readable(tls->cert_path, "certificate", ret_why, why_size);
@@ -116,7 +121,8 @@ static struct tls *tls_new(bool client)
 	return tls;
 }
 
-int tls_server_new(const char *cert_path, const char *key_path, struct tls **ret_tls, char *ret_why, size_t why_size)
+int tls_server_new(const char *cert_path, const char *key_path, struct tls **ret_tls, char *ret_why,
+		   size_t why_size)
 {
 	struct tls *tls = tls_new(false);
 	int r;
