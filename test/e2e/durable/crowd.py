@@ -14,8 +14,9 @@ class Crowd:
 
     def __init__(self, scene, senders, seed):
         self.scene, self.senders = scene, senders
+        self.actor = scene.ann
         self.channels = [scene.channel() for _ in range(CHANNELS)]
-        self.watcher = scene.bot.gateway()
+        self.watcher = self.actor.gateway(guilds=False)
         self.watcher.run_in_background()
         self.random = random.Random(seed)
         self.ending = False
@@ -49,7 +50,6 @@ class Crowd:
 
     def _send(self, number, seed):
         chance = random.Random(seed)
-        bot = self.scene.bot
         connection = None
         mine = []
         count = 0
@@ -59,12 +59,12 @@ class Crowd:
             dice = chance.random()
             try:
                 if mine and dice < 0.15:
-                    self._edit(connection, bot, chance.choice(mine), '%s-%d-edit%d' % (self.mark, number, count))
+                    self._edit(connection, chance.choice(mine), '%s-%d-edit%d' % (self.mark, number, count))
                 elif mine and dice < 0.25:
-                    self._delete(connection, bot, mine.pop(chance.randrange(len(mine))))
+                    self._delete(connection, mine.pop(chance.randrange(len(mine))))
                 else:
                     content = '%s-%d-%d%s' % (self.mark, number, count, ' ' + 'x' * self.body_size if self.body_size else '')
-                    made = self._create(connection, bot, chance.choice(self.channels), content)
+                    made = self._create(connection, chance.choice(self.channels), content)
                     if made:
                         mine.append(made)
             except (OSError, http.client.HTTPException):
@@ -77,8 +77,8 @@ class Crowd:
         if connection:
             connection.close()
 
-    def _call(self, connection, bot, method, path, body=None):
-        headers = {'Authorization': 'Bot ' + bot.token}
+    def _call(self, connection, method, path, body=None):
+        headers = {'Authorization': self.actor.rest.authorization}
         if body is not None:
             headers['Content-Type'] = 'application/json'
         connection.request(method, '/api/v10' + path, None if body is None else json.dumps(body), headers)
@@ -92,10 +92,10 @@ class Crowd:
             time.sleep(0.02)
         return response.status, raw
 
-    def _create(self, connection, bot, channel, content):
+    def _create(self, connection, channel, content):
         with self.lock:
             self.words.add(content)
-        status, raw = self._call(connection, bot, 'POST', '/channels/%s/messages' % channel, {'content': content})
+        status, raw = self._call(connection, 'POST', '/channels/%s/messages' % channel, {'content': content})
         if status != 200:
             return None
         made = json.loads(raw)['id']
@@ -103,20 +103,20 @@ class Crowd:
             self.known[made] = [channel, [content]]
         return made
 
-    def _edit(self, connection, bot, message, content):
+    def _edit(self, connection, message, content):
         entry = self.known[message]
         with self.lock:
             self.words.add(content)
             entry[1].append(content)
-        status, _ = self._call(connection, bot, 'PATCH', '/channels/%s/messages/%s' % (entry[0], message), {'content': content})
+        status, _ = self._call(connection, 'PATCH', '/channels/%s/messages/%s' % (entry[0], message), {'content': content})
         if status == 200:
             entry[1][:] = [content]
 
-    def _delete(self, connection, bot, message):
+    def _delete(self, connection, message):
         entry = self.known[message]
         with self.lock:
             entry[1].append(None)
-        status, _ = self._call(connection, bot, 'DELETE', '/channels/%s/messages/%s' % (entry[0], message))
+        status, _ = self._call(connection, 'DELETE', '/channels/%s/messages/%s' % (entry[0], message))
         if status == 204:
             entry[1][:] = [None]
 
@@ -125,7 +125,7 @@ def history(scene, channel):
     """All messages of a channel, oldest first, by paging upwards."""
     messages, after = [], '0'
     while True:
-        page = scene.bot.rest.get('/channels/%s/messages' % channel, query={'limit': 100, 'after': after}).ok(200)
+        page = scene.ann.rest.get('/channels/%s/messages' % channel, query={'limit': 100, 'after': after}).ok(200)
         if not page:
             return messages
         ids = [int(m['id']) for m in page]

@@ -33,7 +33,7 @@ def _():
 def _():
     with Server() as server:
         scene = Scene(server.url)
-        gateways = [scene.bot.gateway() for _ in range(3)]
+        gateways = [scene.ann.gateway(guilds=False) for _ in range(3)]
         waiting = scene.gateway()
         begin = time.monotonic()
         server.stop(timeout=20)
@@ -78,15 +78,15 @@ def _():
 def _():
     with Server() as server:
         scene = Scene(server.url)
-        gateway = scene.bot.gateway()
+        gateway = scene.ann.gateway(guilds=False)
         server.kill()
         gateway.drop()
         server.start()
         again = scene.gateway()
         again.hello()
-        again.resume(scene.bot.token, gateway.session_id, gateway.seq)
+        again.resume(scene.ann.token, gateway.session_id, gateway.seq)
         eq(again.wait(op=9)['d'], False)
-        again.identify(scene.bot.token)
+        again.identify(scene.ann.token, None)
         again.wait('READY')
         again.close()
         server.stop()
@@ -127,9 +127,13 @@ def _():
     data = tempfile.mkdtemp(prefix='rookery-e2e-')
     try:
         for words in (['--set', 'no_such_setting=1'], ['--set', 'rate_limits=sometimes'], ['--listen', 'nonsense'],
-                      ['--cores', '0'], ['--cores', '9999'], ['--no-such-option'], ['--listen', '127.0.0.1:99999']):
-            done = subprocess.run([ROOKERYD, '--data', os.path.join(data, 'd'), '--listen', '127.0.0.1:%d' % free_port(), *words],
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=20)
+                      ['--cores', 'many'], ['--cores', '9999'], ['--no-such-option'], ['--listen', '127.0.0.1:99999']):
+            try:
+                done = subprocess.run(
+                    [ROOKERYD, '--data', os.path.join(data, 'd'), '--listen', '127.0.0.1:%d' % free_port(), *words],
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=10)
+            except subprocess.TimeoutExpired:
+                raise AssertionError('it started with %r' % words) from None
             assert done.returncode > 0 and done.stdout.strip(), '%r: exit %d, %r' % (words, done.returncode, done.stdout[-200:])
     finally:
         shutil.rmtree(data, ignore_errors=True)
@@ -155,9 +159,9 @@ def _():
     for cores in (1, 4):
         with Server(cores=cores) as server:
             scene = Scene(server.url)
-            gateways = [scene.bot.gateway() for _ in range(8)]
-            channels = [scene.channel() for _ in range(3)]
-            sent = [scene.say(scene.ann, 'm %d' % i, channels[i % 3])['id'] for i in range(30)]
+            gateways = [scene.ann.gateway(guilds=False) for _ in range(8)]
+            scene.hall
+            sent = [scene.say(scene.ann, 'm %d' % i)['id'] for i in range(30)]
             for gateway in gateways:
                 gateway.wait('MESSAGE_CREATE', where=lambda d: d['id'] == sent[-1])
                 got = [p['d']['id'] for p in gateway.seen if p['t'] == 'MESSAGE_CREATE']
@@ -172,7 +176,7 @@ def _():
         scene = Scene(server.url)
         def turn(count):
             for _ in range(count):
-                gateway = scene.bot.gateway()
+                gateway = scene.ann.gateway(guilds=False)
                 gateway.close()
                 scene.world.nobody.get('/gateway', headers={'Connection': 'close'}).ok(200)
         turn(30)
