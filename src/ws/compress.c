@@ -112,13 +112,14 @@ static int zlib_stream(struct ws_compress *compress, struct str prefix, struct s
 
 static int zlib_payload(struct ws_compress *compress, struct str prefix, struct str body, struct buf *out)
 {
-	int r = zlib_begin(compress, ZLIB_WINDOW_BITS);
+	/* The memory stays, the history does not. */
+	int r = compress->zlib ? (deflateReset(compress->zlib) == Z_OK ? 0 : -EIO) :
+				 zlib_begin(compress, ZLIB_WINDOW_BITS);
 
 	if (!r && prefix.len)
 		r = zlib_run(compress->zlib, prefix, Z_NO_FLUSH, out);
 	if (!r)
 		r = zlib_run(compress->zlib, body, Z_FINISH, out);
-	zlib_drop(compress); /* nothing is kept between messages */
 	return r;
 }
 
@@ -210,7 +211,7 @@ size_t ws_compress_trim(struct ws_compress *compress)
 
 	/* After a sync flush the stream stands at a byte's border, and a new context refers to nothing before
 	 * itself. A zstd context cannot be left: blocks lean on the offsets and tables of those before. */
-	if (compress->kind == WS_ZLIB_STREAM)
+	if (compress->kind != WS_ZSTD_STREAM)
 		zlib_drop(compress);
 	return before - ws_compress_memory(compress);
 }
