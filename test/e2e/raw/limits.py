@@ -169,6 +169,24 @@ def _(scene):
     gateway.close()
 
 
+@step('4008 after 120 frames in a minute')
+def _(scene):
+    bot = scene.world.bot(scene.ann, 'talks too much')  # its own: IDENTIFY is limited too
+    gateway = bot.gateway()
+    try:
+        for _ in range(125):
+            gateway.heartbeat()
+    except OSError:
+        pass
+    eq(gateway.wait_close(), 4008)
+    gateway.drop()
+    again = scene.gateway()
+    again.hello()
+    again.resume(bot.token, gateway.session_id, gateway.seq)
+    again.wait('RESUMED')
+    again.close()
+
+
 @step('IDENTIFY too often: op 9, and it works again after five seconds')
 def _(scene):
     bot = scene.world.bot(scene.ann, 'identifies')

@@ -187,22 +187,6 @@ def _(scene):
     scene.say(scene.ann, 'still here')
 
 
-@step('4008 after 120 frames in a minute')
-def _(scene):
-    gateway = ready(scene)
-    try:
-        for _ in range(125):
-            gateway.heartbeat()
-    except OSError:
-        pass
-    expect_close(gateway, 4008)
-    again = scene.gateway()
-    again.hello()
-    again.resume(scene.bot.token, gateway.session_id, gateway.seq)
-    again.wait('RESUMED')
-    again.close()
-
-
 @step('4010 for a shard that is not', slow=False)
 def _(scene):
     for shard in ([1, 1], [5, 2], [-1, 1], [0, 0]):
