@@ -8,6 +8,7 @@
 #include "message/validate.h"
 #include "model/limits.h"
 #include "model/snowflake.h"
+#include "realm/dm.h"
 #include "realm/member.h"
 
 static bool speakable(int64_t channel_type)
@@ -191,6 +192,8 @@ int api_create_message(struct req *req, const struct message_create *in, struct 
 		r = message_hydrate_wait(txn, req->path.channel_id, &(struct reader){ req->who.user_id, false }, &target, 1);
 	if (!r)
 		r = message_id_wait(txn, req->path.channel_id, &id);
+	if (!r && dm_needs_outbox(realm_of(txn)))
+		r = txn_outbox_wait(txn);
 	if (!r) /* the world has moved: look again */
 		r = reach_to_send(req, in, &reach);
 	if (r)
@@ -247,6 +250,8 @@ int api_create_message(struct req *req, const struct message_create *in, struct 
 	}
 	message_hydrate(txn, reach.channel, out, &mentions.strangers);
 	message_event(txn, EVENT_MESSAGE_CREATE, reach.channel, out);
+	if (!reach.realm->guild)
+		dm_after_message(txn, id);
 	return 0;
 }
 

@@ -100,3 +100,33 @@ void directory_put_channel(struct store_batch *batch, uint64_t channel_id, enum 
 	store_batch_put(batch, key_channel_entry(&key, channel_id), buf_str(&value));
 	buf_done(&value);
 }
+
+struct writing {
+	struct fiber *fiber;
+	int result;
+	bool finished;
+};
+
+static void on_written(struct core *core, struct store_batch *batch, int r)
+{
+	struct writing *writing = batch->owner;
+
+	store_batch_free(batch);
+	writing->result = r;
+	writing->finished = true;
+	fiber_wake(core, writing->fiber);
+}
+
+int directory_write_wait(struct core *core, uint64_t channel_id, enum cell_kind kind, uint64_t realm_id)
+{
+	struct writing writing = { .fiber = fiber_self(core) };
+	struct store_batch *batch = store_batch_new(core, NULL);
+
+	directory_put_channel(batch, channel_id, kind, realm_id);
+	batch->done = on_written;
+	batch->owner = &writing;
+	store_commit(core_cores(core)->store, batch);
+	while (!writing.finished)
+		fiber_park(core);
+	return writing.result;
+}

@@ -14,3 +14,5 @@ int directory_channel_wait(struct core *core, uint64_t channel_id, enum cell_kin
 bool directory_channel_cached(struct core *core, uint64_t channel_id, enum cell_kind *ret_kind, uint64_t *ret_id);
 /* Adds the row for a channel to come to @batch, which is written before it (txn_before_wait). */
 void directory_put_channel(struct store_batch *batch, uint64_t channel_id, enum cell_kind kind, uint64_t realm_id);
+/* On a fiber: the same, written and durable. */
+int directory_write_wait(struct core *core, uint64_t channel_id, enum cell_kind kind, uint64_t realm_id);
