@@ -7,7 +7,7 @@
 #include "realm/member.h"
 #include "user/user.h"
 
-enum { INVITES_MAX = 1000 };
+enum { INVITES_MAX = 1000, WRONG_CODES = 20, MINUTE_MS = 60000 };
 
 static void view_of(struct req *req, struct realm *realm, const struct invite_row *row, bool metadata, struct invite *out)
 {
@@ -167,7 +167,11 @@ static int at_guild_wait(struct req *req, int (*fn)(struct txn *, void *), void 
 	int r = invite_find_wait(req->core, req->arena, req->path.code, &guild_id);
 	if (!r)
 		r = cell_call_wait(req->core, CELL_GUILD, guild_id, fn, arg);
-	return r == ENOENT || r == ERR_USER_BANNED ? ERR_UNKNOWN_INVITE : r;
+	if (r == ENOENT || r == ERR_USER_BANNED)
+		r = ERR_UNKNOWN_INVITE;
+	if (r == ERR_UNKNOWN_INVITE && req_throttled(req, S("invite"), req->address, WRONG_CODES, MINUTE_MS))
+		return ERR_RATE_LIMITED; /* guessing codes */
+	return r;
 }
 
 int api_invite_resolve(struct req *req, const struct invite_query *query, struct invite *out)

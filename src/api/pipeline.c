@@ -223,6 +223,24 @@ static void go_home(struct req *req, int r)
 	core_post(req->home, &req->msg);
 }
 
+bool req_throttled(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms)
+{
+	uint64_t key = 0xcbf29ce484222325ULL;
+	/* Calls of one address land on every core: each has its part of the allowance. */
+	uint32_t share = MAX(1u, limit / core_cores(req->core)->count);
+
+	if (!limits_on(req->core))
+		return false;
+	for (size_t i = 0; i < what.len; i++)
+		key = (key ^ (unsigned char)what.ptr[i]) * 0x100000001b3ULL;
+	for (size_t i = 0; i < who.len; i++)
+		key = (key ^ (unsigned char)who.ptr[i]) * 0x100000001b3ULL;
+	struct limit_state state = limit_hit(local_of(req->core)->api->login, key, share, per_ms);
+	if (state.over)
+		req->retry_after = (double)state.reset_after_us / 1e6;
+	return state.over;
+}
+
 /* -- with the owner -- */
 
 /* Who is behind an address: IPv6 networks are handed out by the /64. */
@@ -464,6 +482,8 @@ void api_serve(struct core *core, struct http_request *http)
 	req->user_agent = http_header(http, S("user-agent"));
 	req->secure = http->secure;
 	req->started_us = core_now_us(core);
+	char *address = arena_alloc(req->arena, ADDR_TEXT_MAX);
+	req->address = (struct str){ address, addr_text_ip(&http->peer, address) };
 	dec_init(&req->dec, req->arena);
 	buf_init(&req->reply, 1 << 20);
 	if (http->head.method == HTTP_OPTIONS) {

@@ -65,6 +65,9 @@ struct enc *req_enc(struct req *req);
 /* For handlers. One form error at @path ("embeds.0.title"), returns ERR_INVALID_FORM_BODY. */
 int req_form_error(struct req *req, const char *path, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Counts a try of @what ("login") by @who (an address, a name); true when there were more than @limit in @per_ms: answer
+ * ERR_RATE_LIMITED. Never with rate_limits = off. On the core where the request arrived. */
+bool req_throttled(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms);
 /* The audit reason, decoded; null view when there is none. */
 struct str req_reason(const struct req *req);
 

@@ -49,7 +49,7 @@ static int run_make(struct txn *txn, void *arg)
 		.id = making->id,
 		.username = spec->username,
 		.global_name = spec->global_name,
-		.discriminator = spec->bot ? S("0000") : S("0"),
+		.discriminator = spec->bot ? arena_printf(txn->arena, "%04lu", making->id % 9999 + 1) : S("0"),
 		.bot = spec->bot,
 		.email = spec->email,
 		.verified = true, /* no mail is sent, so there is nothing to wait for */

@@ -109,6 +109,28 @@ int name_release_wait(struct core *core, enum name_kind kind, struct str name, u
 	return ask(core, run_release, &(struct question){ kind, name, user_id });
 }
 
+struct releasing {
+	struct question q;
+	char name[];
+};
+
+static int run_release_later(struct txn *txn, void *arg)
+{
+	struct releasing *releasing = arg;
+
+	releasing->q.name.ptr = releasing->name;
+	return run_release(txn, &releasing->q);
+}
+
+void name_release_later(struct core *core, enum name_kind kind, struct str name, uint64_t user_id)
+{
+	struct releasing *releasing = mem_zalloc(sizeof(*releasing) + name.len);
+
+	releasing->q = (struct question){ kind, { NULL, name.len }, user_id };
+	memcpy(releasing->name, name.ptr, name.len);
+	cell_tell(core, CELL_NAME, cell_id(kind, name), false, run_release_later, releasing);
+}
+
 int name_find_wait(struct core *core, enum name_kind kind, struct str name, uint64_t *ret_user_id)
 {
 	struct question q = { kind, name, 0 };

@@ -14,6 +14,8 @@ void name_register(void);
 int name_take_wait(struct core *core, enum name_kind kind, struct str name, uint64_t user_id);
 /* Gives it back if @user_id has it. */
 int name_release_wait(struct core *core, enum name_kind kind, struct str name, uint64_t user_id);
+/* The same without waiting, from anywhere. */
+void name_release_later(struct core *core, enum name_kind kind, struct str name, uint64_t user_id);
 /* 0; ENOENT; ERR_UNAVAILABLE. */
 int name_find_wait(struct core *core, enum name_kind kind, struct str name, uint64_t *ret_user_id);
 

@@ -21,7 +21,6 @@ struct bytes *ready_bot(struct txn *txn, const struct user_open *open)
 							     (struct application){ .id = txn->cell->id };
 	struct guild_unavailable *stubs = arena_array(txn->arena, struct guild_unavailable, open->guilds_count + 1);
 	int64_t shard[2] = { open->shard_id, open->shard_count };
-	struct str trace = S("[\"rookery\"]");
 	struct buf text;
 	struct enc enc;
 
@@ -40,7 +39,6 @@ struct bytes *ready_bot(struct txn *txn, const struct user_open *open)
 		.user_settings = S("{}"),
 		.auth = S("{}"),
 	};
-	(void)trace;
 	ready.guilds.items = stubs;
 	ready.guilds.count = open->guilds_count;
 	if (open->shard_count) {
@@ -54,7 +52,7 @@ struct bytes *ready_bot(struct txn *txn, const struct user_open *open)
 	return finish(&text);
 }
 
-struct bytes *ready_person(struct txn *txn, const struct user_open *open)
+struct bytes *ready_person(struct txn *txn, const struct user_open *open, const struct user_list *recipients)
 {
 	struct user_state *user = user_of(txn);
 	struct user_self self = user_self_view(user);
@@ -91,7 +89,7 @@ struct bytes *ready_person(struct txn *txn, const struct user_open *open)
 	};
 	ready.has.user_settings = ready.has.user_guild_settings = ready.has.read_state = true;
 	ready.has.users = ready.has.presences = true;
-	ready_private_channels(txn, open, &ready);
+	ready_private_channels(txn, open, recipients, &ready);
 	buf_init(&text, READY_MAX);
 	enc_init(&enc, &text, ENC_JSON);
 	enc_ready_user(&enc, &ready);

@@ -84,6 +84,14 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 {
 	struct user_open *open = container_of(work, struct user_open, work);
 	struct user_state *user = user_of(txn);
+	struct user_list recipients = {};
+
+	if (!user->account->bot) { /* waits: what follows looks at everything for the first time */
+		int rr = ready_recipients_wait(txn, &recipients);
+
+		if (rr)
+			return rr;
+	}
 
 	if (!token_good(user, user_token(user, open->token_hash), core_wall_us(txn->core)))
 		return CLOSE_AUTHENTICATION_FAILED;
@@ -111,7 +119,7 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 	region_free(user->region, map_set(&user->sessions, session->id, session));
 	presence_set(txn, session, open->presence);
 	presence_merge(txn);
-	open->ready = user->account->bot ? ready_bot(txn, open) : ready_person(txn, open);
+	open->ready = user->account->bot ? ready_bot(txn, open) : ready_person(txn, open, &recipients);
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_SUBSCRIBE,
 					  .session = open->session,
 					  .user = open->user_id,

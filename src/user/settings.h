@@ -6,4 +6,5 @@
 
 struct user_settings settings_default(const struct user_state *user);
 /* The DMs of READY, and the users in them. */
-void ready_private_channels(struct txn *txn, const struct user_open *open, struct ready_user *ready);
+void ready_private_channels(struct txn *txn, const struct user_open *open, const struct user_list *recipients,
+			    struct ready_user *ready);
