@@ -13,12 +13,11 @@
 #include "gateway/internal.h"
 #include "model/permissions.h"
 
-enum {
-	CLASSES_MAX = 1 << 20,
-	MISSED_MAX = 4096, /* publications between a cell's restart and the last session's return */
-};
+enum { MISSED_MAX = 4096 }; /* publications between a cell's restart and the last session's return */
 
 struct view_class {
+	uint32_t id;
+	uint32_t at; /* in view->classes */
 	uint64_t perms;
 	struct bytes *see, *manage;
 	struct sub **subs;
@@ -33,38 +32,56 @@ struct view {
 	uint32_t subs, strays; /* strays: of subs, those without a class */
 	struct sub *account; /* an account's sessions */
 	struct map users; /* a guild's: user id → first struct sub */
-	struct view_class **classes; /* a guild's, by id */
-	uint32_t classes_count;
+	struct map class_ids; /* id + 1 → struct view_class */
+	struct view_class **classes; /* the same, to walk */
+	uint32_t classes_count, classes_cap;
+	bool sweep; /* some have nobody */
 	struct publication **missed; /* by strays, which get them when they have a class again */
 	uint32_t missed_count;
 };
 
 /* -- classes -- */
 
-static void class_free(struct view_class *class)
+static void class_free(struct view *view, struct view_class *class)
 {
-	if (!class)
-		return;
+	struct view_class *last = view->classes[--view->classes_count];
+
+	view->classes[class->at] = last;
+	last->at = class->at;
+	map_del(&view->class_ids, class->id + 1ull);
 	bytes_unref(class->see);
 	bytes_unref(class->manage);
 	free(class->subs);
 	free(class);
 }
 
+/* A class without sight, if it was not defined. */
 static struct view_class *class_make(struct view *view, uint32_t id)
 {
-	assert(id < CLASSES_MAX);
-	if (id >= view->classes_count) {
-		uint32_t count = MAX(id + 1, view->classes_count + view->classes_count / 2);
+	struct view_class *class = map_get(&view->class_ids, id + 1ull);
 
-		view->classes = mem_realloc(view->classes, count * sizeof(struct view_class *));
-		for (uint32_t i = view->classes_count; i < count; i++)
-			view->classes[i] = NULL;
-		view->classes_count = count;
+	if (class)
+		return class;
+	if (view->classes_count == view->classes_cap) {
+		view->classes_cap = MAX(view->classes_cap * 2, 2u);
+		view->classes = mem_realloc(view->classes, view->classes_cap * sizeof(struct view_class *));
 	}
-	if (!view->classes[id])
-		view->classes[id] = mem_zalloc(sizeof(struct view_class));
-	return view->classes[id];
+	class = mem_zalloc(sizeof(*class));
+	class->id = id;
+	class->at = view->classes_count;
+	view->classes[view->classes_count++] = class;
+	map_set(&view->class_ids, id + 1ull, class);
+	view->sweep = true;
+	return class;
+}
+
+/* Whoever enters a class has it defined in the same publication; so one that nobody is in can go. */
+static void classes_sweep(struct view *view)
+{
+	for (uint32_t i = view->classes_count; i > 0; i--)
+		if (view->classes[i - 1]->count == 0)
+			class_free(view, view->classes[i - 1]);
+	view->sweep = false;
 }
 
 static void class_set(struct view *view, const struct effect *effect)
@@ -88,11 +105,8 @@ static void class_leave(struct sub *sub)
 	class->subs[sub->index] = last;
 	last->index = sub->index;
 	sub->class = NULL;
-	if (class->count == 0) {
-		free(class->subs);
-		class->subs = NULL;
-		class->cap = 0;
-	}
+	if (class->count == 0)
+		sub->view->sweep = true;
 }
 
 static void class_enter(struct view_class *class, struct sub *sub)
@@ -129,6 +143,7 @@ static struct view *view_make(struct gateway_local *gateway, uint64_t cell_id, e
 	view->cell_id = cell_id;
 	view->kind = kind;
 	map_init(&view->users);
+	map_init(&view->class_ids);
 	map_set(&gateway->views, cell_id, view);
 	return view;
 }
@@ -145,9 +160,10 @@ static void missed_drop(struct view *view)
 static void view_free(struct view *view)
 {
 	missed_drop(view);
-	for (uint32_t i = 0; i < view->classes_count; i++)
-		class_free(view->classes[i]);
+	while (view->classes_count)
+		class_free(view, view->classes[0]);
 	free(view->classes);
+	map_done(&view->class_ids);
 	map_done(&view->users);
 	map_del(&view->gateway->views, view->cell_id);
 	free(view);
@@ -352,8 +368,7 @@ static void event_to_one(const struct view *view, struct sub *sub, const struct 
 		return;
 	if ((to->user && to->user != sub->user_id) || (to->session && to->session != sub->session->id))
 		return;
-	if (sub->class && to->class_id &&
-	    (to->class_id > view->classes_count || view->classes[to->class_id - 1] != sub->class))
+	if (sub->class && to->class_id && sub->class->id != to->class_id - 1)
 		return;
 	enum choice choice = class_choice(sub->class, to, event);
 	if (choice == CHOICE_NONE)
@@ -391,8 +406,7 @@ static void event_publish(const struct view *view, const struct audience *to, st
 		for (struct sub *sub = user_subs(view, to->user); sub; sub = sub->next)
 			event_to_one(view, sub, to, event);
 	} else if (to->class_id) {
-		if (to->class_id <= view->classes_count)
-			event_to_class(view->classes[to->class_id - 1], to, event);
+		event_to_class(map_get(&view->class_ids, to->class_id), to, event);
 	} else {
 		for (uint32_t i = 0; i < view->classes_count; i++)
 			event_to_class(view->classes[i], to, event);
@@ -440,21 +454,18 @@ static void reloaded(struct view *view)
 			session_reopen(sub->session);
 		return;
 	}
-	for (uint32_t i = 0; i < view->classes_count; i++) {
-		struct view_class *class = view->classes[i];
+	while (view->classes_count) {
+		struct view_class *class = view->classes[0];
 
-		while (class && class->count) {
+		while (class->count) {
 			struct sub *sub = class->subs[class->count - 1];
 
 			class_leave(sub);
 			view->strays++;
 			guild_open_start(sub->session, view->cell_id, true);
 		}
-		class_free(class);
+		class_free(view, class);
 	}
-	free(view->classes);
-	view->classes = NULL;
-	view->classes_count = 0;
 }
 
 /* -- effects -- */
@@ -594,10 +605,14 @@ void view_apply(struct core *core, const struct publication *publication)
 		case EFFECT_RELOADED:
 			reloaded(view);
 			break;
+		case EFFECT_FORGET: /* for those who remember tokens */
+			break;
 		}
 	}
 	if (missed && view->strays)
 		missed_add(view, publication);
+	if (view->sweep)
+		classes_sweep(view);
 	view->held--;
 	view_settle(view);
 }
