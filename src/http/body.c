@@ -82,7 +82,8 @@ static int chunk_byte(struct http_body *body, char c)
 		return body->digits ? 0 : 400;
 	}
 	if (body->in_ext) {
-		if (!http_is_field_value((struct str){ &c, 1 }) || ++body->waste > HTTP_CHUNK_WASTE_MAX)
+		if (!http_is_field_value((struct str){ &c, 1 }) ||
+		    ++body->waste > HTTP_CHUNK_WASTE_MAX)
 			return 400;
 		return 0;
 	}

@@ -1,6 +1,6 @@
-/* One connection: reads, feeds the parsers, hands requests out, and goes on when the answer has been sent. All of
- * it happens in http_conn_run(), which every event, timer and answer leads to; callbacks that answer at once
- * only change the state, and the loop that called them goes on. */
+/* One connection: reads, feeds the parsers, hands requests out, and goes on when the answer has
+ * been sent. All of it happens in http_conn_run(), which every event, timer and answer leads to;
+ * callbacks that answer at once only change the state, and the loop that called them goes on. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -45,7 +45,8 @@ static struct http_request *request_new(struct http_conn *conn)
 	request->body_max = server->config.body_max;
 	request->body = S("");
 	char *head = arena_dup(&request->arena, conn->data.ptr, parser->at);
-	http_parser_head(parser, head, arena_array(&request->arena, struct http_header, parser->count),
+	http_parser_head(parser, head,
+			 arena_array(&request->arena, struct http_header, parser->count),
 			 &request->head);
 	request->content_type = http_header(request, S("content-type"));
 	http_peer(&server->config, conn->sock, request);
@@ -53,7 +54,8 @@ static struct http_request *request_new(struct http_conn *conn)
 }
 
 /* The request is the handler's from here on. */
-static void hand_over(struct http_conn *conn, void (*to)(struct core *core, struct http_request *request))
+static void hand_over(struct http_conn *conn,
+		      void (*to)(struct core *core, struct http_request *request))
 {
 	conn->state = HTTP_STATE_USER;
 	conn->lent = true;
@@ -88,7 +90,8 @@ static void on_head(struct http_conn *conn)
 	}
 	conn->state = HTTP_STATE_PARKED;
 	conn->lent = true;
-	enum http_verdict verdict = config->on_headers ? config->on_headers(server->core, request) : HTTP_READ;
+	enum http_verdict verdict = config->on_headers ? config->on_headers(server->core, request)
+						       : HTTP_READ;
 	/* It may have answered, or even gone on, from inside the call. */
 	if (verdict == HTTP_READ && conn->state == HTTP_STATE_PARKED)
 		begin_body(conn);
@@ -143,8 +146,8 @@ static void begin_body(struct http_conn *conn)
 	}
 	if (!request->no_form && multipart_boundary(request->content_type, &boundary)) {
 		request->has_form = true;
-		form_init(&request->form, &request->arena, boundary, &request->form_limits, request->sink,
-			  request->sink_owner);
+		form_init(&request->form, &request->arena, boundary, &request->form_limits,
+			  request->sink, request->sink_owner);
 	} else {
 		buf_init(&request->body_buf, SIZE_MAX);
 	}
@@ -191,7 +194,8 @@ static bool run_body(struct http_conn *conn)
 
 	if (request->form.paused)
 		return false;
-	while (!request->form.paused && (r = http_body_next(&conn->framing, &conn->data, &piece)) == HTTP_PIECE) {
+	while (!request->form.paused &&
+	       (r = http_body_next(&conn->framing, &conn->data, &piece)) == HTTP_PIECE) {
 		r = take_piece(request, piece);
 		if (r)
 			break;
@@ -270,18 +274,13 @@ static bool run_send(struct http_conn *conn)
 static bool step(struct http_conn *conn)
 {
 	switch ((enum http_state)conn->state) {
-	case HTTP_STATE_HEAD:
-		return run_head(conn);
-	case HTTP_STATE_BODY:
-		return run_body(conn);
-	case HTTP_STATE_SEND:
-		return run_send(conn);
-	case HTTP_STATE_DRAIN:
-		return run_drain(conn);
+	case HTTP_STATE_HEAD: return run_head(conn);
+	case HTTP_STATE_BODY: return run_body(conn);
+	case HTTP_STATE_SEND: return run_send(conn);
+	case HTTP_STATE_DRAIN: return run_drain(conn);
 	case HTTP_STATE_PARKED:
 	case HTTP_STATE_USER:
-	case HTTP_STATE_DEAD:
-		break;
+	case HTTP_STATE_DEAD: break;
 	}
 	return false;
 }
@@ -292,17 +291,15 @@ static bool wants_input(const struct http_conn *conn)
 {
 	switch ((enum http_state)conn->state) {
 	case HTTP_STATE_HEAD:
-	case HTTP_STATE_DRAIN:
-		return true;
-	case HTTP_STATE_BODY:
-		return !conn->request->form.paused;
+	case HTTP_STATE_DRAIN: return true;
+	case HTTP_STATE_BODY: return !conn->request->form.paused;
 	case HTTP_STATE_PARKED:
 	case HTTP_STATE_USER:
 	case HTTP_STATE_SEND:
-		/* So that the end of a peer is noticed, and the watch need not be moved for each request. */
+		/* So that the end of a peer is noticed, and the watch need not be moved for each
+		 * request. */
 		return conn->data.len < HTTP_AHEAD_MAX;
-	case HTTP_STATE_DEAD:
-		break;
+	case HTTP_STATE_DEAD: break;
 	}
 	return false;
 }
@@ -311,7 +308,8 @@ static bool in_scratch(const struct http_conn *conn)
 {
 	const char *scratch = conn->server->scratch;
 
-	return conn->data.len && conn->data.ptr >= scratch && conn->data.ptr < scratch + HTTP_SCRATCH;
+	return conn->data.len && conn->data.ptr >= scratch &&
+		conn->data.ptr < scratch + HTTP_SCRATCH;
 }
 
 /* What is left of the input goes where it may stay. */
@@ -376,16 +374,12 @@ static enum http_wait waits_for(const struct http_conn *conn)
 	switch ((enum http_state)conn->state) {
 	case HTTP_STATE_HEAD:
 		return conn->first || conn->data.len ? HTTP_WAIT_HEAD : HTTP_WAIT_IDLE;
-	case HTTP_STATE_BODY:
-		return conn->request->form.paused ? HTTP_WAIT_NONE : HTTP_WAIT_BODY;
-	case HTTP_STATE_SEND:
-		return HTTP_WAIT_SEND;
-	case HTTP_STATE_DRAIN:
-		return HTTP_WAIT_DRAIN;
+	case HTTP_STATE_BODY: return conn->request->form.paused ? HTTP_WAIT_NONE : HTTP_WAIT_BODY;
+	case HTTP_STATE_SEND: return HTTP_WAIT_SEND;
+	case HTTP_STATE_DRAIN: return HTTP_WAIT_DRAIN;
 	case HTTP_STATE_PARKED:
 	case HTTP_STATE_USER:
-	case HTTP_STATE_DEAD:
-		break;
+	case HTTP_STATE_DEAD: break;
 	}
 	return HTTP_WAIT_NONE;
 }
@@ -394,8 +388,10 @@ static void arm(struct http_conn *conn, enum http_wait wait)
 {
 	const struct http_server_config *config = &conn->server->config;
 	const uint32_t ms[] = {
-		[HTTP_WAIT_IDLE] = config->idle_timeout_ms,  [HTTP_WAIT_HEAD] = config->head_timeout_ms,
-		[HTTP_WAIT_BODY] = HTTP_BODY_WINDOW_MS,	     [HTTP_WAIT_SEND] = HTTP_SEND_WINDOW_MS,
+		[HTTP_WAIT_IDLE] = config->idle_timeout_ms,
+		[HTTP_WAIT_HEAD] = config->head_timeout_ms,
+		[HTTP_WAIT_BODY] = HTTP_BODY_WINDOW_MS,
+		[HTTP_WAIT_SEND] = HTTP_SEND_WINDOW_MS,
 		[HTTP_WAIT_DRAIN] = config->head_timeout_ms,
 	};
 
@@ -419,8 +415,10 @@ static void on_timer(struct core *core, struct timer *timer)
 	enum http_wait wait = (enum http_wait)conn->waits;
 
 	(void)core;
-	if ((wait == HTTP_WAIT_BODY && !too_slow(conn, config->body_bytes_per_s, HTTP_BODY_WINDOW_MS)) ||
-	    (wait == HTTP_WAIT_SEND && !too_slow(conn, config->send_bytes_per_s, HTTP_SEND_WINDOW_MS))) {
+	if ((wait == HTTP_WAIT_BODY &&
+	     !too_slow(conn, config->body_bytes_per_s, HTTP_BODY_WINDOW_MS)) ||
+	    (wait == HTTP_WAIT_SEND &&
+	     !too_slow(conn, config->send_bytes_per_s, HTTP_SEND_WINDOW_MS))) {
 		arm(conn, wait);
 		return;
 	}
@@ -468,7 +466,8 @@ static void conn_free(struct http_conn *conn)
 
 static void update_watch(struct http_conn *conn)
 {
-	uint32_t events = (wants_input(conn) && !conn->eof ? EPOLLIN : 0U) | (conn->blocked ? EPOLLOUT : 0U);
+	uint32_t events = (wants_input(conn) && !conn->eof ? EPOLLIN : 0U) |
+		(conn->blocked ? EPOLLOUT : 0U);
 
 	if (events != conn->watching)
 		sock_watch(conn->server->core, conn->sock, events, NULL);
@@ -489,13 +488,14 @@ void http_conn_run(struct http_conn *conn)
 		/* 100 (Continue) goes out while the body is awaited. */
 		if (conn->state == HTTP_STATE_BODY && conn->out_at < conn->out.len)
 			run_send(conn);
-		if (conn->state == HTTP_STATE_DEAD || conn->eof || !conn->readable || !wants_input(conn) ||
-		    reads++ == READS_PER_RUN || !read_more(conn))
+		if (conn->state == HTTP_STATE_DEAD || conn->eof || !conn->readable ||
+		    !wants_input(conn) || reads++ == READS_PER_RUN || !read_more(conn))
 			break;
 	}
 	conn->running = false;
-	if (conn->eof && (conn->state == HTTP_STATE_HEAD || conn->state == HTTP_STATE_BODY ||
-			  conn->state == HTTP_STATE_DRAIN))
+	if (conn->eof &&
+	    (conn->state == HTTP_STATE_HEAD || conn->state == HTTP_STATE_BODY ||
+	     conn->state == HTTP_STATE_DRAIN))
 		conn->state = HTTP_STATE_DEAD; /* the rest will never come */
 	if (conn->state != HTTP_STATE_DEAD) {
 		stash(conn);

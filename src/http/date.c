@@ -18,7 +18,7 @@ void http_date(int64_t unix_s, char ret[static HTTP_DATE_LEN])
 	memcpy(ret, "Xxx, 00 Xxx 0000 00:00:00 GMT", HTTP_DATE_LEN);
 	memcpy(ret, days + tm.tm_wday * 3, 3);
 	memcpy(ret + 8, months + tm.tm_mon * 3, 3);
-	const int digits[][2] = { { 5, tm.tm_mday },   { 12, year / 100 }, { 14, year % 100 },
+	const int digits[][2] = { { 5, tm.tm_mday },  { 12, year / 100 }, { 14, year % 100 },
 				  { 17, tm.tm_hour }, { 20, tm.tm_min },  { 23, tm.tm_sec } };
 	for (size_t i = 0; i < ARRAY_SIZE(digits); i++) {
 		ret[digits[i][0]] = (char)('0' + digits[i][1] / 10);

@@ -1,4 +1,5 @@
-/* Lists, parameters, dates, ranges, entity tags, the WebSocket handshake, and who asks behind proxies. */
+/* Lists, parameters, dates, ranges, entity tags, the WebSocket handshake, and who asks behind
+ * proxies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,7 +99,8 @@ static void ranges_are_cut_to_what_is_there(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint64_t from = 0, length = 0;
 
-		if (http_range_parse(str_z(cases[i].value), cases[i].size, &from, &length) != cases[i].result ||
+		if (http_range_parse(str_z(cases[i].value), cases[i].size, &from, &length) !=
+			    cases[i].result ||
 		    from != cases[i].from || length != cases[i].length)
 			fail_msg("%s of %llu", cases[i].value, (unsigned long long)cases[i].size);
 	}
@@ -140,10 +142,15 @@ static void upgrades_are_told_from_requests(void **state)
 		int result;
 	} cases[] = {
 		{ GET WS KEY V13 "\r\n", 101 },
-		{ GET "Upgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n" KEY V13 "\r\n", 101 },
-		{ GET WS KEY V13 "Sec-WebSocket-Extensions: permessage-deflate\r\nContent-Length: 0\r\n\r\n", 101 },
+		{ GET "Upgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n" KEY V13 "\r\n",
+		  101 },
+		{ GET WS KEY V13
+		  "Sec-WebSocket-Extensions: permessage-deflate\r\nContent-Length: 0\r\n\r\n",
+		  101 },
 		{ GET "\r\n", 0 },
-		{ GET "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", 0 },
+		{ GET "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: "
+		      "AAMAAABkAAQAAP__\r\n\r\n",
+		  0 },
 		{ GET "Connection: Upgrade\r\n\r\n", 0 },
 		{ "POST / HTTP/1.1\r\nHost: h\r\n" WS KEY V13 "\r\n", 0 },
 		{ GET WS KEY "Sec-WebSocket-Version: 8\r\n\r\n", 426 },
@@ -195,17 +202,21 @@ static void a_peer_is_who_trusted_proxies_say(void **state)
 		const char *from, *fields, *peer;
 		bool secure;
 	} cases[] = {
-		{ "9.9.9.9", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n", "9.9.9.9", false },
+		{ "9.9.9.9", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n", "9.9.9.9",
+		  false },
 		{ "10.0.0.1", "", "10.0.0.1", false },
-		{ "10.0.0.1", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n", "1.2.3.4", true },
+		{ "10.0.0.1", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n", "1.2.3.4",
+		  true },
 		{ "10.0.0.1", "X-Forwarded-For: 6.6.6.6, 1.2.3.4, 10.0.0.2\r\n", "1.2.3.4", false },
-		{ "10.0.0.1", "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 1.2.3.4\r\n", "1.2.3.4", false },
+		{ "10.0.0.1", "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 1.2.3.4\r\n", "1.2.3.4",
+		  false },
 		{ "10.0.0.1", "X-Forwarded-For: 10.0.0.3, 10.0.0.2\r\n", "10.0.0.3", false },
 		{ "10.0.0.1", "X-Forwarded-For: 1.2.3.4, rubbish\r\n", "10.0.0.1", false },
 		{ "10.0.0.1", "X-Forwarded-For: rubbish, 10.0.0.2\r\n", "10.0.0.2", false },
 		{ "10.0.0.1", "X-Forwarded-For: ,,\r\n", "10.0.0.1", false },
 		{ "10.0.0.1", "X-Forwarded-For: [2001:db8::1]:99\r\n", "2001:db8::1", false },
-		{ "10.0.0.1", "X-Forwarded-For: 1.2.3.4:99\r\nX-Forwarded-Proto: https, http\r\n", "1.2.3.4", false },
+		{ "10.0.0.1", "X-Forwarded-For: 1.2.3.4:99\r\nX-Forwarded-Proto: https, http\r\n",
+		  "1.2.3.4", false },
 		{ "unix", "X-Forwarded-For: 1.2.3.4\r\n", "1.2.3.4", false },
 	};
 	struct cidr trusted;
@@ -214,7 +225,9 @@ static void a_peer_is_who_trusted_proxies_say(void **state)
 	(void)state;
 	arena_init(&arena);
 	assert_true(cidr_parse(S("10.0.0.0/8"), &trusted));
-	const struct http_server_config config = { .trusted = &trusted, .trusted_count = 1, .trust_unix = true };
+	const struct http_server_config config = { .trusted = &trusted,
+						   .trusted_count = 1,
+						   .trust_unix = true };
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct http_header headers[HTTP_HEADERS_MAX];
 		struct str text = arena_printf(&arena, "GET / HTTP/1.0\r\n%s\r\n", cases[i].fields);

@@ -1,6 +1,6 @@
-/* Reads a file in chunks without ever letting the loop wait for a disk: what the page cache has is read at once
- * (preadv2 with RWF_NOWAIT), the rest by a pool thread. sendfile() would save one copy, but it waits for the
- * disk, and TLS cannot use it. */
+/* Reads a file in chunks without ever letting the loop wait for a disk: what the page cache has is
+ * read at once (preadv2 with RWF_NOWAIT), the rest by a pool thread. sendfile() would save one
+ * copy, but it waits for the disk, and TLS cannot use it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -12,7 +12,7 @@
 enum { CHUNK = 64 << 10, RETRY_MS = 5 };
 
 struct http_file_reader {
-	struct job job;	    /* while @reading */
+	struct job job; /* while @reading */
 	struct timer retry; /* the pool was full */
 	struct core *core;
 	int fd;
@@ -20,7 +20,7 @@ struct http_file_reader {
 	bool reading, orphaned;
 	uint64_t at, left; /* of what has not been read */
 	size_t have, used; /* in @chunk */
-	ssize_t result;	   /* of the job */
+	ssize_t result; /* of the job */
 	size_t want;
 	void (*wake)(void *owner);
 	void *owner;
@@ -35,7 +35,8 @@ static void on_retry(struct core *core, struct timer *timer)
 	reader->wake(reader->owner);
 }
 
-struct http_file_reader *http_file_reader_new(struct core *core, int fd, uint64_t from, uint64_t length)
+struct http_file_reader *http_file_reader_new(struct core *core, int fd, uint64_t from,
+					      uint64_t length)
 {
 	struct http_file_reader *reader = mem_alloc(sizeof(*reader));
 
@@ -104,8 +105,10 @@ static int read_more(struct http_file_reader *reader)
 	ssize_t n = preadv2(reader->fd, &iov, 1, (off_t)reader->at, RWF_NOWAIT);
 
 	/* Not in memory, or a file system that cannot tell. */
-	if (n < 0 && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)) {
-		reader->job = (struct job){ .core = reader->core, .work = read_job, .done = on_read };
+	if (n < 0 &&
+	    (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)) {
+		reader->job =
+			(struct job){ .core = reader->core, .work = read_job, .done = on_read };
 		reader->reading = core_offload(reader->core, &reader->job) == 0;
 		if (!reader->reading)
 			timer_set(reader->core, &reader->retry, RETRY_MS);
@@ -115,7 +118,8 @@ static int read_more(struct http_file_reader *reader)
 	return reader->error;
 }
 
-int http_file_reader_peek(struct http_file_reader *reader, struct str *ret, void (*wake)(void *owner), void *owner)
+int http_file_reader_peek(struct http_file_reader *reader, struct str *ret,
+			  void (*wake)(void *owner), void *owner)
 {
 	int r = 0;
 

@@ -31,7 +31,9 @@ static int on_part(void *owner, const struct multipart_part *head)
 		.content_type = arena_str(form->arena, head->content_type),
 		.data = S(""),
 	};
-	return part->filename.ptr && form->sink ? form->sink->open(form->sink_owner, part, &part->file) : 0;
+	return part->filename.ptr && form->sink
+		? form->sink->open(form->sink_owner, part, &part->file)
+		: 0;
 }
 
 static int on_data(void *owner, struct str data)
@@ -69,8 +71,8 @@ static int on_part_end(void *owner)
 
 static const struct multipart_handler handler = { on_part, on_data, on_part_end };
 
-void form_init(struct form *form, struct arena *arena, struct str boundary, const struct form_limits *limits,
-	       const struct form_sink *sink, void *sink_owner)
+void form_init(struct form *form, struct arena *arena, struct str boundary,
+	       const struct form_limits *limits, const struct form_sink *sink, void *sink_owner)
 {
 	*form = (struct form){ .arena = arena, .sink = sink, .sink_owner = sink_owner };
 	if (limits)
@@ -127,7 +129,8 @@ int form_parse_urlencoded(struct form *form, struct arena *arena, struct str bod
 		value = url_decode_arena(arena, value, URL_FORM | URL_LENIENT);
 		if (!str_utf8_valid(name) || !str_utf8_valid(value))
 			return 400;
-		form->parts[form->count++] = (struct form_part){ .name = name, .data = value, .size = value.len };
+		form->parts[form->count++] =
+			(struct form_part){ .name = name, .data = value, .size = value.len };
 	}
 	return 0;
 }

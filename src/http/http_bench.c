@@ -8,13 +8,15 @@
 #include "http/parser.h"
 #include "ws/frame.h"
 
-static const char request[] = "POST /api/v10/channels/1175851234567890123/messages HTTP/1.1\r\n"
-			      "Host: 127.0.0.1:8080\r\n"
-			      "User-Agent: DiscordBot (https://discord.js.org, 14.28.1) Node.js/v20.20.0\r\n"
-			      "Authorization: Bot MTE3NTg1MTIzNDU2Nzg5MDEyMw.GqYxJk.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"
-			      "Content-Type: application/json\r\nAccept: */*\r\nAccept-Language: *\r\n"
-			      "Sec-Fetch-Mode: cors\r\nAccept-Encoding: br, gzip, deflate\r\n"
-			      "Connection: keep-alive\r\nContent-Length: 83\r\n\r\n";
+static const char request[] =
+	"POST /api/v10/channels/1175851234567890123/messages HTTP/1.1\r\n"
+	"Host: 127.0.0.1:8080\r\n"
+	"User-Agent: DiscordBot (https://discord.js.org, 14.28.1) Node.js/v20.20.0\r\n"
+	"Authorization: Bot "
+	"MTE3NTg1MTIzNDU2Nzg5MDEyMw.GqYxJk.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"
+	"Content-Type: application/json\r\nAccept: */*\r\nAccept-Language: *\r\n"
+	"Sec-Fetch-Mode: cors\r\nAccept-Encoding: br, gzip, deflate\r\n"
+	"Connection: keep-alive\r\nContent-Length: 83\r\n\r\n";
 
 /* Of the processor, not of the wall: others run here, too. */
 static uint64_t cpu_ns(void)
@@ -76,8 +78,9 @@ static void bench_multipart(void)
 	for (size_t i = 0; i < STEP; i++)
 		noise[i] = (char)(i * 2654435761U >> 13);
 	multipart_init(&multipart, S("----WebKitFormBoundary7MA4YWxkTrZu0gW"), &handler, &count);
-	multipart_feed(&multipart, S("------WebKitFormBoundary7MA4YWxkTrZu0gW\r\n"
-				     "Content-Disposition: form-data; name=f; filename=g\r\n\r\n"));
+	multipart_feed(&multipart,
+		       S("------WebKitFormBoundary7MA4YWxkTrZu0gW\r\n"
+			 "Content-Disposition: form-data; name=f; filename=g\r\n\r\n"));
 	uint64_t from = cpu_ns();
 	for (size_t at = 0; at < SIZE; at += STEP)
 		multipart_feed(&multipart, (struct str){ noise, STEP });

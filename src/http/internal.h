@@ -8,12 +8,12 @@
 #include "net/sock.h"
 
 enum {
-	HTTP_SCRATCH = 64 << 10,  /* one read */
+	HTTP_SCRATCH = 64 << 10,	 /* one read */
 	HTTP_AHEAD_MAX = 16 << 10, /* read ahead while a request is being answered */
 	HTTP_DRAIN_MAX = 64 << 10, /* of a body nobody wants, before we give the connection up */
 	HTTP_BODY_WINDOW_MS = 10000,
 	HTTP_SEND_WINDOW_MS = 20000,
-	HTTP_IN_MAX = 256 << 10,   /* never reached: bounds of its parts are lower */
+	HTTP_IN_MAX = 256 << 10,	 /* never reached: bounds of its parts are lower */
 	HTTP_OUT_MAX = 256 << 10,
 	HTTP_FIRST_SEND = 16 << 10, /* of the body, put behind the head into one send */
 };
@@ -31,13 +31,13 @@ struct http_server {
 };
 
 enum http_state {
-	HTTP_STATE_HEAD,   /* a head is awaited or half there */
+	HTTP_STATE_HEAD,	 /* a head is awaited or half there */
 	HTTP_STATE_PARKED, /* a head has come, the handler thinks about it */
-	HTTP_STATE_BODY,   /* its body is being read */
-	HTTP_STATE_USER,   /* the handler has the request */
-	HTTP_STATE_SEND,   /* the answer is on its way */
+	HTTP_STATE_BODY,	 /* its body is being read */
+	HTTP_STATE_USER,	 /* the handler has the request */
+	HTTP_STATE_SEND,	 /* the answer is on its way */
 	HTTP_STATE_DRAIN,  /* the rest of a body that the answer did not wait for */
-	HTTP_STATE_DEAD,   /* to be freed at the end of http_conn_run() */
+	HTTP_STATE_DEAD,	 /* to be freed at the end of http_conn_run() */
 };
 
 struct http_file_reader;
@@ -49,7 +49,7 @@ struct http_conn {
 	struct timer timer;
 	uint8_t state;
 	uint8_t waits; /* what the timer is set for: enum http_wait */
-	bool lent;     /* the request is with the handler, perhaps on another core */
+	bool lent;	   /* the request is with the handler, perhaps on another core */
 	bool running;  /* http_conn_run() is below us on the stack */
 	bool readable; /* the last read did not say -EAGAIN */
 	bool blocked;  /* the last send did */
@@ -77,7 +77,14 @@ struct http_conn {
 	struct http_file_reader *file;
 };
 
-enum http_wait { HTTP_WAIT_NONE, HTTP_WAIT_IDLE, HTTP_WAIT_HEAD, HTTP_WAIT_BODY, HTTP_WAIT_SEND, HTTP_WAIT_DRAIN };
+enum http_wait {
+	HTTP_WAIT_NONE,
+	HTTP_WAIT_IDLE,
+	HTTP_WAIT_HEAD,
+	HTTP_WAIT_BODY,
+	HTTP_WAIT_SEND,
+	HTTP_WAIT_DRAIN
+};
 
 struct http_conn *http_conn_new(struct http_server *server, struct sock *sock);
 /* conn.c: does all that can be done now; the connection may be freed by it. */
@@ -94,15 +101,18 @@ void http_conn_drop_answer(struct http_conn *conn);
 struct str http_server_date(struct http_server *server);
 
 /* peer.c: who asks, through trusted proxies. */
-void http_peer(const struct http_server_config *config, const struct sock *sock, struct http_request *request);
-void http_peer_resolve(const struct http_server_config *config, const struct http_head *head, struct addr *peer,
-		       bool *secure);
+void http_peer(const struct http_server_config *config, const struct sock *sock,
+	       struct http_request *request);
+void http_peer_resolve(const struct http_server_config *config, const struct http_head *head,
+		       struct addr *peer, bool *secure);
 
 /* file.c: a file as a stream of chunks that are read without blocking the loop. */
-struct http_file_reader *http_file_reader_new(struct core *core, int fd, uint64_t from, uint64_t length);
-/* The chunk at hand. 0: *ret is not empty. ENODATA: the end. EAGAIN: it is being read, @wake is called later. -EIO:
- * the file is shorter than it was said to be, or broken. */
-int http_file_reader_peek(struct http_file_reader *reader, struct str *ret, void (*wake)(void *owner), void *owner);
+struct http_file_reader *http_file_reader_new(struct core *core, int fd, uint64_t from,
+					      uint64_t length);
+/* The chunk at hand. 0: *ret is not empty. ENODATA: the end. EAGAIN: it is being read, @wake is
+ * called later. -EIO: the file is shorter than it was said to be, or broken. */
+int http_file_reader_peek(struct http_file_reader *reader, struct str *ret,
+			  void (*wake)(void *owner), void *owner);
 void http_file_reader_consume(struct http_file_reader *reader, size_t size);
 /* Closes the file, if need be after a read in flight. NULL is allowed. */
 void http_file_reader_free(struct http_file_reader *reader);

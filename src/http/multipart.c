@@ -8,7 +8,7 @@
 
 enum {
 	PREAMBLE,  /* before the first delimiter */
-	AFTER,	   /* a delimiter has been read: "--", or padding and CRLF */
+	AFTER,    /* a delimiter has been read: "--", or padding and CRLF */
 	AFTER_DASH,
 	AFTER_CR,
 	HEAD,
@@ -23,7 +23,7 @@ static bool is_boundary_char(char c)
 {
 	/* bchars of RFC 2046 §5.1.1 */
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-	       (c && strchr("'()+_,-./:=? ", c));
+		(c && strchr("'()+_,-./:=? ", c));
 }
 
 bool multipart_boundary(struct str content_type, struct str *ret_boundary)
@@ -37,7 +37,8 @@ bool multipart_boundary(struct str content_type, struct str *ret_boundary)
 	while (http_param_next(&rest, &name, &value, &quoted) > 0) {
 		if (!str_ieq(name, S("boundary")))
 			continue;
-		if (!value.len || value.len > MULTIPART_BOUNDARY_MAX || value.ptr[value.len - 1] == ' ')
+		if (!value.len || value.len > MULTIPART_BOUNDARY_MAX ||
+		    value.ptr[value.len - 1] == ' ')
 			return false;
 		for (size_t i = 0; i < value.len; i++)
 			if (!is_boundary_char(value.ptr[i]))
@@ -48,11 +49,13 @@ bool multipart_boundary(struct str content_type, struct str *ret_boundary)
 	return false;
 }
 
-void multipart_init(struct multipart *multipart, struct str boundary, const struct multipart_handler *handler,
-		    void *owner)
+void multipart_init(struct multipart *multipart, struct str boundary,
+		    const struct multipart_handler *handler, void *owner)
 {
 	assert(boundary.len && boundary.len <= MULTIPART_BOUNDARY_MAX);
-	*multipart = (struct multipart){ .handler = handler, .owner = owner, .parts_max = MULTIPART_PARTS_MAX };
+	*multipart = (struct multipart){ .handler = handler,
+					 .owner = owner,
+					 .parts_max = MULTIPART_PARTS_MAX };
 	memcpy(multipart->delimiter, "\r\n--", 4);
 	memcpy(multipart->delimiter + 4, boundary.ptr, boundary.len);
 	multipart->delimiter_len = (uint8_t)(4 + boundary.len);
@@ -73,8 +76,8 @@ struct head {
 	struct multipart_part part;
 };
 
-/* A quoted value: `\"` and `\\` are escapes of RFC 822, `%22`, `%0D`, `%0A` those of browsers (WHATWG, multipart form
- * data). Nothing else is decoded: a lone "%" or "\" is part of the name. */
+/* A quoted value: `\"` and `\\` are escapes of RFC 822, `%22`, `%0D`, `%0A` those of browsers
+ * (WHATWG, multipart form data). Nothing else is decoded: a lone "%" or "\" is part of the name. */
 static struct str unquote(struct arena *arena, struct str s)
 {
 	char *dst = arena_dup(arena, s.ptr, s.len);
@@ -98,8 +101,8 @@ static struct str unquote(struct arena *arena, struct str s)
 	return (struct str){ dst, n };
 }
 
-/* ext-value of RFC 8187: UTF-8'lang'percent-encoded; null when it is none. RFC 7578 §4.2 forbids it here, aiohttp
- * sends it. */
+/* ext-value of RFC 8187: UTF-8'lang'percent-encoded; null when it is none. RFC 7578 §4.2 forbids
+ * it here, aiohttp sends it. */
 static struct str unextend(struct arena *arena, struct str s)
 {
 	size_t first = str_find(s, '\'');
@@ -118,7 +121,8 @@ static int parse_disposition(struct head *head, struct str value)
 	bool quoted, extended_name = false, extended_filename = false;
 	int r;
 
-	if (head->part.name.ptr || !str_ieq(http_trim((struct str){ value.ptr, end }), S("form-data")))
+	if (head->part.name.ptr ||
+	    !str_ieq(http_trim((struct str){ value.ptr, end }), S("form-data")))
 		return 400;
 	while ((r = http_param_next(&rest, &name, &param, &quoted)) > 0) {
 		bool extended = name.len && name.ptr[name.len - 1] == '*';
@@ -135,21 +139,21 @@ static int parse_disposition(struct head *head, struct str value)
 		} else {
 			continue;
 		}
-		struct str text = extended ? unextend(&head->arena, param) :
-				  quoted   ? unquote(&head->arena, param) :
-					     param;
+		struct str text = extended ? unextend(&head->arena, param)
+			: quoted	   ? unquote(&head->arena, param)
+					   : param;
 		if (extended && !text.ptr)
-			continue; /* another charset, or broken: the plain form, if any, has to do */
+			continue; /* another charset, or broken: the plain form has to do */
 		if (text.len > MULTIPART_NAME_MAX || memchr(text.ptr, 0, text.len))
 			return 400;
 		if (!into->ptr || (extended && !*wins))
-			*into = text; /* name*= is the better one wherever it stands; of equals, the first */
+			*into = text; /* name*= is better wherever it stands; else the first */
 		*wins |= extended;
 	}
 	return r < 0 || !head->part.name.ptr || !str_utf8_valid(head->part.name) ||
-			       (head->part.filename.ptr && !str_utf8_valid(head->part.filename)) ?
-		       400 :
-		       0;
+			(head->part.filename.ptr && !str_utf8_valid(head->part.filename))
+		? 400
+		: 0;
 }
 
 static int parse_head_line(struct head *head, struct str line)
@@ -164,7 +168,8 @@ static int parse_head_line(struct head *head, struct str line)
 		return parse_disposition(head, value);
 	if (str_ieq(name, S("content-type")) && value.len)
 		head->part.content_type = value;
-	/* Deprecated by RFC 7578 §4.7. Storing an encoded file as it is would be worse than saying no. */
+	/* Deprecated by RFC 7578 §4.7. Storing an encoded file as it is would be worse than saying
+	 * no. */
 	if (str_ieq(name, S("content-transfer-encoding")) && !str_ieq(value, S("binary")) &&
 	    !str_ieq(value, S("8bit")) && !str_ieq(value, S("7bit")))
 		return 400;
@@ -183,7 +188,9 @@ static int parse_head(struct multipart *multipart)
 		size_t lf = str_find(rest, '\n');
 
 		/* The last line ends in CRLF, so there is an LF; a bare one is refused. */
-		r = lf && rest.ptr[lf - 1] == '\r' ? parse_head_line(&head, (struct str){ rest.ptr, lf - 1 }) : 400;
+		r = lf && rest.ptr[lf - 1] == '\r'
+			? parse_head_line(&head, (struct str){ rest.ptr, lf - 1 })
+			: 400;
 		rest = str_skip(rest, lf + 1);
 	}
 	if (!r && !head.part.name.ptr)
@@ -197,8 +204,9 @@ static int parse_head(struct multipart *multipart)
 
 /* -- the states -- */
 
-/* Content that may hold a delimiter, up to it: the content to @on_content. The delimiter begins with CR, and no
- * boundary holds one, so where a match breaks off it can only begin anew, at this very byte. */
+/* Content that may hold a delimiter, up to it: the content to @on_content. The delimiter begins
+ * with CR, and no boundary holds one, so where a match breaks off it can only begin anew, at this
+ * very byte. */
 static int scan(struct multipart *multipart, struct str *in,
 		int (*on_content)(struct multipart *multipart, struct str data), uint8_t next)
 {
@@ -225,7 +233,8 @@ static int scan(struct multipart *multipart, struct str *in,
 			return 0;
 		} else {
 			/* It was content after all; in this very input or an earlier one. */
-			r = on_content(multipart, (struct str){ multipart->delimiter, multipart->match });
+			r = on_content(multipart,
+				       (struct str){ multipart->delimiter, multipart->match });
 			multipart->match = 0;
 		}
 	}
@@ -250,9 +259,7 @@ static int on_content(struct multipart *multipart, struct str data)
 static int after_byte(struct multipart *multipart, char c)
 {
 	switch (multipart->state) {
-	case AFTER_DASH:
-		multipart->state = EPILOGUE;
-		return c == '-' ? 0 : 400;
+	case AFTER_DASH: multipart->state = EPILOGUE; return c == '-' ? 0 : 400;
 	case AFTER_CR:
 		multipart->state = HEAD;
 		if (c != '\n')
@@ -301,18 +308,14 @@ static int step(struct multipart *multipart, struct str *in)
 	int r;
 
 	switch (state) {
-	case PREAMBLE:
-		return scan(multipart, in, on_preamble, AFTER);
+	case PREAMBLE: return scan(multipart, in, on_preamble, AFTER);
 	case DATA:
 		r = scan(multipart, in, on_content, AFTER);
 		if (!r && multipart->state == AFTER)
 			r = multipart->handler->on_part_end(multipart->owner);
 		return r;
-	case HEAD:
-		return head_bytes(multipart, in);
-	case EPILOGUE:
-		*in = str_skip(*in, in->len);
-		return 0;
+	case HEAD: return head_bytes(multipart, in);
+	case EPILOGUE: *in = str_skip(*in, in->len); return 0;
 	default:
 		r = after_byte(multipart, in->ptr[0]);
 		*in = str_skip(*in, 1);

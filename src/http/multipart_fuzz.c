@@ -1,4 +1,5 @@
-/* multipart/form-data: the first line is the Content-Type, the rest the body. Cut in two ways it must give the same. */
+/* multipart/form-data: the first line is the Content-Type, the rest the body. Cut in two ways it
+ * must give the same. */
 #include <assert.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-/* multipart/form-data: what clients send, what attackers send, torn at every place; and forms gathered from it. */
+/* multipart/form-data: what clients send, what attackers send, torn at every place; and forms
+ * gathered from it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +17,8 @@
 static int note_part(void *owner, const struct multipart_part *part)
 {
 	buf_printf(owner, "<%.*s|%.*s|%.*s>", STR_FMT(part->name),
-		   part->filename.ptr ? (int)part->filename.len : 1, part->filename.ptr ? part->filename.ptr : "-",
-		   STR_FMT(part->content_type));
+		   part->filename.ptr ? (int)part->filename.len : 1,
+		   part->filename.ptr ? part->filename.ptr : "-", STR_FMT(part->content_type));
 	return 0;
 }
 
@@ -68,7 +69,8 @@ static void assert_cut_anywhere(struct str body, struct str boundary)
 
 	random_seeded_init(&seeded, body.len);
 	for (size_t i = 0; i < 8; i++) {
-		char *cut = parsed(body, boundary, i ? (size_t)1 << i : 1, i ? &seeded.random : NULL);
+		char *cut = parsed(body, boundary, i ? (size_t)1 << i : 1,
+				   i ? &seeded.random : NULL);
 
 		assert_string_equal(whole, cut);
 		free(cut);
@@ -86,11 +88,15 @@ static void bodies_give_the_right_parts(void **state)
 		{ "--b\r\n" CD "name=\"a\"\r\n\r\nhello\r\n--b--\r\n", "<a|-|>hello</>=0" },
 		{ "--b\r\n" CD "name=a\r\n\r\nhello\r\n--b--", "<a|-|>hello</>=0" },
 		{ "--b\r\n" CD "name=\"a\"\r\n\r\n\r\n--b--", "<a|-|></>=0" },
-		{ "--b\r\n" CD "name=\"payload_json\"\r\nContent-Type: application/json\r\n\r\n{}\r\n--b\r\n" CD
-		  "name=\"files[0]\"; filename=\"x.png\"\r\nContent-Type: image/png\r\n\r\n\r\n\r--b\r\n-\r\n--\r\n--b--\r\n",
-		  "<payload_json|-|application/json>{}</><files[0]|x.png|image/png>\r\n\r--b\r\n-\r\n--</>=0" },
+		{ "--b\r\n" CD
+		  "name=\"payload_json\"\r\nContent-Type: application/json\r\n\r\n{}\r\n--b\r\n" CD
+		  "name=\"files[0]\"; filename=\"x.png\"\r\nContent-Type: "
+		  "image/png\r\n\r\n\r\n\r--b\r\n-\r\n--\r\n--b--\r\n",
+		  "<payload_json|-|application/json>{}</><files[0]|x.png|image/"
+		  "png>\r\n\r--b\r\n-\r\n--</>=0" },
 		{ "\r\n--b\r\n" CD "name=\"a\"\r\n\r\nx\r\n--b--", "<a|-|>x</>=0" },
-		{ "preamble\r\n--b\r\n" CD "name=\"a\"\r\n\r\nx\r\n--b--epilogue\r\n--b\r\n", "<a|-|>x</>=0" },
+		{ "preamble\r\n--b\r\n" CD "name=\"a\"\r\n\r\nx\r\n--b--epilogue\r\n--b\r\n",
+		  "<a|-|>x</>=0" },
 		{ "--b \t\r\n" CD "name=\"a\"\r\n\r\nx\r\n--b--", "<a|-|>x</>=0" },
 		{ "--b--", "=0" },
 		/* a delimiter that is longer than ours is ours, then junk */
@@ -98,18 +104,27 @@ static void bodies_give_the_right_parts(void **state)
 		/* names */
 		{ "--b\r\n" CD "name=\"a\\\"b\\\\c\"\r\n\r\n\r\n--b--", "<a\"b\\c|-|></>=0" },
 		{ "--b\r\n" CD "name=\"a%22b%41\"\r\n\r\n\r\n--b--", "<a\"b%41|-|></>=0" },
-		{ "--b\r\n" CD "name=\"a\"; filename=\"C:\\dir\\x.txt\"\r\n\r\n\r\n--b--", "<a|C:\\dir\\x.txt|></>=0" },
-		{ "--b\r\n" CD "name=\"a\"; filename=\"x%0d%0Ay\"\r\n\r\n\r\n--b--", "<a|x%0d_y|></>=0" },
+		{ "--b\r\n" CD "name=\"a\"; filename=\"C:\\dir\\x.txt\"\r\n\r\n\r\n--b--",
+		  "<a|C:\\dir\\x.txt|></>=0" },
+		{ "--b\r\n" CD "name=\"a\"; filename=\"x%0d%0Ay\"\r\n\r\n\r\n--b--",
+		  "<a|x%0d_y|></>=0" },
 		{ "--b\r\n" CD "name=\"a\"; filename=\"\"\r\n\r\n\r\n--b--", "<a||></>=0" },
 		{ "--b\r\n" CD "name=a; filename=x y.txt\r\n\r\n\r\n--b--", "<a|x y.txt|></>=0" },
-		{ "--b\r\n" CD "name=\"a\"; filename=\"y\"; filename*=utf-8''%e2%82%ac\r\n\r\n\r\n--b--",
+		{ "--b\r\n" CD
+		  "name=\"a\"; filename=\"y\"; filename*=utf-8''%e2%82%ac\r\n\r\n\r\n--b--",
 		  "<a|\xe2\x82\xac|></>=0" },
-		{ "--b\r\n" CD "name=\"a\"; filename*=UTF-8'en'x; filename=\"y\"\r\n\r\n\r\n--b--", "<a|x|></>=0" },
-		{ "--b\r\n" CD "name=\"a\"; filename*=latin1''%e2; filename=\"y\"\r\n\r\n\r\n--b--", "<a|y|></>=0" },
+		{ "--b\r\n" CD "name=\"a\"; filename*=UTF-8'en'x; filename=\"y\"\r\n\r\n\r\n--b--",
+		  "<a|x|></>=0" },
+		{ "--b\r\n" CD "name=\"a\"; filename*=latin1''%e2; filename=\"y\"\r\n\r\n\r\n--b--",
+		  "<a|y|></>=0" },
 		{ "--b\r\n" CD "name*=utf-8''n\r\n\r\n\r\n--b--", "<n|-|></>=0" },
-		{ "--b\r\ncontent-disposition: FORM-DATA; NAME=\"a\"\r\n\r\n\r\n--b--", "<a|-|></>=0" },
-		{ "--b\r\n" CD "name=\"a;b\"; filename=\"c;d\"\r\n\r\n\r\n--b--", "<a;b|c;d|></>=0" },
-		{ "--b\r\nX: y\r\n" CD "name=\"a\";\r\nContent-Transfer-Encoding: binary\r\n\r\n\r\n--b--", "<a|-|></>=0" },
+		{ "--b\r\ncontent-disposition: FORM-DATA; NAME=\"a\"\r\n\r\n\r\n--b--",
+		  "<a|-|></>=0" },
+		{ "--b\r\n" CD "name=\"a;b\"; filename=\"c;d\"\r\n\r\n\r\n--b--",
+		  "<a;b|c;d|></>=0" },
+		{ "--b\r\nX: y\r\n" CD
+		  "name=\"a\";\r\nContent-Transfer-Encoding: binary\r\n\r\n\r\n--b--",
+		  "<a|-|></>=0" },
 		/* evil */
 		{ "", "=400" },
 		{ "--b", "=400" },
@@ -128,7 +143,8 @@ static void bodies_give_the_right_parts(void **state)
 		{ "--b\r\n" CD "name=\"a\"\r\n" CD "name=\"b\"\r\n\r\nx\r\n--b--", "=400" },
 		{ "--b\r\nContent-Disposition: attachment; name=\"a\"\r\n\r\nx\r\n--b--", "=400" },
 		{ "--b\r\nContent-Disposition: form-data, name=\"a\"\r\n\r\nx\r\n--b--", "=400" },
-		{ "--b\r\n" CD "name=\"a\"\r\nContent-Transfer-Encoding: base64\r\n\r\nx\r\n--b--", "=400" },
+		{ "--b\r\n" CD "name=\"a\"\r\nContent-Transfer-Encoding: base64\r\n\r\nx\r\n--b--",
+		  "=400" },
 		{ "--b\r\n" CD "name=\"a\"\r\nX : y\r\n\r\nx\r\n--b--", "=400" },
 		{ "--b\r\n" CD "name=\"a\"\r\n folded\r\n\r\nx\r\n--b--", "=400" },
 		{ "--b-x", "=400" },
@@ -151,13 +167,15 @@ static void content_that_looks_like_a_delimiter_is_kept(void **state)
 	static const char body[] = "--\r\nab\r\n" CD "name=\"a\"\r\n\r\n"
 				   "\r\n--\r\r\n\r\n--a\r\n--bb\r\n---ab\r\n--A\r\n--a\r\r\n--\r\n"
 				   "\r\n--ab--";
-	static const char simple[] = "--ab\r\n" CD "name=\"a\"\r\n\r\n"
-				     "\r\n--\r\r\n\r\n--a\r\n--bb\r\n---ab\r\n--A\r\n--a\r\r\n--\r\n"
-				     "\r\n--ab--";
+	static const char simple[] =
+		"--ab\r\n" CD "name=\"a\"\r\n\r\n"
+		"\r\n--\r\r\n\r\n--a\r\n--bb\r\n---ab\r\n--A\r\n--a\r\r\n--\r\n"
+		"\r\n--ab--";
 	char *out = parsed(str_z(simple), S("ab"), 1 << 20, NULL);
 
 	(void)state;
-	assert_string_equal(out, "<a|-|>\r\n--\r\r\n\r\n--a\r\n--bb\r\n---ab\r\n--A\r\n--a\r\r\n--\r\n</>=0");
+	assert_string_equal(
+		out, "<a|-|>\r\n--\r\r\n\r\n--a\r\n--bb\r\n---ab\r\n--A\r\n--a\r\r\n--\r\n</>=0");
 	free(out);
 	assert_cut_anywhere(str_z(simple), S("ab"));
 	assert_cut_anywhere(str_z(body), S("ab"));
@@ -165,8 +183,11 @@ static void content_that_looks_like_a_delimiter_is_kept(void **state)
 
 static void random_bodies_are_the_same_however_they_are_cut(void **state)
 {
-	static const char *const words[] = { "\r\n", "--", "-", "\r", "\n", "b", "B", "--b", "--b\r\n", "--b--",
-					     CD "name=a\r\n", "\r\n\r\n", "x", "\r\n--b\r\n" CD "name=q\r\n\r\n" };
+	static const char head[] = CD "name=a\r\n", part[] = "\r\n--b\r\n" CD "name=q\r\n\r\n";
+	static const char *const words[] = {
+		"\r\n", "--",	   "-",	    "\r", "\n",	      "b", "B",
+		"--b",	"--b\r\n", "--b--", head, "\r\n\r\n", "x", part
+	};
 	struct random_seeded seeded;
 
 	(void)state;
@@ -177,7 +198,8 @@ static void random_bodies_are_the_same_however_they_are_cut(void **state)
 		buf_init(&body, 1 << 16);
 		buf_put_str(&body, S("--b\r\n" CD "name=a\r\n\r\n"));
 		for (uint64_t n = random_below(&seeded.random, 40); n > 0; n--)
-			buf_put_str(&body, str_z(words[random_below(&seeded.random, ARRAY_SIZE(words))]));
+			buf_put_str(&body,
+				    str_z(words[random_below(&seeded.random, ARRAY_SIZE(words))]));
 		assert_cut_anywhere(buf_str(&body), S("b"));
 		buf_done(&body);
 	}
@@ -192,7 +214,8 @@ static void boundaries_are_found_in_the_content_type(void **state)
 		{ "Multipart/Form-Data;boundary=\"a b\"", "a b" },
 		{ "multipart/form-data; charset=utf-8; BOUNDARY=--x", "--x" },
 		{ "multipart/form-data; boundary=abc; charset=utf-8", "abc" },
-		{ "multipart/form-data; boundary=----WebKitFormBoundaryA1", "----WebKitFormBoundaryA1" },
+		{ "multipart/form-data; boundary=----WebKitFormBoundaryA1",
+		  "----WebKitFormBoundaryA1" },
 		{ "multipart/form-data", NULL },
 		{ "multipart/form-data; boundary=", NULL },
 		{ "multipart/form-data; boundary=\"\"", NULL },
@@ -203,7 +226,10 @@ static void boundaries_are_found_in_the_content_type(void **state)
 		{ "multipart/form-data; =b", NULL },
 		{ "multipart/mixed; boundary=abc", NULL },
 		{ "multipart/form-data, boundary=abc", NULL },
-		{ "multipart/form-data; boundary=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL },
+		{ "multipart/form-data; "
+		  "boundary="
+		  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		  NULL },
 		{ "", NULL },
 	};
 	struct str boundary;
@@ -212,7 +238,8 @@ static void boundaries_are_found_in_the_content_type(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		bool found = multipart_boundary(str_z(cases[i].type), &boundary);
 
-		if (found != (cases[i].boundary != NULL) || (found && !str_eq(boundary, str_z(cases[i].boundary))))
+		if (found != (cases[i].boundary != NULL) ||
+		    (found && !str_eq(boundary, str_z(cases[i].boundary))))
 			fail_msg("%s", cases[i].type);
 	}
 }
@@ -301,8 +328,9 @@ static void sink_drop(void *owner, void *file)
 
 static const struct form_sink sink_ops = { sink_open, sink_write, sink_end, sink_drop };
 
-static const char upload[] = "--b\r\n" CD "name=\"payload_json\"\r\n\r\n{\"content\":\"x\"}\r\n--b\r\n" CD
-			     "name=\"files[0]\"; filename=\"x.bin\"\r\nContent-Type: a/b\r\n\r\n0123456789\r\n--b--\r\n";
+static const char upload[] =
+	"--b\r\n" CD "name=\"payload_json\"\r\n\r\n{\"content\":\"x\"}\r\n--b\r\n" CD
+	"name=\"files[0]\"; filename=\"x.bin\"\r\nContent-Type: a/b\r\n\r\n0123456789\r\n--b--\r\n";
 
 static void a_form_without_a_sink_stays_in_memory(void **state)
 {
@@ -359,7 +387,8 @@ static void files_go_to_the_sink_and_are_dropped_when_nobody_takes_them(void **s
 static void a_form_keeps_to_its_limits(void **state)
 {
 	struct sink sink = { .fail_write = 507 };
-	struct form_limits parts = { .parts_max = 1 }, fields = { .field_bytes_max = 14 }, file = { .file_max = 9 };
+	struct form_limits parts = { .parts_max = 1 }, fields = { .field_bytes_max = 14 },
+			   file = { .file_max = 9 };
 	const struct form_limits *const limits[] = { &parts, &fields, &file };
 	struct form form;
 	struct arena arena;

@@ -42,9 +42,10 @@ static bool is_digit(char c)
 
 static bool is_host_char(char c)
 {
-	/* reg-name: unreserved / pct-encoded / sub-delims (RFC 3986 §3.2.2), without the quote and what no
-	 * name has. '_' is in use. */
-	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c && strchr("-._~%!$&()*+,;=", c));
+	/* reg-name: unreserved / pct-encoded / sub-delims (RFC 3986 §3.2.2), without the quote and
+	 * what no name has. '_' is in use. */
+	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+		(c && strchr("-._~%!$&()*+,;=", c));
 }
 
 bool http_host_valid(struct str host)
@@ -82,7 +83,8 @@ static int parse_version(struct http_parser *parser, struct str s)
 		return 400;
 	if (s.ptr[5] != '1')
 		return 505;
-	parser->minor = s.ptr[7] != '0'; /* a later minor version is served as 1.1 (RFC 9110 §2.5) */
+	parser->minor = s.ptr[7] !=
+		'0'; /* a later minor version is served as 1.1 (RFC 9110 §2.5) */
 	return 0;
 }
 
@@ -98,8 +100,9 @@ static int parse_method(struct http_parser *parser, struct str s)
 	return 501;
 }
 
-/* origin-form, absolute-form, or "*" with OPTIONS (RFC 9112 §3.2); CONNECT has ended before. Characters that RFC 3986
- * would have encoded are let through, since browsers and curl send some of them raw; but no controls and no "#". */
+/* origin-form, absolute-form, or "*" with OPTIONS (RFC 9112 §3.2); CONNECT has ended before.
+ * Characters that RFC 3986 would have encoded are let through, since browsers and curl send some of
+ * them raw; but no controls and no "#". */
 static int parse_target(struct http_parser *parser, const char *base, struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
@@ -111,9 +114,9 @@ static int parse_target(struct http_parser *parser, const char *base, struct str
 		return parser->method == HTTP_OPTIONS ? 0 : 400;
 	}
 	if (s.len && s.ptr[0] != '/') {
-		size_t scheme = s.len > 7 && str_ieq((struct str){ s.ptr, 7 }, S("http://"))  ? 7 :
-				s.len > 8 && str_ieq((struct str){ s.ptr, 8 }, S("https://")) ? 8 :
-												0;
+		size_t scheme = s.len > 7 && str_ieq((struct str){ s.ptr, 7 }, S("http://")) ? 7
+			: s.len > 8 && str_ieq((struct str){ s.ptr, 8 }, S("https://"))	     ? 8
+											     : 0;
 		struct str rest = str_skip(s, scheme), host = rest;
 
 		host.len = str_find(rest, '/');
@@ -128,7 +131,8 @@ static int parse_target(struct http_parser *parser, const char *base, struct str
 	if (mark < s.len)
 		parser->query = span(base, str_skip(s, mark + 1));
 	parser->path = span(base, (struct str){ s.ptr, mark });
-	/* An absolute target may have an empty path, which means "/": http_parser_head() says so. */
+	/* An absolute target may have an empty path, which means "/": http_parser_head() says
+	 * so. */
 	return mark || parser->flags & HAS_AUTHORITY ? 0 : 400;
 }
 
@@ -151,8 +155,10 @@ static int parse_line(struct http_parser *parser, const char *base, struct str l
 
 static int parse_length(struct http_parser *parser, struct str value)
 {
-	/* A second one, or a list, even of equal numbers, is refused: only an attacker or a broken proxy sends it. */
-	if (parser->flags & (HAS_LENGTH | HAS_CHUNKED) || !str_u64(value, &parser->length) || value.len > 18)
+	/* A second one, or a list, even of equal numbers, is refused: only an attacker or a broken
+	 * proxy sends it. */
+	if (parser->flags & (HAS_LENGTH | HAS_CHUNKED) || !str_u64(value, &parser->length) ||
+	    value.len > 18)
 		return 400;
 	parser->flags |= HAS_LENGTH;
 	return 0;
@@ -189,7 +195,8 @@ static int parse_host(struct http_parser *parser, const char *base, struct str v
 	return 0;
 }
 
-static int parse_known(struct http_parser *parser, const char *base, struct str name, struct str value)
+static int parse_known(struct http_parser *parser, const char *base, struct str name,
+		       struct str value)
 {
 	switch (name.len) {
 	case 4:
@@ -231,7 +238,8 @@ static int parse_field(struct http_parser *parser, const char *base, struct str 
 	struct str name = { line.ptr, colon };
 	struct str value = http_trim(str_skip(line, colon + 1));
 
-	/* A folded line begins with a space, which no token has (RFC 9112 §5.2); so does "Name :". */
+	/* A folded line begins with a space, which no token has (RFC 9112 §5.2); so does "Name
+	 * :". */
 	if (colon == line.len || !http_is_token(name) || !http_is_field_value(value))
 		return 400;
 	if (parser->count == HTTP_HEADERS_MAX)
@@ -261,12 +269,12 @@ static int parse_any(struct http_parser *parser, const char *base, struct str li
 		parser->state = FIELDS;
 		parser->fields = (uint32_t)(line.ptr - base) + (uint32_t)line.len + 2;
 		return parse_line(parser, base, line);
-	default:
-		return line.len ? parse_field(parser, base, line) : parse_end(parser);
+	default: return line.len ? parse_field(parser, base, line) : parse_end(parser);
 	}
 }
 
-/* Is what has come of the unfinished line already too much? The same verdict that the whole line would get. */
+/* Is what has come of the unfinished line already too much? The same verdict that the whole line
+ * would get. */
 static int check_unfinished(const struct http_parser *parser, size_t size)
 {
 	size_t line = size - parser->at;
@@ -322,8 +330,8 @@ bool http_parser_began(const struct http_parser *parser, struct str data)
 	return parser->state != BEFORE || data.len > parser->at;
 }
 
-void http_parser_head(const struct http_parser *parser, const char *head, struct http_header *headers,
-		      struct http_head *ret)
+void http_parser_head(const struct http_parser *parser, const char *head,
+		      struct http_header *headers, struct http_head *ret)
 {
 	assert(parser->state == DONE);
 	ret->method = (enum http_method)parser->method;
@@ -331,7 +339,8 @@ void http_parser_head(const struct http_parser *parser, const char *head, struct
 	ret->chunked = parser->flags & HAS_CHUNKED;
 	ret->has_length = parser->flags & HAS_LENGTH;
 	/* RFC 9112 §9.3 */
-	ret->keep_alive = !(parser->flags & HAS_CLOSE) && (parser->minor || parser->flags & HAS_KEEP_ALIVE);
+	ret->keep_alive = !(parser->flags & HAS_CLOSE) &&
+		(parser->minor || parser->flags & HAS_KEEP_ALIVE);
 	ret->upgrade = parser->flags & HAS_UPGRADE;
 	ret->expect = parser->flags & HAS_EXPECT;
 	ret->length = parser->length;
@@ -343,7 +352,8 @@ void http_parser_head(const struct http_parser *parser, const char *head, struct
 	ret->headers = headers;
 	ret->header_count = parser->count;
 	for (uint32_t i = 0; i < parser->count; i++)
-		headers[i] = (struct http_header){ view(head, parser->names[i]), view(head, parser->values[i]) };
+		headers[i] = (struct http_header){ view(head, parser->names[i]),
+						   view(head, parser->values[i]) };
 }
 
 struct str http_head_get(const struct http_head *head, struct str name)
@@ -357,7 +367,8 @@ struct str http_head_get(const struct http_head *head, struct str name)
 bool http_head_lists(const struct http_head *head, struct str name, struct str token)
 {
 	for (uint32_t i = 0; i < head->header_count; i++)
-		if (str_ieq(head->headers[i].name, name) && http_list_has(head->headers[i].value, token))
+		if (str_ieq(head->headers[i].name, name) &&
+		    http_list_has(head->headers[i].value, token))
 			return true;
 	return false;
 }

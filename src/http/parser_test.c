@@ -168,7 +168,8 @@ static void requests_lead_to_the_right_status(void **state)
 		{ POST "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 0 },
 		{ POST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
 		{ POST "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400 },
-		{ POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
+		{ POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		  400 },
 		{ POST "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400 },
 		{ POST "Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n", 400 },
 		{ POST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400 },
@@ -252,7 +253,8 @@ static void chunks_are_read_strictly(void **state)
 	}
 }
 
-static struct str repeated(struct arena *arena, const char *before, const char *again, size_t count, const char *after)
+static struct str repeated(struct arena *arena, const char *before, const char *again, size_t count,
+			   const char *after)
 {
 	struct buf buf;
 
@@ -281,9 +283,12 @@ static void what_is_too_long_is_refused_at_its_limit(void **state)
 		{ "GET /", "a", HTTP_LINE_MAX - 3, "", 414 },
 		{ HEAD, "A: b\r\n", HTTP_HEADERS_MAX - 1, "\r\n", 0 },
 		{ HEAD, "A: b\r\n", HTTP_HEADERS_MAX, "\r\n", 431 },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nA: ", "a", HTTP_HEADER_BYTES_MAX - 9 - 3 - 4, "\r\n\r\n", 0 },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nA: ", "a", HTTP_HEADER_BYTES_MAX - 9 - 3 - 3, "\r\n\r\n", 431 },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nA: ", "a", HTTP_HEADER_BYTES_MAX - 9 - 3 - 1, "", 1 },
+		{ "GET / HTTP/1.1\r\nHost: h\r\nA: ", "a", HTTP_HEADER_BYTES_MAX - 9 - 3 - 4,
+		  "\r\n\r\n", 0 },
+		{ "GET / HTTP/1.1\r\nHost: h\r\nA: ", "a", HTTP_HEADER_BYTES_MAX - 9 - 3 - 3,
+		  "\r\n\r\n", 431 },
+		{ "GET / HTTP/1.1\r\nHost: h\r\nA: ", "a", HTTP_HEADER_BYTES_MAX - 9 - 3 - 1, "",
+		  1 },
 		{ "GET / HTTP/1.1\r\nHost: h\r\nA: ", "a", HTTP_HEADER_BYTES_MAX - 9 - 3, "", 431 },
 		{ CHUNKED "1;", "a", HTTP_CHUNK_LINE_MAX - 2, "\r\nX\r\n0\r\n\r\n", 400 },
 		{ CHUNKED "1;", "a", HTTP_CHUNK_LINE_MAX - 3, "\r\nX\r\n0\r\n\r\n", 0 },
@@ -295,8 +300,8 @@ static void what_is_too_long_is_refused_at_its_limit(void **state)
 	(void)state;
 	arena_init(&arena);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct str request =
-			repeated(&arena, cases[i].before, cases[i].again, cases[i].count, cases[i].after);
+		struct str request = repeated(&arena, cases[i].before, cases[i].again,
+					      cases[i].count, cases[i].after);
 		int status = outcome(request);
 
 		if (status != cases[i].status)
@@ -309,18 +314,22 @@ static void what_is_too_long_is_refused_at_its_limit(void **state)
 static void pipelined_requests_come_out_one_after_the_other(void **state)
 {
 	static const char stream[] =
-		"POST /a?b=c HTTP/1.1\r\nHost: x:1\r\nContent-Length: 5\r\nConnection: a, Upgrade\r\n\r\nhello"
+		"POST /a?b=c HTTP/1.1\r\nHost: x:1\r\nContent-Length: 5\r\nConnection: a, "
+		"Upgrade\r\n\r\nhello"
 		"\r\nGET http://y/d HTTP/1.1\r\nhost: z\r\nConnection: close\r\n\r\n"
-		"PUT /e HTTP/1.1\r\nHost: z\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x\r\nc\r\n0\r\nT: u\r\n\r\n"
+		"PUT /e HTTP/1.1\r\nHost: z\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n2\r\nab\r\n1;x\r\nc\r\n0\r\nT: u\r\n\r\n"
 		"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"
 		"NONSENSE\r\n\r\n";
 	static const char expected[] =
 		"POST path=/a query=b=c host=x:1 minor=1 keep-alive upgrade length=5\n"
 		" [Host]=[x:1]\n [Content-Length]=[5]\n [Connection]=[a, Upgrade]\nhello\nend\n"
-		"GET path=/d query= host=y minor=1 length=-1\n [host]=[z]\n [Connection]=[close]\n\nend\n"
+		"GET path=/d query= host=y minor=1 length=-1\n [host]=[z]\n "
+		"[Connection]=[close]\n\nend\n"
 		"PUT path=/e query= host=z minor=1 chunked keep-alive length=-1\n"
 		" [Host]=[z]\n [Transfer-Encoding]=[chunked]\nabc\nend\n"
-		"GET path=/ query= host= minor=0 keep-alive length=-1\n [Connection]=[Keep-Alive]\n\nend\n"
+		"GET path=/ query= host= minor=0 keep-alive length=-1\n "
+		"[Connection]=[Keep-Alive]\n\nend\n"
 		"error 400\n";
 	char *text = transcript_of(str_z(stream), sizeof(stream), NULL);
 
@@ -332,7 +341,8 @@ static void pipelined_requests_come_out_one_after_the_other(void **state)
 
 static void fields_are_found_whatever_their_case(void **state)
 {
-	static const char request[] = "GET /x?y HTTP/1.1\r\nHost: h\r\nAuthorization:  Bot x \r\nVia: a\r\nVia: b, c\r\n\r\n";
+	static const char request[] = "GET /x?y HTTP/1.1\r\nHost: h\r\nAuthorization:  Bot x "
+				      "\r\nVia: a\r\nVia: b, c\r\n\r\n";
 	struct http_header headers[HTTP_HEADERS_MAX];
 	struct http_parser parser;
 	struct http_head head;

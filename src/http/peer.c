@@ -1,12 +1,13 @@
-/* Who asks? A proxy that we trust tells it in X-Forwarded-For; anybody else may write there what they like. */
+/* Who asks? A proxy that we trust tells it in X-Forwarded-For; anybody else may write there what
+ * they like. */
 #include "base/mem.h"
 #include "http/internal.h"
 #include "http/token.h"
 
 static bool is_trusted(const struct http_server_config *config, const struct addr *addr)
 {
-	return addr_is_unix(addr) ? config->trust_unix :
-				    cidr_match_any(config->trusted, config->trusted_count, addr);
+	return addr_is_unix(addr) ? config->trust_unix
+				  : cidr_match_any(config->trusted, config->trusted_count, addr);
 }
 
 /* The last member of the list, taken off it. */
@@ -25,8 +26,8 @@ static bool last_member(struct str *list, struct str *ret)
 	return false;
 }
 
-void http_peer_resolve(const struct http_server_config *config, const struct http_head *head, struct addr *peer,
-		       bool *secure)
+void http_peer_resolve(const struct http_server_config *config, const struct http_head *head,
+		       struct addr *peer, bool *secure)
 {
 	struct str item;
 	struct addr addr;
@@ -36,8 +37,8 @@ void http_peer_resolve(const struct http_server_config *config, const struct htt
 	struct str proto = http_head_get(head, S("x-forwarded-proto"));
 	if (proto.ptr && last_member(&proto, &item))
 		*secure = str_ieq(item, S("https"));
-	/* Each proxy appends whom it saw, so from the right: the first that is not one of ours is the client. Several
-	 * fields are one list (RFC 9110 §5.3). */
+	/* Each proxy appends whom it saw, so from the right: the first that is not one of ours is
+	 * the client. Several fields are one list (RFC 9110 §5.3). */
 	for (uint32_t i = head->header_count; i-- > 0;) {
 		struct str list = head->headers[i].value;
 
@@ -54,7 +55,8 @@ void http_peer_resolve(const struct http_server_config *config, const struct htt
 	}
 }
 
-void http_peer(const struct http_server_config *config, const struct sock *sock, struct http_request *request)
+void http_peer(const struct http_server_config *config, const struct sock *sock,
+	       struct http_request *request)
 {
 	request->peer = *sock_peer(sock);
 	request->secure = sock_is_tls(sock);

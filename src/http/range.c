@@ -3,7 +3,8 @@
 #include "base/mem.h"
 #include "http/token.h"
 
-enum http_range http_range_parse(struct str value, uint64_t size, uint64_t *ret_from, uint64_t *ret_length)
+enum http_range http_range_parse(struct str value, uint64_t size, uint64_t *ret_from,
+				 uint64_t *ret_length)
 {
 	uint64_t first = 0, last = UINT64_MAX;
 

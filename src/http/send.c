@@ -88,8 +88,8 @@ static bool is_unmodified(const struct http_request *request, const struct http_
 	struct str since = http_header(request, S("if-modified-since"));
 	char date[HTTP_DATE_LEN];
 
-	/* RFC 9110 §13.2.2: the date counts only without the tag. Dates are compared as texts: clients send
-	 * back what they were given. */
+	/* RFC 9110 §13.2.2: the date counts only without the tag. Dates are compared as texts:
+	 * clients send back what they were given. */
 	if (none_match.ptr)
 		return response->etag.ptr && http_etag_listed(none_match, response->etag);
 	if (!since.ptr || !response->modified_s)
@@ -111,11 +111,12 @@ static bool range_applies(const struct http_request *request, const struct http_
 	return response->modified_s && str_eq(condition, (struct str){ date, HTTP_DATE_LEN });
 }
 
-static struct plan make_plan(const struct http_request *request, const struct http_response *response)
+static struct plan make_plan(const struct http_request *request,
+			     const struct http_response *response)
 {
-	uint64_t size = response->has_file ? response->file_size :
-			response->bytes	   ? response->bytes->len :
-					     response->body.len;
+	uint64_t size = response->has_file ? response->file_size
+		: response->bytes	   ? response->bytes->len
+					   : response->body.len;
 	struct plan plan = { .status = response->status, .size = size, .length = size };
 	enum http_method method = request->head.method;
 
@@ -127,9 +128,9 @@ static struct plan make_plan(const struct http_request *request, const struct ht
 	}
 	if (!range_applies(request, response))
 		return plan;
-	switch (http_range_parse(http_header(request, S("range")), size, &plan.from, &plan.length)) {
-	case HTTP_RANGE_NONE:
-		break;
+	switch (http_range_parse(http_header(request, S("range")), size, &plan.from,
+				 &plan.length)) {
+	case HTTP_RANGE_NONE: break;
 	case HTTP_RANGE_PART:
 		plan.status = 206;
 		plan.content_range = true;
@@ -163,7 +164,8 @@ static void put_field(struct buf *out, struct str name, struct str value)
 	buf_put_str(out, S("\r\n"));
 }
 
-/* A value that a stranger may have had a hand in: no control character gets through (RFC 9110 §5.5). */
+/* A value that a stranger may have had a hand in: no control character gets through (RFC 9110
+ * §5.5). */
 static void put_checked(struct buf *out, struct str name, struct str value)
 {
 	buf_put_str(out, name);
@@ -199,8 +201,10 @@ static void put_validators(struct buf *out, const struct http_response *response
 static void put_content_range(struct buf *out, const struct plan *plan)
 {
 	if (plan->status == 206)
-		buf_printf(out, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)plan->from,
-			   (unsigned long long)(plan->from + plan->length - 1), (unsigned long long)plan->size);
+		buf_printf(out, "Content-Range: bytes %llu-%llu/%llu\r\n",
+			   (unsigned long long)plan->from,
+			   (unsigned long long)(plan->from + plan->length - 1),
+			   (unsigned long long)plan->size);
 	else
 		buf_printf(out, "Content-Range: bytes */%llu\r\n", (unsigned long long)plan->size);
 }
@@ -253,13 +257,14 @@ static void drop_response(const struct http_response *response)
 		close(response->fd);
 }
 
-static void begin_send(struct http_conn *conn, const struct http_response *response, const struct plan *plan,
-		       bool with_body)
+static void begin_send(struct http_conn *conn, const struct http_response *response,
+		       const struct plan *plan, bool with_body)
 {
 	bool wanted = with_body && plan->length && !is_bodiless(plan->status);
 
 	if (wanted && response->has_file) {
-		conn->file = http_file_reader_new(conn->server->core, response->fd, plan->from, plan->length);
+		conn->file = http_file_reader_new(conn->server->core, response->fd, plan->from,
+						  plan->length);
 	} else if (wanted) {
 		struct str body = response->bytes ? bytes_str(response->bytes) : response->body;
 
@@ -278,7 +283,8 @@ static void begin_send(struct http_conn *conn, const struct http_response *respo
 	conn->state = HTTP_STATE_SEND;
 }
 
-void http_respond(struct core *core, struct http_request *request, const struct http_response *response)
+void http_respond(struct core *core, struct http_request *request,
+		  const struct http_response *response)
 {
 	struct http_conn *conn = request->conn;
 
@@ -291,8 +297,10 @@ void http_respond(struct core *core, struct http_request *request, const struct 
 	struct plan plan = make_plan(request, response);
 	conn->lent = false;
 	conn->close |= response->close || conn->server->draining;
-	/* What the answer did not wait for cannot be read away in reasonable time: say now that this is the end. */
-	if (!http_body_done(&conn->framing) && (conn->expects || conn->framing.left > HTTP_DRAIN_MAX))
+	/* What the answer did not wait for cannot be read away in reasonable time: say now that
+	 * this is the end. */
+	if (!http_body_done(&conn->framing) &&
+	    (conn->expects || conn->framing.left > HTTP_DRAIN_MAX))
 		conn->close = true;
 	put_head(conn, request, response, &plan);
 	begin_send(conn, response, &plan, request->head.method != HTTP_HEAD);
@@ -345,7 +353,8 @@ void http_conn_error(struct http_conn *conn, int status)
 	if (!response.body.ptr) {
 		struct str reason = http_reason(status);
 
-		snprintf(text, sizeof(text), "{\"message\":\"%d: %.*s\",\"code\":0}", status, STR_FMT(reason));
+		snprintf(text, sizeof(text), "{\"message\":\"%d: %.*s\",\"code\":0}", status,
+			 STR_FMT(reason));
 		response.body = str_z(text); /* shorter than the first send, so it is copied */
 	}
 	if (status == 426) {
@@ -354,9 +363,12 @@ void http_conn_error(struct http_conn *conn, int status)
 	}
 	http_stat(&conn->server->stats.errors, 1);
 	conn->close = true;
-	struct plan plan = { .status = status, .size = response.body.len, .length = response.body.len };
+	struct plan plan = { .status = status,
+			     .size = response.body.len,
+			     .length = response.body.len };
 	put_head(conn, conn->request, &response, &plan);
-	begin_send(conn, &response, &plan, !conn->request || conn->request->head.method != HTTP_HEAD);
+	begin_send(conn, &response, &plan,
+		   !conn->request || conn->request->head.method != HTTP_HEAD);
 }
 
 /* -- sending -- */
@@ -386,7 +398,8 @@ static int flush_file(struct http_conn *conn)
 	int r;
 
 	/* One chunk, then others get their turn: what is left is asked for by EPOLLOUT. */
-	for (int chunks = 0; !(r = http_file_reader_peek(conn->file, &chunk, on_file_ready, conn)); chunks++) {
+	for (int chunks = 0; !(r = http_file_reader_peek(conn->file, &chunk, on_file_ready, conn));
+	     chunks++) {
 		if (chunks == 4) {
 			conn->blocked = true;
 			return -EAGAIN;
@@ -410,7 +423,7 @@ static int flush_file(struct http_conn *conn)
 int http_conn_flush(struct http_conn *conn)
 {
 	if (conn->out.full)
-		return -ENOBUFS; /* header fields without measure: half an answer is worse than none */
+		return -ENOBUFS; /* fields without measure: half an answer is worse than none */
 	while (conn->out_at < conn->out.len) {
 		ssize_t n = push(conn, str_skip(buf_str(&conn->out), conn->out_at));
 
@@ -430,8 +443,8 @@ int http_conn_flush(struct http_conn *conn)
 
 /* -- switching to WebSocket -- */
 
-int http_upgrade(struct core *core, struct http_request *request, struct sock **ret_sock, struct buf *ret_in,
-		 struct buf *ret_out)
+int http_upgrade(struct core *core, struct http_request *request, struct sock **ret_sock,
+		 struct buf *ret_in, struct buf *ret_out)
 {
 	struct http_conn *conn = request->conn;
 	char accept[HTTP_ACCEPT_LEN];
@@ -443,7 +456,9 @@ int http_upgrade(struct core *core, struct http_request *request, struct sock **
 	}
 	struct buf *out = &conn->out;
 	http_upgrade_accept(http_header(request, S("sec-websocket-key")), accept);
-	buf_put_str(out, S("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"));
+	buf_put_str(out,
+		    S("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+		      "Upgrade\r\n"));
 	put_field(out, S("Date"), http_server_date(conn->server));
 	put_field(out, S("Server"), S("rookery"));
 	put_field(out, S("Sec-WebSocket-Accept"), (struct str){ accept, sizeof(accept) });

@@ -37,11 +37,12 @@ void http_serve(struct http_server *server, struct sock *sock)
 void http_server_drain(struct http_server *server)
 {
 	server->draining = true;
-	list_for_each(node, &server->conns) {
+	list_for_each (node, &server->conns) {
 		struct http_conn *conn = list_entry(node, struct http_conn, node);
 
 		conn->close = true;
-		if (conn->state == HTTP_STATE_DRAIN || (conn->state == HTTP_STATE_HEAD && !conn->data.len))
+		if (conn->state == HTTP_STATE_DRAIN ||
+		    (conn->state == HTTP_STATE_HEAD && !conn->data.len))
 			http_conn_kill(conn);
 	}
 }
@@ -50,7 +51,7 @@ void http_server_free(struct http_server *server)
 {
 	if (!server)
 		return;
-	list_for_each(node, &server->conns)
+	list_for_each (node, &server->conns)
 		http_conn_kill(list_entry(node, struct http_conn, node));
 	free(server);
 }

@@ -1,5 +1,6 @@
-/* A connection under a hostile peer and an odd handler: each step of the input sends bytes, lets time go by, answers, parks,
- * breaks off. Nothing may be lost: at the end every request has been answered or has died with its connection. */
+/* A connection under a hostile peer and an odd handler: each step of the input sends bytes, lets
+ * time go by, answers, parks, breaks off. Nothing may be lost: at the end every request has been
+ * answered or has died with its connection. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -87,11 +88,8 @@ static enum http_verdict fuzz_headers(struct core *core, struct http_request *re
 	request->sink = &fuzz_sink;
 	request->sink_owner = request;
 	switch (fuzz_world.mood & 3) {
-	case 0:
-		respond(core, request);
-		return HTTP_RESPONDED;
-	case 1:
-		return keep(request, true) ? HTTP_PARKED : HTTP_READ;
+	case 0: respond(core, request); return HTTP_RESPONDED;
+	case 1: return keep(request, true) ? HTTP_PARKED : HTTP_READ;
 	}
 	return HTTP_READ;
 }
@@ -155,20 +153,14 @@ static void step(struct sock **client, uint8_t op, struct str data)
 		if (*client && data.len)
 			sock_send(*client, data.ptr, data.len);
 		break;
-	case 3:
-		w->mood = (uint8_t)data.len;
-		break;
-	case 4:
-		answer((uint8_t)data.len);
-		break;
+	case 3: w->mood = (uint8_t)data.len; break;
+	case 4: answer((uint8_t)data.len); break;
 	case 5:
 		drain(*client);
 		if (w->uploading)
 			http_request_continue(w->core, w->uploading);
 		break;
-	case 6:
-		w->now_us += (uint64_t)data.len * 1000000;
-		break;
+	case 6: w->now_us += (uint64_t)data.len * 1000000; break;
 	case 7:
 		if (*client && data.len % 4 == 3)
 			sock_pair_reset(*client);

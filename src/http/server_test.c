@@ -1,5 +1,5 @@
-/* Connections over an in-memory pair with a turned clock: answers and their order, bodies, uploads, upgrades, files,
- * and peers that are slow, rude or gone. */
+/* Connections over an in-memory pair with a turned clock: answers and their order, bodies, uploads,
+ * upgrades, files, and peers that are slow, rude or gone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ struct world {
 	struct http_server *server;
 	struct http_server_config config;
 	struct client clients[CLIENTS];
-	size_t capacity;       /* of pairs */
+	size_t capacity; /* of pairs */
 	struct random *random; /* tears reads and writes */
 	struct random_seeded seeded;
 	struct http_request *kept[8];
@@ -120,11 +120,12 @@ static void respond_echo(struct core *core, struct http_request *request)
 	char peer[ADDR_TEXT_MAX];
 
 	addr_text_ip(&request->peer, peer);
-	buf_printf(&request->out, "[%.*s%s%s]", STR_FMT(request->body), request->secure ? " secure " : "",
-		   request->secure ? peer : "");
+	buf_printf(&request->out, "[%.*s%s%s]", STR_FMT(request->body),
+		   request->secure ? " secure " : "", request->secure ? peer : "");
 	for (uint32_t i = 0; i < request->form.count; i++)
 		buf_printf(&request->out, "%.*s=%.*s(%llu);", STR_FMT(request->form.parts[i].name),
-			   STR_FMT(request->form.parts[i].data), (unsigned long long)request->form.parts[i].size);
+			   STR_FMT(request->form.parts[i].data),
+			   (unsigned long long)request->form.parts[i].size);
 	http_respond_json(core, request, 200, buf_str(&request->out));
 }
 
@@ -148,7 +149,8 @@ static void respond_big(struct core *core, struct http_request *request)
 	char *big = arena_alloc(&request->arena, 1 << 20);
 
 	memset(big, 'x', 1 << 20);
-	http_respond(core, request, &(struct http_response){ .status = 200, .body = { big, 1 << 20 } });
+	http_respond(core, request,
+		     &(struct http_response){ .status = 200, .body = { big, 1 << 20 } });
 }
 
 static void on_request(struct core *core, struct http_request *request)
@@ -163,14 +165,19 @@ static void on_request(struct core *core, struct http_request *request)
 		respond_big(core, request);
 	else if (path_is(request, "/bytes"))
 		http_respond(core, request,
-			     &(struct http_response){ .status = 200, .bytes = bytes_from(S("shared")), .etag = S("\"e\"") });
+			     &(struct http_response){ .status = 200,
+						      .bytes = bytes_from(S("shared")),
+						      .etag = S("\"e\"") });
 	else if (path_is(request, "/nothing"))
 		http_respond(core, request, &(struct http_response){ .status = 204 });
 	else if (path_is(request, "/evil"))
 		http_respond(core, request,
-			     &(struct http_response){ .status = 200, .headers = &evil, .header_count = 1 });
+			     &(struct http_response){
+				     .status = 200, .headers = &evil, .header_count = 1 });
 	else if (path_is(request, "/close"))
-		http_respond(core, request, &(struct http_response){ .status = 200, .body = S("bye"), .close = true });
+		http_respond(
+			core, request,
+			&(struct http_response){ .status = 200, .body = S("bye"), .close = true });
 	else if (path_is(request, "/drop"))
 		http_request_drop(core, request);
 	else
@@ -184,7 +191,8 @@ static void on_upgrade(struct core *core, struct http_request *request)
 	else if (path_is(request, "/later"))
 		keep(request);
 	else
-		assert_int_equal(http_upgrade(core, request, &world->upgraded, &world->in, &world->out), 0);
+		assert_int_equal(
+			http_upgrade(core, request, &world->upgraded, &world->in, &world->out), 0);
 }
 
 /* -- the world -- */
@@ -348,7 +356,9 @@ static void controls_in_header_values_do_not_get_out(void **state)
 	struct client *client = dial(*state);
 
 	say(*state, client, S(GET("/evil")));
-	assert_string_equal(heard(client), "HTTP/1.1 200 OK\r\n" DATE "Content-Length: 0\r\nX-Echo: aSet-Cookie: b\r\n\r\n");
+	assert_string_equal(heard(client),
+			    "HTTP/1.1 200 OK\r\n" DATE
+			    "Content-Length: 0\r\nX-Echo: aSet-Cookie: b\r\n\r\n");
 }
 
 static void connections_end_when_they_should(void **state)
@@ -359,9 +369,11 @@ static void connections_end_when_they_should(void **state)
 		const char *contains;
 	} cases[] = {
 		{ GET("/"), false, "200" },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", true, "Connection: close\r\n" },
+		{ "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", true,
+		  "Connection: close\r\n" },
 		{ "GET / HTTP/1.0\r\n\r\n", true, "Connection: close\r\n" },
-		{ "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false, "Connection: keep-alive\r\n" },
+		{ "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false,
+		  "Connection: keep-alive\r\n" },
 		{ GET("/close"), true, "bye" },
 		{ "rubbish\r\n", true, "{\"message\":\"400: Bad Request\",\"code\":0}" },
 		{ "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", true, "501 Not Implemented" },
@@ -385,13 +397,16 @@ static void pipelined_requests_are_answered_in_order(void **state)
 	struct world *w = *state;
 	struct client *client = dial(w);
 
-	say(w, client, S(GET("/later") GET("/") "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx" GET("/later")));
+	say(w, client,
+	    S(GET("/later") GET("/") "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx" GET(
+		    "/later")));
 	assert_int_equal(w->kept_count, 1);
 	assert_string_equal(heard(client), "");
 	http_respond_json(w->core, w->kept[0], 200, S("1"));
 	hear(w, client);
 	assert_string_equal(heard(client),
-			    OK_JSON "Content-Length: 1\r\n\r\n1" EMPTY OK_JSON "Content-Length: 3\r\n\r\n[x]");
+			    OK_JSON "Content-Length: 1\r\n\r\n1" EMPTY OK_JSON
+				    "Content-Length: 3\r\n\r\n[x]");
 	assert_int_equal(w->kept_count, 2);
 	http_respond_json(w->core, w->kept[1], 200, S("2"));
 	hear(w, client);
@@ -440,11 +455,14 @@ static void a_peer_that_only_ended_its_direction_gets_its_answers(void **state)
 
 static void torn_reads_and_writes_change_nothing(void **state)
 {
-	static const char talk[] = GET("/") "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-					    "5\r\nhello\r\n0\r\n\r\n" GET("/bytes") GET("/nothing") GET("/big")
-		"POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
-		"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-		"Content-Length: 7\r\n\r\na=b&c=d" GET("/close");
+	static const char talk[] =
+		GET("/") "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+			 "5\r\nhello\r\n0\r\n\r\n" GET("/bytes") GET("/nothing")
+				 GET("/big") "POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: "
+					     "3\r\n\r\nabc"
+					     "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: "
+					     "application/x-www-form-urlencoded\r\n"
+					     "Content-Length: 7\r\n\r\na=b&c=d" GET("/close");
 	struct world *w = *state;
 	struct buf whole = {};
 
@@ -475,16 +493,19 @@ static void a_body_is_asked_for_when_the_client_waits(void **state)
 {
 	struct client *client = dial(*state);
 
-	say(*state, client, S("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
+	say(*state, client,
+	    S("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
 	assert_string_equal(heard(client), "HTTP/1.1 100 Continue\r\n\r\n");
 	say(*state, client, S("ab"));
 	assert_string_equal(heard(client), OK_JSON "Content-Length: 4\r\n\r\n[ab]");
 	/* It did not wait, so there is nothing to say. */
-	say(*state, client, S("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab"));
+	say(*state, client,
+	    S("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab"));
 	assert_string_equal(heard(client), OK_JSON "Content-Length: 4\r\n\r\n[ab]");
 	/* A refusal instead: it may send the body or not, so nothing can follow. */
 	say(*state, client,
-	    S("POST /refused HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
+	    S("POST /refused HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: "
+	      "2\r\n\r\n"));
 	assert_non_null(strstr(heard(client), "Connection: close"));
 	assert_true(client->ended);
 }
@@ -495,7 +516,8 @@ static void too_large_a_body_is_413(void **state)
 		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n",
 		"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n",
 		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999999\r\n\r\n",
-		"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 65537\r\n\r\n",
+		("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+		 "Content-Length: 65537\r\n\r\n"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
@@ -516,11 +538,13 @@ static void a_small_unread_body_does_not_end_the_connection(void **state)
 	assert_non_null(strstr(heard(client), "401 Unauthorized"));
 	say(*state, client, S("cd" GET("/")));
 	assert_string_equal(heard(client), EMPTY);
-	say(*state, client, S("POST /refused HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
+	say(*state, client,
+	    S("POST /refused HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
 	assert_non_null(strstr(heard(client), "401 Unauthorized"));
 	say(*state, client, S("2\r\nab\r\n0\r\n\r\n" GET("/")));
 	assert_string_equal(heard(client), EMPTY);
-	say(*state, client, S("POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 400000\r\n\r\nab"));
+	say(*state, client,
+	    S("POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 400000\r\n\r\nab"));
 	assert_non_null(strstr(heard(client), "Connection: close"));
 	assert_true(client->ended);
 }
@@ -529,7 +553,8 @@ static void an_endless_unread_body_ends_the_connection(void **state)
 {
 	struct client *client = dial(*state);
 
-	say(*state, client, S("POST /refused HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
+	say(*state, client,
+	    S("POST /refused HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
 	assert_non_null(strstr(heard(client), "401"));
 	say(*state, client, S("fffff\r\n"));
 	assert_true(client->ended);
@@ -539,7 +564,8 @@ static void a_parked_request_goes_on_or_is_answered(void **state)
 {
 	struct world *w = *state;
 	struct client *client = dial(w);
-	static const char post[] = "POST /parked HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
+	static const char post[] =
+		"POST /parked HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
 
 	say(w, client, str_z(post));
 	assert_int_equal(w->kept_count, 1);
@@ -574,9 +600,12 @@ static void requests_outlive_their_connections(void **state)
 	http_respond_json(w->core, w->kept[0], 200, S("nobody hears"));
 	http_request_continue(w->core, w->kept[1]);
 	http_request_drop(w->core, w->kept[2]);
-	http_respond(w->core, w->kept[3],
-		     &(struct http_response){ .status = 200, .has_file = true, .fd = dup(w->file_fd), .file_size = 9 });
-	http_respond(w->core, w->kept[4], &(struct http_response){ .status = 200, .bytes = bytes_from(S("x")) });
+	http_respond(
+		w->core, w->kept[3],
+		&(struct http_response){
+			.status = 200, .has_file = true, .fd = dup(w->file_fd), .file_size = 9 });
+	http_respond(w->core, w->kept[4],
+		     &(struct http_response){ .status = 200, .bytes = bytes_from(S("x")) });
 }
 
 struct errand {
@@ -617,11 +646,12 @@ static void a_request_may_visit_another_core(void **state)
 
 /* -- forms -- */
 
-#define UPLOAD_HEAD(length) \
-	"POST /upload HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: " length \
-	"\r\n\r\n"
+#define UPLOAD_HEAD(length)                                                       \
+	"POST /upload HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; " \
+	"boundary=b\r\nContent-Length: " length "\r\n\r\n"
 #define UPLOAD_A "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n"
-#define UPLOAD_F "--b\r\nContent-Disposition: form-data; name=f; filename=g\r\n\r\n0123456789\r\n--b--"
+#define UPLOAD_F \
+	"--b\r\nContent-Disposition: form-data; name=f; filename=g\r\n\r\n0123456789\r\n--b--"
 
 static void files_stream_into_the_sink(void **state)
 {
@@ -641,7 +671,9 @@ static void a_sink_that_is_full_stops_the_reading(void **state)
 	struct client *client = dial(w);
 
 	w->sink_result = EAGAIN;
-	say(w, client, S(UPLOAD_HEAD("100000") "--b\r\nContent-Disposition: form-data; name=f; filename=g\r\n\r\n"));
+	say(w, client,
+	    S(UPLOAD_HEAD(
+		    "100000") "--b\r\nContent-Disposition: form-data; name=f; filename=g\r\n\r\n"));
 	size_t sent = 0, before = 0;
 	char x[1000];
 	memset(x, 'x', sizeof(x));
@@ -698,31 +730,48 @@ static void files_are_sent_whole_in_part_or_not_at_all(void **state)
 		const char *contains[3];
 		const char *body;
 	} cases[] = {
-		{ "", { "200 OK", "Content-Length: 10\r\n", "ETag: \"v1\"\r\nLast-Modified: Sun, 06 Nov 1994" }, "0123456789" },
-		{ "Range: bytes=2-4\r\n", { "206 Partial Content", "Content-Range: bytes 2-4/10\r\n", "Content-Length: 3\r\n" }, "234" },
+		{ "",
+		  { "200 OK", "Content-Length: 10\r\n",
+		    "ETag: \"v1\"\r\nLast-Modified: Sun, 06 Nov 1994" },
+		  "0123456789" },
+		{ "Range: bytes=2-4\r\n",
+		  { "206 Partial Content", "Content-Range: bytes 2-4/10\r\n",
+		    "Content-Length: 3\r\n" },
+		  "234" },
 		{ "Range: bytes=-2\r\n", { "206", "bytes 8-9/10", "" }, "89" },
-		{ "Range: bytes=20-\r\n", { "416 Range Not Satisfiable", "Content-Range: bytes */10\r\n", "Content-Length: 0\r\n" }, "" },
+		{ "Range: bytes=20-\r\n",
+		  { "416 Range Not Satisfiable", "Content-Range: bytes */10\r\n",
+		    "Content-Length: 0\r\n" },
+		  "" },
 		{ "Range: bytes=1-2,4-5\r\n", { "200", "", "" }, "0123456789" },
 		{ "Range: bytes=2-4\r\nIf-Range: \"v1\"\r\n", { "206", "", "" }, "234" },
 		{ "Range: bytes=2-4\r\nIf-Range: \"v2\"\r\n", { "200", "", "" }, "0123456789" },
-		{ "Range: bytes=2-4\r\nIf-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n", { "206", "", "" }, "234" },
+		{ "Range: bytes=2-4\r\nIf-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+		  { "206", "", "" },
+		  "234" },
 		{ "If-None-Match: \"v1\"\r\n", { "304 Not Modified", "ETag: \"v1\"", "" }, "" },
-		{ "If-None-Match: \"v2\"\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n", { "200", "", "" }, "0123456789" },
+		{ "If-None-Match: \"v2\"\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+		  { "200", "", "" },
+		  "0123456789" },
 		{ "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n", { "304", "", "" }, "" },
-		{ "If-Modified-Since: Mon, 07 Nov 1994 08:49:37 GMT\r\n", { "200", "", "" }, "0123456789" },
+		{ "If-Modified-Since: Mon, 07 Nov 1994 08:49:37 GMT\r\n",
+		  { "200", "", "" },
+		  "0123456789" },
 	};
 	struct world *w = *state;
 	struct client *client = dial(w);
 	FILE *file = tmpfile();
 	char request[300];
 
+	assert_non_null(file);
 	fputs("0123456789", file);
 	fflush(file);
 	w->file_fd = dup(fileno(file));
 	w->file_size = 10;
 	fclose(file);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		snprintf(request, sizeof(request), "GET /file HTTP/1.1\r\nHost: h\r\n%s\r\n", cases[i].fields);
+		snprintf(request, sizeof(request), "GET /file HTTP/1.1\r\nHost: h\r\n%s\r\n",
+			 cases[i].fields);
 		say(w, client, str_z(request));
 		const char *answer = heard(client), *body = strstr(answer, "\r\n\r\n");
 		for (size_t k = 0; k < 3; k++)
@@ -746,6 +795,7 @@ static void a_big_file_comes_through_a_narrow_pipe(void **state)
 	struct world *w = *state;
 	FILE *file = tmpfile();
 
+	assert_non_null(file);
 	for (int i = 0; i < 100000; i++)
 		fprintf(file, "%07d\n", i);
 	fflush(file);
@@ -758,7 +808,8 @@ static void a_big_file_comes_through_a_narrow_pipe(void **state)
 	for (int i = 0; i < 10000 && client->heard.len < 800000; i++)
 		hear(w, client);
 	assert_true(client->heard.len > 800000);
-	assert_memory_equal(client->heard.ptr + client->heard.len - 800000, "0000000\n0000001\n", 16);
+	assert_memory_equal(client->heard.ptr + client->heard.len - 800000, "0000000\n0000001\n",
+			    16);
 	assert_memory_equal(client->heard.ptr + client->heard.len - 8, "0099999\n", 8);
 	assert_false(client->ended);
 }
@@ -814,11 +865,12 @@ static void a_file_that_is_not_in_memory_is_read_off_the_loop(void **state)
 
 /* -- upgrades -- */
 
-#define WS(path, version)                                                                                       \
-	"GET " path " HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " \
+#define WS(path, version)                                                                          \
+	"GET " path                                                                                \
+	" HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " \
 	"dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: " version "\r\n\r\n"
-#define SWITCHED                                                                                               \
-	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" DATE               \
+#define SWITCHED                                                                                 \
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" DATE \
 	"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 
 static void an_upgrade_hands_the_connection_over(void **state)
@@ -873,9 +925,11 @@ static void bad_upgrades_are_refused(void **state)
 		{ WS("/", "8"), "426 Upgrade Required" },
 		{ WS("/", "8"), "Sec-WebSocket-Version: 13\r\n" },
 		{ "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n", "400 Bad Request" },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Version: 13\r\n\r\n", "400 Bad Request" },
+		{ "GET / HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Version: 13\r\n\r\n",
+		  "400 Bad Request" },
 		{ WS("/no", "13"), "403 Forbidden" },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\n\r\n",
+		{ "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nConnection: Upgrade, "
+		  "HTTP2-Settings\r\nHTTP2-Settings: AA\r\n\r\n",
 		  EMPTY },
 	};
 
@@ -1042,7 +1096,8 @@ static struct str my_body(int status)
 
 static void errors_can_have_another_body_and_fields(void **state)
 {
-	static const struct http_header cors = { { "Access-Control-Allow-Origin", 27 }, { "*", 1 } };
+	static const struct http_header cors = { { "Access-Control-Allow-Origin", 27 },
+						 { "*", 1 } };
 	struct world *w = *state;
 
 	w->config.error_body = my_body;
@@ -1068,7 +1123,9 @@ static void a_trusted_proxy_says_who_asks(void **state)
 	w->config.trusted = &loopback;
 	w->config.trusted_count = 1;
 	struct client *client = dial(w);
-	say(w, client, S("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 9.8.7.6\r\nX-Forwarded-Proto: https\r\n\r\n"));
+	say(w, client,
+	    S("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 9.8.7.6\r\nX-Forwarded-Proto: "
+	      "https\r\n\r\n"));
 	assert_non_null(strstr(heard(client), "[ secure 9.8.7.6]"));
 }
 

@@ -6,14 +6,13 @@ enum { TCHAR = 1, FIELD = 2 };
 #define F FIELD
 /* One row for each 16 characters. DEL is no field character; what is above ASCII is obs-text. */
 static const unsigned char classes[256] = {
-	[0x09] = F,
-	[0x20] = F, T, F, T, T, T, T, T, F, F, T, T, F, T, T, F,
-	[0x30] = T, T, T, T, T, T, T, T, T, T, F, F, F, F, F, F,
-	[0x40] = F, T, T, T, T, T, T, T, T, T, T, T, T, T, T, T,
-	[0x50] = T, T, T, T, T, T, T, T, T, T, T, F, F, F, T, T,
-	[0x60] = T, T, T, T, T, T, T, T, T, T, T, T, T, T, T, T,
-	[0x70] = T, T, T, T, T, T, T, T, T, T, T, F, T, F, T, 0,
-	[0x80 ... 0xff] = F,
+	[0x09] = F, [0x20] = F,		 T, F, T, T, T, T, T, F, F, T, T, F, T, T,
+	F,	    [0x30] = T,		 T, T, T, T, T, T, T, T, T, F, F, F, F, F,
+	F,	    [0x40] = F,		 T, T, T, T, T, T, T, T, T, T, T, T, T, T,
+	T,	    [0x50] = T,		 T, T, T, T, T, T, T, T, T, T, F, F, F, T,
+	T,	    [0x60] = T,		 T, T, T, T, T, T, T, T, T, T, T, T, T, T,
+	T,	    [0x70] = T,		 T, T, T, T, T, T, T, T, T, T, F, T, F, T,
+	0,	    [0x80 ... 0xff] = F,
 };
 #undef T
 #undef F
@@ -82,14 +81,16 @@ bool http_list_has(struct str list, struct str token)
 	return false;
 }
 
-/* The length of a quoted string's inside; @s begins after the opening quote. SIZE_MAX when it never closes.
- * A backslash hides only a quote or a backslash: old browsers send Windows paths with bare ones. */
+/* The length of a quoted string's inside; @s begins after the opening quote. SIZE_MAX when it never
+ * closes. A backslash hides only a quote or a backslash: old browsers send Windows paths with bare
+ * ones. */
 static size_t quoted_len(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.ptr[i] == '"')
 			return i;
-		if (s.ptr[i] == '\\' && i + 1 < s.len && (s.ptr[i + 1] == '"' || s.ptr[i + 1] == '\\'))
+		if (s.ptr[i] == '\\' && i + 1 < s.len &&
+		    (s.ptr[i + 1] == '"' || s.ptr[i + 1] == '\\'))
 			i++;
 	}
 	return SIZE_MAX;
@@ -121,7 +122,8 @@ int http_param_next(struct str *rest, struct str *ret_name, struct str *ret_valu
 		if (n == SIZE_MAX)
 			return -1;
 	} else {
-		/* More than tokens: unquoted file names with odd characters are seen in the wild. */
+		/* More than tokens: unquoted file names with odd characters are seen in the
+		 * wild. */
 		n = str_find(s, ';');
 	}
 	struct str value = { s.ptr, n };

@@ -1,5 +1,5 @@
-/* For tests and fuzzing: a stream of bytes read as requests in given pieces, and what came out as text, so that two
- * ways to cut the stream can be compared. */
+/* For tests and fuzzing: a stream of bytes read as requests in given pieces, and what came out as
+ * text, so that two ways to cut the stream can be compared. */
 #pragma once
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "http/body.h"
 
 struct transcript {
-	struct buf in;	/* bytes not used yet */
+	struct buf in; /* bytes not used yet */
 	struct buf out; /* the text */
 	struct http_parser parser;
 	struct http_body body;
@@ -51,13 +51,14 @@ static inline bool transcript_head(struct transcript *t)
 	}
 	http_parser_head(&t->parser, t->in.ptr, headers, &head);
 	struct str method = http_method_name(head.method);
-	buf_printf(&t->out, "%.*s path=%.*s query=%.*s host=%.*s minor=%d%s%s%s%s length=%lld\n", STR_FMT(method),
-		   STR_FMT(head.path), STR_FMT(head.query), STR_FMT(head.host), head.minor,
-		   head.chunked ? " chunked" : "", head.keep_alive ? " keep-alive" : "",
+	buf_printf(&t->out, "%.*s path=%.*s query=%.*s host=%.*s minor=%d%s%s%s%s length=%lld\n",
+		   STR_FMT(method), STR_FMT(head.path), STR_FMT(head.query), STR_FMT(head.host),
+		   head.minor, head.chunked ? " chunked" : "", head.keep_alive ? " keep-alive" : "",
 		   head.upgrade ? " upgrade" : "", head.expect ? " expect" : "",
 		   head.has_length ? (long long)head.length : -1LL);
 	for (uint32_t i = 0; i < head.header_count; i++)
-		buf_printf(&t->out, " [%.*s]=[%.*s]\n", STR_FMT(headers[i].name), STR_FMT(headers[i].value));
+		buf_printf(&t->out, " [%.*s]=[%.*s]\n", STR_FMT(headers[i].name),
+			   STR_FMT(headers[i].value));
 	http_body_init(&t->body, &head, 1 << 20);
 	buf_consume(&t->in, t->parser.at);
 	t->in_body = true;
@@ -93,8 +94,8 @@ static inline void transcript_feed(struct transcript *t, struct str data)
 		;
 }
 
-/* The transcript of @data cut into pieces of at most @step bytes, of random sizes when @random is set. The caller's to
- * free(), NUL-terminated. */
+/* The transcript of @data cut into pieces of at most @step bytes, of random sizes when @random is
+ * set. The caller's to free(), NUL-terminated. */
 static inline char *transcript_of(struct str data, size_t step, struct random *random)
 {
 	struct transcript t;

@@ -8,7 +8,8 @@ enum { KEY_LEN = 24 }; /* base64 of 16 bytes */
 
 static bool is_base64(char c)
 {
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '+' || c == '/';
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '+' ||
+		c == '/';
 }
 
 /* 16 bytes: 21 characters, one whose low four bits are zero, "==". */
@@ -51,8 +52,9 @@ int http_upgrade_check(const struct http_head *head, struct str *ret_key)
 
 	if (!is_meant(head))
 		return 0;
-	if (!head->minor || !head->upgrade || !http_head_lists(head, S("upgrade"), S("websocket")) ||
-	    head->chunked || head->length || count(head, S("sec-websocket-version")) != 1 ||
+	if (!head->minor || !head->upgrade ||
+	    !http_head_lists(head, S("upgrade"), S("websocket")) || head->chunked || head->length ||
+	    count(head, S("sec-websocket-version")) != 1 ||
 	    count(head, S("sec-websocket-key")) != 1 || !is_key(key))
 		return 400;
 	if (!str_eq(http_head_get(head, S("sec-websocket-version")), S("13")))
@@ -69,8 +71,8 @@ void http_upgrade_accept(struct str key, char ret[static HTTP_ACCEPT_LEN])
 
 	memcpy(text, key.ptr, KEY_LEN);
 	memcpy(text + KEY_LEN, guid, sizeof(guid) - 1);
-	/* SHA-1 here is no secret, only proof that we understood. It fails only for want of memory; the client
-	 * then sees a wrong value and leaves. */
+	/* SHA-1 here is no secret, only proof that we understood. It fails only for want of memory;
+	 * the client then sees a wrong value and leaves. */
 	if (!EVP_Digest(text, sizeof(text), hash, NULL, EVP_sha1(), NULL))
 		memset(hash, 0, sizeof(hash));
 	EVP_EncodeBlock(base64, hash, 20);

@@ -36,7 +36,8 @@ bool url_decode(struct str s, unsigned flags, char *dst, size_t *ret_len)
 
 static bool is_encoded(struct str s, unsigned flags)
 {
-	return s.len && (memchr(s.ptr, '%', s.len) || (flags & URL_FORM && memchr(s.ptr, '+', s.len)));
+	return s.len &&
+		(memchr(s.ptr, '%', s.len) || (flags & URL_FORM && memchr(s.ptr, '+', s.len)));
 }
 
 struct str url_decode_arena(struct arena *arena, struct str s, unsigned flags)
@@ -53,8 +54,8 @@ struct str url_decode_arena(struct arena *arena, struct str s, unsigned flags)
 
 static bool is_unreserved(char c)
 {
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' || c == '.' ||
-	       c == '_' || c == '~';
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' ||
+		c == '.' || c == '_' || c == '~';
 }
 
 void url_encode(struct buf *buf, struct str s)

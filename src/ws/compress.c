@@ -9,8 +9,8 @@
 #include "base/mem.h"
 
 enum {
-	/* 12 bits and level 5 of memory: 39 KB a connection instead of 268 KB, a tenth of the time, and three quarters
-	 * of the ratio of the usual 15 and 8 (measured on chat events). */
+	/* 12 bits and level 5 of memory: 39 KB a connection instead of 268 KB, a tenth of the time,
+	 * and three quarters of the ratio of the usual 15 and 8 (measured on chat events). */
 	ZLIB_LEVEL = 6,
 	ZLIB_WINDOW_BITS = 12,
 	ZLIB_MEM_LEVEL = 5,
@@ -62,8 +62,8 @@ void ws_compress_free(struct ws_compress *compress)
 static int zlib_begin(struct ws_compress *compress, int window_bits)
 {
 	compress->zlib = mem_zalloc(sizeof(*compress->zlib));
-	if (deflateInit2(compress->zlib, ZLIB_LEVEL, Z_DEFLATED, window_bits, ZLIB_MEM_LEVEL, Z_DEFAULT_STRATEGY) ==
-	    Z_OK)
+	if (deflateInit2(compress->zlib, ZLIB_LEVEL, Z_DEFLATED, window_bits, ZLIB_MEM_LEVEL,
+			 Z_DEFAULT_STRATEGY) == Z_OK)
 		return 0;
 	free(TAKE(compress->zlib));
 	return -ENOMEM;
@@ -76,7 +76,8 @@ static int zlib_run(z_stream *zlib, struct str in, int flush, struct buf *out)
 	zlib->avail_in = (uInt)in.len;
 	assert(in.len <= UINT32_MAX);
 	for (;;) {
-		/* deflateBound() would do it in one go, but asks for more than most messages need. */
+		/* deflateBound() would do it in one go, but asks for more than most messages
+		 * need. */
 		size_t room = MAX((size_t)zlib->avail_in / 2, (size_t)OUT_STEP);
 		char *dst = buf_reserve(out, room);
 
@@ -94,11 +95,12 @@ static int zlib_run(z_stream *zlib, struct str in, int flush, struct buf *out)
 	}
 }
 
-static int zlib_stream(struct ws_compress *compress, struct str prefix, struct str body, struct buf *out)
+static int zlib_stream(struct ws_compress *compress, struct str prefix, struct str body,
+		       struct buf *out)
 {
-	/* The header is written here and deflate runs raw: so a context can be dropped and begun anew within the
-	 * stream, and blocks made elsewhere can be spliced in. It promises a window of 32 KB, the most there is, so that
-	 * any of them may follow. */
+	/* The header is written here and deflate runs raw: so a context can be dropped and begun
+	 * anew within the stream, and blocks made elsewhere can be spliced in. It promises a window
+	 * of 32 KB, the most there is, so that any of them may follow. */
 	int r = compress->zlib ? 0 : zlib_begin(compress, -ZLIB_WINDOW_BITS);
 
 	if (r)
@@ -110,11 +112,12 @@ static int zlib_stream(struct ws_compress *compress, struct str prefix, struct s
 	return r ? r : zlib_run(compress->zlib, body, Z_SYNC_FLUSH, out);
 }
 
-static int zlib_payload(struct ws_compress *compress, struct str prefix, struct str body, struct buf *out)
+static int zlib_payload(struct ws_compress *compress, struct str prefix, struct str body,
+			struct buf *out)
 {
 	/* The memory stays, the history does not. */
-	int r = compress->zlib ? (deflateReset(compress->zlib) == Z_OK ? 0 : -EIO) :
-				 zlib_begin(compress, ZLIB_WINDOW_BITS);
+	int r = compress->zlib ? (deflateReset(compress->zlib) == Z_OK ? 0 : -EIO)
+			       : zlib_begin(compress, ZLIB_WINDOW_BITS);
 
 	if (!r && prefix.len)
 		r = zlib_run(compress->zlib, prefix, Z_NO_FLUSH, out);
@@ -143,7 +146,8 @@ static int zstd_begin(struct ws_compress *compress)
 	if (!compress->zstd)
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
-		if (ZSTD_isError(ZSTD_CCtx_setParameter(compress->zstd, parameters[i].name, parameters[i].value)))
+		if (ZSTD_isError(ZSTD_CCtx_setParameter(compress->zstd, parameters[i].name,
+							parameters[i].value)))
 			return -EIO;
 	return 0;
 }
@@ -167,7 +171,8 @@ static int zstd_run(ZSTD_CStream *zstd, struct str in, ZSTD_EndDirective flush, 
 	}
 }
 
-static int zstd_stream(struct ws_compress *compress, struct str prefix, struct str body, struct buf *out)
+static int zstd_stream(struct ws_compress *compress, struct str prefix, struct str body,
+		       struct buf *out)
 {
 	int r = compress->zstd ? 0 : zstd_begin(compress);
 
@@ -176,9 +181,11 @@ static int zstd_stream(struct ws_compress *compress, struct str prefix, struct s
 	return r ? r : zstd_run(compress->zstd, body, ZSTD_e_flush, out);
 }
 
-int ws_compress_message(struct ws_compress *compress, struct str prefix, struct str body, struct buf *out)
+int ws_compress_message(struct ws_compress *compress, struct str prefix, struct str body,
+			struct buf *out)
 {
-	assert(prefix.len + body.len > 0); /* flushing nothing writes nothing, not even the suffix */
+	assert(prefix.len + body.len >
+	       0); /* flushing nothing writes nothing, not even the suffix */
 	if (!compress->error)
 		switch (compress->kind) {
 		case WS_ZLIB_STREAM:
@@ -187,8 +194,7 @@ int ws_compress_message(struct ws_compress *compress, struct str prefix, struct 
 		case WS_ZSTD_STREAM:
 			compress->error = zstd_stream(compress, prefix, body, out);
 			break;
-		case WS_ZLIB_PAYLOAD:
-			return zlib_payload(compress, prefix, body, out);
+		case WS_ZLIB_PAYLOAD: return zlib_payload(compress, prefix, body, out);
 		}
 	return compress->error;
 }
@@ -200,17 +206,19 @@ size_t ws_compress_memory(const struct ws_compress *compress)
 	if (compress->kind == WS_ZSTD_STREAM)
 		return own + (compress->zstd ? ZSTD_sizeof_CStream(compress->zstd) : 0);
 	/* zconf.h: (1 << (windowBits + 2)) + (1 << (memLevel + 9)), and the state itself. */
-	return own + (compress->zlib ? (1U << (ZLIB_WINDOW_BITS + 2)) + (1U << (ZLIB_MEM_LEVEL + 9)) +
-					       sizeof(z_stream) + 6000 :
-				       0);
+	return own +
+		(compress->zlib ? (1U << (ZLIB_WINDOW_BITS + 2)) + (1U << (ZLIB_MEM_LEVEL + 9)) +
+				 sizeof(z_stream) + 6000
+				: 0);
 }
 
 size_t ws_compress_trim(struct ws_compress *compress)
 {
 	size_t before = ws_compress_memory(compress);
 
-	/* After a sync flush the stream stands at a byte's border, and a new context refers to nothing before
-	 * itself. A zstd context cannot be left: blocks lean on the offsets and tables of those before. */
+	/* After a sync flush the stream stands at a byte's border, and a new context refers to
+	 * nothing before itself. A zstd context cannot be left: blocks lean on the offsets and
+	 * tables of those before. */
 	if (compress->kind != WS_ZSTD_STREAM)
 		zlib_drop(compress);
 	return before - ws_compress_memory(compress);

@@ -1,12 +1,15 @@
 /* Compression of what the gateway sends (not permessage-deflate, which is declined).
  *
- * zlib-stream: one deflate stream for a connection, each message ended by a sync flush, so by 00 00 FF FF.
+ * zlib-stream: one deflate stream for a connection, each message ended by a sync flush, so by
+ * 00 00 FF FF.
  * zstd-stream: one frame for a connection, flushed after each message, never ended.
- * payload: each message a complete zlib stream (RFC 1950) of its own; one compressor serves all connections of a core.
+ * payload: each message a complete zlib stream (RFC 1950) of its own; one compressor serves all
+ * connections of a core.
  *
- * A message is a prefix and a body, so that what differs for each session need not be copied in front of what all
- * of them share; how they are put together is this module's affair, which leaves room for bodies that are compressed
- * once for many. One core owns a compressor; its memory comes with the first message. */
+ * A message is a prefix and a body, so that what differs for each session need not be copied in
+ * front of what all of them share; how they are put together is this module's affair, which leaves
+ * room for bodies that are compressed once for many. One core owns a compressor; its memory comes
+ * with the first message. */
 #pragma once
 
 #include "base/buf.h"
@@ -19,11 +22,14 @@ struct ws_compress;
 struct ws_compress *ws_compress_new(enum ws_compress_kind kind);
 /* NULL is allowed. */
 void ws_compress_free(struct ws_compress *compress);
-/* Appends one whole message (not an empty one), compressed, to @out. 0; -ENOBUFS when @out is at its ceiling, -ENOMEM, -EIO when the library
- * fails: then a stream is broken, every later call says the same, and the connection must end. */
-int ws_compress_message(struct ws_compress *compress, struct str prefix, struct str body, struct buf *out);
-/* For a connection that has been quiet: gives memory back where the format allows it (not zstd-stream; the next message
- * begins without history and compresses less well). Returns bytes freed, about. */
+/* Appends one whole message (not an empty one), compressed, to @out. 0; -ENOBUFS when @out is at
+ * its ceiling, -ENOMEM, -EIO when the library fails: then a stream is broken, every later call says
+ * the same, and the connection must end. */
+int ws_compress_message(struct ws_compress *compress, struct str prefix, struct str body,
+			struct buf *out);
+/* For a connection that has been quiet: gives memory back where the format allows it (not
+ * zstd-stream; the next message begins without history and compresses less well). Returns bytes
+ * freed, about. */
 size_t ws_compress_trim(struct ws_compress *compress);
 /* Bytes held, about: for the memory budget. */
 size_t ws_compress_memory(const struct ws_compress *compress);

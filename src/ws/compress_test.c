@@ -68,7 +68,9 @@ static struct str client_read(struct client *client, struct str message)
 /* Random words, so that it compresses about as chat does. */
 static void fill(struct random *random, struct buf *buf, size_t len)
 {
-	static const char *const words[] = { "\"content\":\"", "hello ", "{\"id\":\"", "12", "3", "},", "\"a\"," };
+	static const char *const words[] = {
+		"\"content\":\"", "hello ", "{\"id\":\"", "12", "3", "},", "\"a\","
+	};
 
 	buf_clear(buf);
 	while (buf->len < len)
@@ -91,12 +93,14 @@ static void round_trips(enum ws_compress_kind kind, bool trims)
 	buf_init(&body, BIG);
 	buf_init(&out, BIG + 1024);
 	for (int i = 0; i < 400; i++) {
-		size_t len = i == 399 ? BIG : lengths[random_below(&seeded.random, ARRAY_SIZE(lengths))];
+		size_t len = i == 399 ? BIG
+				      : lengths[random_below(&seeded.random, ARRAY_SIZE(lengths))];
 
 		fill(&seeded.random, &prefix, random_below(&seeded.random, 3) * 20);
 		fill(&seeded.random, &body, len);
 		buf_clear(&out);
-		assert_int_equal(ws_compress_message(compress, buf_str(&prefix), buf_str(&body), &out), 0);
+		assert_int_equal(
+			ws_compress_message(compress, buf_str(&prefix), buf_str(&body), &out), 0);
 		if (kind == WS_ZLIB_STREAM)
 			assert_memory_equal(out.ptr + out.len - 4, "\x00\x00\xff\xff", 4);
 		struct str text = client_read(&client, buf_str(&out));
@@ -173,7 +177,8 @@ static void memory_comes_with_the_first_message_and_is_small(void **state)
 
 static void a_stream_that_ran_out_of_room_stays_broken(void **state)
 {
-	static const enum ws_compress_kind kinds[] = { WS_ZLIB_STREAM, WS_ZSTD_STREAM, WS_ZLIB_PAYLOAD };
+	static const enum ws_compress_kind kinds[] = { WS_ZLIB_STREAM, WS_ZSTD_STREAM,
+						       WS_ZLIB_PAYLOAD };
 	char noise[9000];
 
 	(void)state;
@@ -183,7 +188,8 @@ static void a_stream_that_ran_out_of_room_stays_broken(void **state)
 		struct buf out;
 
 		buf_init(&out, 4096);
-		assert_int_equal(ws_compress_message(compress, S("x"), (struct str){ noise, sizeof(noise) }, &out),
+		assert_int_equal(ws_compress_message(compress, S("x"),
+						     (struct str){ noise, sizeof(noise) }, &out),
 				 -ENOBUFS);
 		buf_clear(&out);
 		assert_int_equal(ws_compress_message(compress, S("x"), S("y"), &out),

@@ -37,8 +37,10 @@ void ws_mask(char *data, size_t size, const uint8_t mask[static 4], size_t at)
 
 bool ws_close_code_valid(uint16_t code)
 {
-	/* 1004 is reserved, 1005, 1006 and 1015 never stand in a frame; 1016-2999 are for future standards. */
-	return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+	/* 1004 is reserved, 1005, 1006 and 1015 never stand in a frame; 1016-2999 are for future
+	 * standards. */
+	return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
+		(code >= 3000 && code <= 4999);
 }
 
 static bool is_control(uint8_t opcode)
@@ -61,13 +63,13 @@ static int check_first(struct ws_parser *parser)
 	uint8_t opcode = header[0] & 0x0f, len = header[1] & 0x7f;
 	bool fin = header[0] & 0x80;
 
-	if (header[0] & 0x70 || !(header[1] & 0x80)) /* RSV without an extension; unmasked (§5.1) */
+	if (header[0] & 0x70 || !(header[1] & 0x80)) /* RSV without extensions; unmasked (§5.1) */
 		return 1002;
 	if (is_control(opcode)) {
 		if (opcode > WS_PONG || !fin || len > WS_CONTROL_MAX)
 			return 1002;
 	} else if (opcode > WS_BINARY || (opcode == WS_CONTINUATION) != (parser->message != 0)) {
-		return 1002; /* reserved; or a message inside another, or a continuation of none (§5.4) */
+		return 1002; /* reserved, or out of order (§5.4) */
 	}
 	parser->opcode = opcode;
 	parser->fin = fin;
@@ -205,12 +207,13 @@ static int run(struct ws_parser *parser, char **data, size_t *size, struct ws_me
 {
 	int r = 0;
 
-	/* A frame without payload is complete with its header, so a finished header goes on with no input left. */
+	/* A frame without payload is complete with its header, so a finished header goes on with no
+	 * input left. */
 	for (;;) {
 		if (!parser->in_payload && !run_header(parser, data, size, &r))
 			return r ? r : WS_MORE;
-		r = is_control(parser->opcode) ? run_control(parser, data, size, ret) :
-						 run_data(parser, data, size, ret);
+		r = is_control(parser->opcode) ? run_control(parser, data, size, ret)
+					       : run_data(parser, data, size, ret);
 		if (r != WS_MORE || !*size)
 			return r;
 	}

@@ -1,4 +1,5 @@
-/* WebSocket frames: cut in two ways they must give the same messages; no message is longer than allowed. */
+/* WebSocket frames: cut in two ways they must give the same messages; no message is longer than
+ * allowed. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -26,8 +27,10 @@ static struct buf outcome(struct str input, size_t step, struct random *random)
 
 		while ((r = ws_parser_next(&parser, &piece, &left, &message)) == WS_MESSAGE) {
 			assert(message.payload.len <= MESSAGE_MAX);
-			assert(message.opcode != WS_CLOSE || message.code == 1005 || ws_close_code_valid(message.code));
-			buf_printf(&out, "%d %d %zu:", message.opcode, message.code, message.payload.len);
+			assert(message.opcode != WS_CLOSE || message.code == 1005 ||
+			       ws_close_code_valid(message.code));
+			buf_printf(&out, "%d %d %zu:", message.opcode, message.code,
+				   message.payload.len);
 			buf_put_str(&out, message.payload);
 		}
 		free(copy);

@@ -12,11 +12,15 @@
 
 enum { MESSAGE_MAX = 70000 };
 
-/* What comes out of @data in pieces of up to @step bytes (of random sizes with @random), as text. */
+/* What comes out of @data in pieces of up to @step bytes (of random sizes with @random), as
+ * text. */
 static char *parsed(struct str data, size_t step, struct random *random)
 {
-	static const char *const names[] = { [WS_TEXT] = "text", [WS_BINARY] = "binary", [WS_CLOSE] = "close",
-					     [WS_PING] = "ping", [WS_PONG] = "pong" };
+	static const char *const names[] = { [WS_TEXT] = "text",
+					     [WS_BINARY] = "binary",
+					     [WS_CLOSE] = "close",
+					     [WS_PING] = "ping",
+					     [WS_PONG] = "pong" };
 	struct ws_parser parser;
 	struct ws_message message;
 	struct buf out;
@@ -28,7 +32,8 @@ static char *parsed(struct str data, size_t step, struct random *random)
 		size_t n = random ? 1 + (size_t)random_below(random, step) : step;
 
 		n = MIN(n, data.len - at);
-		char *copy = mem_dup(data.ptr + at, n), *piece = copy; /* exact, and it is written to */
+		char *copy = mem_dup(data.ptr + at, n),
+		     *piece = copy; /* exact, and it is written to */
 		size_t left = n;
 		while ((r = ws_parser_next(&parser, &piece, &left, &message)) == WS_MESSAGE) {
 			buf_printf(&out, "%s(", names[message.opcode]);
@@ -83,7 +88,14 @@ static void put_frame(struct buf *buf, uint8_t first, struct str payload)
 		buf_putc(buf, (char)(payload.ptr[i] ^ mask[i % 4]));
 }
 
-enum { FIN = 0x80, TEXT = FIN | 1, BINARY = FIN | 2, CLOSE = FIN | 8, PING = FIN | 9, PONG = FIN | 10 };
+enum {
+	FIN = 0x80,
+	TEXT = FIN | 1,
+	BINARY = FIN | 2,
+	CLOSE = FIN | 8,
+	PING = FIN | 9,
+	PONG = FIN | 10
+};
 
 struct frame {
 	uint8_t first;
@@ -104,17 +116,20 @@ static void frames_give_messages_or_close_codes(void **state)
 		{ { { 1, "", 0 }, { FIN, "", 0 } }, "text()" },
 		{ { { 1, "", 0 }, { FIN, "c", 0 } }, "text(c)" },
 		{ { { 2, "a", 0 }, { PING, "p", 0 }, { FIN, "b", 0 } }, "ping(p)binary(ab)" },
-		{ { { 1, "a", 0 }, { PONG, "", 0 }, { FIN, "", 0 }, { TEXT, "x", 0 } }, "pong()text(a)text(x)" },
+		{ { { 1, "a", 0 }, { PONG, "", 0 }, { FIN, "", 0 }, { TEXT, "x", 0 } },
+		  "pong()text(a)text(x)" },
 		/* UTF-8 cut within a character */
-		{ { { 1, "\xe2\x82", 0 }, { PING, "\xff", 0 }, { FIN, "\xac", 0 } }, "ping(\xff)text(\xe2\x82\xac)" },
+		{ { { 1, "\xe2\x82", 0 }, { PING, "\xff", 0 }, { FIN, "\xac", 0 } },
+		  "ping(\xff)text(\xe2\x82\xac)" },
 		{ { { TEXT, "\xc0\xaf", 0 } }, "=1007" },
 		{ { { 1, "\xe2\x82", 0 }, { FIN, "", 0 } }, "=1007" },
 		{ { { TEXT, "\xed\xa0\x80", 0 } }, "=1007" },
 		/* closing */
 		{ { { CLOSE, "", 0 } }, "close(1005 )" },
 		{ { { CLOSE, "\x03\xe8", 0 } }, "close(1000 )" },
-		{ { { CLOSE, "\x03\xe8"
-				 "bye",
+		{ { { CLOSE,
+		      "\x03\xe8"
+		      "bye",
 		      0 },
 		    { TEXT, "late", 0 } },
 		  "close(1000 bye)" },
@@ -154,7 +169,8 @@ static void frames_give_messages_or_close_codes(void **state)
 		buf_init(&data, 4096);
 		for (const struct frame *frame = cases[i].frames; frame->payload; frame++)
 			put_frame(&data, frame->first,
-				  frame->len ? (struct str){ frame->payload, frame->len } : str_z(frame->payload));
+				  frame->len ? (struct str){ frame->payload, frame->len }
+					     : str_z(frame->payload));
 		char *out = parsed(buf_str(&data), 4096, NULL);
 		if (strcmp(out, cases[i].expected) != 0)
 			fail_msg("case %zu gives %s, not %s", i, out, cases[i].expected);
@@ -170,14 +186,15 @@ static void headers_that_break_the_rules_are_refused(void **state)
 		struct str bytes;
 		const char *expected;
 	} cases[] = {
-		{ { "\x81\x01x", 3 }, "=1002" },					 /* not masked */
-		{ { "\x89\xfe\x00\x7e", 4 }, "=1002" },					 /* a long ping */
-		{ { "\x81\xfe\x00\x7d\0\0\0\0", 8 }, "=1002" },				 /* 125 in 16 bits */
-		{ { "\x81\xff\0\0\0\0\0\0\xff\xff\0\0\0\0", 14 }, "=1002" },		 /* 65535 in 64 bits */
-		{ { "\x81\xff\x80\0\0\0\0\0\0\0\0\0\0\0", 14 }, "=1002" },		 /* the top bit */
-		{ { "\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 14 }, "=1009" }, /* 2^63 - 1 */
-		{ { "\x81\xff\0\0\0\0\0\x01\x11\x71\0\0\0\0", 14 }, "=1009" },		 /* 70001 */
-		{ { "\x81\xff\0\0\0\0\0\x01\x11\x70\0\0\0\0", 14 }, "" },		 /* 70000 */
+		{ { "\x81\x01x", 3 }, "=1002" }, /* not masked */
+		{ { "\x89\xfe\x00\x7e", 4 }, "=1002" }, /* a long ping */
+		{ { "\x81\xfe\x00\x7d\0\0\0\0", 8 }, "=1002" }, /* 125 in 16 bits */
+		{ { "\x81\xff\0\0\0\0\0\0\xff\xff\0\0\0\0", 14 }, "=1002" }, /* 65535 in 64 bits */
+		{ { "\x81\xff\x80\0\0\0\0\0\0\0\0\0\0\0", 14 }, "=1002" }, /* the top bit */
+		{ { "\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 14 },
+		  "=1009" }, /* 2^63 - 1 */
+		{ { "\x81\xff\0\0\0\0\0\x01\x11\x71\0\0\0\0", 14 }, "=1009" }, /* 70001 */
+		{ { "\x81\xff\0\0\0\0\0\x01\x11\x70\0\0\0\0", 14 }, "" }, /* 70000 */
 	};
 
 	(void)state;
@@ -193,7 +210,8 @@ static void headers_that_break_the_rules_are_refused(void **state)
 
 static void messages_of_all_lengths_come_through(void **state)
 {
-	static const size_t lengths[] = { 0, 1, 7, 8, 9, 124, 125, 126, 127, 1000, 65535, 65536, MESSAGE_MAX };
+	static const size_t lengths[] = { 0,   1,   7,	  8,	 9,	124,	    125,
+					  126, 127, 1000, 65535, 65536, MESSAGE_MAX };
 	char *text = mem_alloc(MESSAGE_MAX);
 
 	(void)state;
@@ -205,7 +223,8 @@ static void messages_of_all_lengths_come_through(void **state)
 		buf_init(&data, 1 << 20);
 		put_frame(&data, TEXT, (struct str){ text, lengths[i] });
 		put_frame(&data, 1, (struct str){ text, lengths[i] / 2 });
-		put_frame(&data, FIN, (struct str){ text + lengths[i] / 2, lengths[i] - lengths[i] / 2 });
+		put_frame(&data, FIN,
+			  (struct str){ text + lengths[i] / 2, lengths[i] - lengths[i] / 2 });
 		char *out = parsed(buf_str(&data), 1 << 20, NULL);
 		assert_memory_equal(out, "text(", 5);
 		assert_memory_equal(out + 5, text, lengths[i]);
@@ -275,17 +294,20 @@ static void what_we_write_has_the_shortest_header(void **state)
 	assert_memory_equal(header, "\x81\x7f\0\0\0\0\0\x01\0\0", 10);
 	buf_init(&out, 200);
 	ws_put(&out, WS_PONG, S("abc"));
-	assert_true(str_eq(buf_str(&out), S("\x8a\x03"
-					    "abc")));
+	assert_true(str_eq(buf_str(&out),
+			   S("\x8a\x03"
+			     "abc")));
 	buf_clear(&out);
 	ws_put_close(&out, 4004, S("Authentication failed."));
-	assert_true(str_eq(buf_str(&out), S("\x88\x18\x0f\xa4"
-					    "Authentication failed.")));
+	assert_true(str_eq(buf_str(&out),
+			   S("\x88\x18\x0f\xa4"
+			     "Authentication failed.")));
 	buf_clear(&out);
 	/* 122 bytes, then a character of two that does not fit */
 	char reason[130];
 	memset(reason, 'a', sizeof(reason));
-	memcpy(reason + 122, "\xc3\xa4", 2);
+	reason[122] = '\xc3';
+	reason[123] = '\xa4';
 	ws_put_close(&out, 1000, (struct str){ reason, sizeof(reason) });
 	assert_int_equal(out.len, 2 + 2 + 122);
 	/* all or nothing at the ceiling */
