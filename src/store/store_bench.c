@@ -93,7 +93,7 @@ static uint64_t some_channel(struct bench *b)
 {
 	double u = (double)random_below(&b->seeded.random, 1u << 30) / (1u << 30);
 
-	return 1 + (uint64_t)(u * u * u * CHANNELS);
+	return 1 + (uint64_t)(u * u * u * (double)CHANNELS);
 }
 
 static struct str message_key(char room[21], uint64_t channel, uint64_t id)
