@@ -70,6 +70,8 @@ int api_register(struct req *req, const struct account_register *in, struct regi
 		return req_form_error(req, "username", "BASE_TYPE_REQUIRED", "This field is required");
 	if (!in->password.ptr)
 		return req_form_error(req, "password", "BASE_TYPE_REQUIRED", "This field is required");
+	if (!in->consent)
+		return req_form_error(req, "consent", "BASE_TYPE_REQUIRED", "The terms must be agreed to.");
 	struct account_new spec = {
 		.username = username_canonical(req->arena, in->username),
 		.global_name = in->global_name,

@@ -275,10 +275,6 @@ static int run(struct req *req)
 {
 	if (over_bucket(req))
 		return ERR_RATE_LIMITED;
-	if (req->path.bad.ptr)
-		return req_form_error(req, req->path.bad_name, "NUMBER_TYPE_COERCE",
-				      "Value \"%.*s\" is not snowflake.", (int)MIN(req->path.bad.len, (size_t)64),
-				      req->path.bad.ptr);
 	return req->route->run(req);
 }
 
@@ -319,6 +315,10 @@ static int authenticate_wait(struct req *req)
 		return 0; /* an invite's page with a stale login is still an invite's page */
 	if (r)
 		return r;
+	/* A bot says "Bot ", a person its bare token; "Bearer " is for OAuth2. */
+	if (header.len > 4 && str_ieq((struct str){ header.ptr, 4 }, S("Bot ")) ? !req->who.bot :
+	    req->who.bot || (header.len > 7 && str_ieq((struct str){ header.ptr, 7 }, S("Bearer "))))
+		return ERR_UNAUTHORIZED;
 	if (req->who.bot && !(route->auth & AUTH_BOT))
 		return route->auth & AUTH_NONE ? 0 : ERR_BOTS_CANNOT_USE;
 	if (!req->who.bot && !(route->auth & (AUTH_USER | AUTH_NONE)))
@@ -398,6 +398,10 @@ static int prepare_wait(struct req *req)
 		return ERR_RATE_LIMITED;
 	if (!req->route->served)
 		return ERR_NOT_FOUND;
+	if (req->path.bad.ptr)
+		return req_form_error(req, req->path.bad_name, "NUMBER_TYPE_COERCE",
+				      "Value \"%.*s\" is not snowflake.", (int)MIN(req->path.bad.len, (size_t)64),
+				      req->path.bad.ptr);
 	r = read_body(req);
 	if (r)
 		return r;
@@ -421,7 +425,7 @@ static int prepare_wait(struct req *req)
 		break;
 	case OWNER_CHANNEL:
 		r = directory_channel_wait(req->home, req->path.channel_id, &work->kind, &work->id);
-		return r == ENOENT && !req->path.bad.ptr ? ERR_UNKNOWN_CHANNEL : r;
+		return r == ENOENT ? ERR_UNKNOWN_CHANNEL : r;
 	default: /* any: here, without a transaction */
 		work->run = NULL;
 		break;
@@ -438,9 +442,7 @@ static void req_fiber(struct core *core, void *arg)
 		cell_post(core, &req->work);
 		return;
 	}
-	if (!r && req->work.run && req->path.bad.ptr)
-		r = run(req);
-	else if (!r && req->work.run)
+	if (!r && req->work.run)
 		r = req->route->owner == OWNER_GUILD ? ERR_UNKNOWN_GUILD : ERR_UNKNOWN_CHANNEL;
 	else if (!r)
 		r = run(req);

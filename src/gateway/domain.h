@@ -57,6 +57,7 @@ struct realm_subscribe {
 	uint64_t session, user_id;
 	uint32_t core;
 	bool bot, silent; /* silent: no snapshot, after EFFECT_RELOADED */
+	bool joined;      /* the user came in just now: GUILD_CREATE without `unavailable` */
 	uint32_t intents, capabilities, large_threshold;
 	int version;
 };

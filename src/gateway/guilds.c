@@ -124,7 +124,7 @@ static void on_answer(struct gateway_local *gateway, struct ask *ask, int r)
 	view_release(gateway, guild_id);
 }
 
-void guild_open_start(struct session *session, uint64_t guild_id, bool silent)
+void guild_open_start(struct session *session, uint64_t guild_id, enum guild_open_why why)
 {
 	struct guild_open *open = mem_zalloc(sizeof(*open));
 
@@ -136,14 +136,15 @@ void guild_open_start(struct session *session, uint64_t guild_id, bool silent)
 		.user_id = session->user_id,
 		.core = core_index(session->gateway->core),
 		.bot = session->bot,
-		.silent = silent,
+		.silent = why == OPEN_SILENT,
+		.joined = why == OPEN_JOINED,
 		.intents = session->intents,
 		.capabilities = session->capabilities,
 		.large_threshold = session->large_threshold,
 		.version = session->version,
 	};
 	list_add_tail(&session->opens, &open->node);
-	if (!silent)
+	if (why != OPEN_SILENT)
 		session->opens_running++;
 	view_hold(session->gateway, guild_id, CELL_GUILD);
 	ask_post(session->gateway, &open->ask, &open->subscribe.work);
@@ -153,7 +154,7 @@ void guilds_pump(struct session *session)
 {
 	while (session->guilds_at < session->guilds_count && session->opens_running < GATEWAY_OPENING_MAX &&
 	       session->ring.unsent_bytes < GATEWAY_OPENING_BYTES)
-		guild_open_start(session, session->guilds[session->guilds_at++], false);
+		guild_open_start(session, session->guilds[session->guilds_at++], OPEN_FIRST);
 	if (session->guilds_at == session->guilds_count && session->guilds) {
 		free(session->guilds);
 		session->guilds = NULL;

@@ -462,7 +462,7 @@ static void reloaded(struct view *view)
 
 			class_leave(sub);
 			view->strays++;
-			guild_open_start(sub->session, view->cell_id, true);
+			guild_open_start(sub->session, view->cell_id, OPEN_SILENT);
 		}
 		class_free(view, class);
 	}
@@ -535,7 +535,7 @@ static void guild_join(struct view *view, uint64_t guild_id)
 
 		if (session_shard_has(session, guild_id) && !session_sub(session, guild_id) &&
 		    !guild_is_opening(session, guild_id))
-			guild_open_start(session, guild_id, false);
+			guild_open_start(session, guild_id, OPEN_JOINED);
 	}
 }
 

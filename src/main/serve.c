@@ -86,6 +86,27 @@ static void on_upgrade(struct core *core, struct http_request *request)
 	arena_done(&arena);
 }
 
+/* What the HTTP layer refuses by itself, in Discord's shape. */
+static struct str error_body(int status)
+{
+	switch (status) {
+#define PLAIN(n, text) case n: return S("{\"message\":\"" #n ": " text "\",\"code\":0}")
+	PLAIN(400, "Bad Request");
+	PLAIN(408, "Request Timeout");
+	PLAIN(414, "URI Too Long");
+	PLAIN(417, "Expectation Failed");
+	PLAIN(426, "Upgrade Required");
+	PLAIN(431, "Request Header Fields Too Large");
+	PLAIN(501, "Not Implemented");
+	PLAIN(505, "HTTP Version Not Supported");
+#undef PLAIN
+	case 413:
+		return S("{\"message\":\"Request entity too large\",\"code\":40005}");
+	default:
+		return S("{\"message\":\"Error\",\"code\":0}");
+	}
+}
+
 static struct serve *of(struct core *core)
 {
 	return local_of(core)->serve;
@@ -98,6 +119,7 @@ struct http_server *serve_new(struct core *core)
 		.on_headers = cdn_on_headers,
 		.on_request = on_request,
 		.on_upgrade = on_upgrade,
+		.error_body = error_body,
 		.body_max = JSON_MAX,
 		.trust_unix = true,
 	};

@@ -100,7 +100,8 @@ struct guild guild_view_create(struct realm *realm, struct arena *arena, const s
 	view.joined_at = show->member->row->joined_at;
 	view.member_count = realm->members.count;
 	view.large = realm->members.count > show->large_threshold;
-	view.has.joined_at = view.has.member_count = view.has.large = view.has.unavailable = true;
+	view.has.joined_at = view.has.member_count = view.has.large = true;
+	view.has.unavailable = !show->joined;
 	view.has.members = view.has.channels = view.has.threads = view.has.presences = view.has.voice_states = true;
 	view.has.stage_instances = view.has.guild_scheduled_events = view.has.soundboard_sounds = true;
 	if (!show->bot) {

@@ -9,6 +9,7 @@ struct guild guild_view(struct realm *realm, struct arena *arena);
 struct guild_show {
 	struct live_member *member; /* the receiver */
 	bool bot, presences;        /* presences: the intent GUILD_PRESENCES (people: true) */
+	bool joined; /* just now: no `unavailable` */
 	uint32_t large_threshold;
 };
 struct guild guild_view_create(struct realm *realm, struct arena *arena, const struct guild_show *show);

@@ -87,6 +87,7 @@ int realm_subscribe_run(struct txn *txn, struct cell_work *work)
 	if (!in->silent) {
 		struct guild_show show = { .member = member,
 					   .bot = in->bot,
+					   .joined = in->joined,
 					   .presences = !in->bot || in->intents & INTENT_GUILD_PRESENCES,
 					   .large_threshold = in->large_threshold };
 		struct guild view = guild_view_create(realm, txn->arena, &show);
