@@ -27,7 +27,8 @@ static void both_ways(const json_t *json)
 		enc_start(&enc);
 		enc_json(&enc, json);
 		if (!buf.full) {
-			json_t *back = format == ENC_JSON ? json_parse(buf_str(&buf)) : etf_parse(buf_str(&buf), &error);
+			json_t *back = format == ENC_JSON ? json_parse(buf_str(&buf))
+							  : etf_parse(buf_str(&buf), &error);
 
 			assert(back);
 			assert(json_equal(json, back));
@@ -61,10 +62,11 @@ int fuzz_json(const uint8_t *data, size_t size)
 int fuzz_text(const uint8_t *data, size_t size)
 {
 	static const struct pattern *const patterns[] = {
-		&pattern_username, &pattern_emoji_name, &pattern_command_name, &pattern_colour, &pattern_locale,
-		&pattern_hex, &pattern_url, &pattern_media_url, &pattern_uri, &pattern_image_data, &pattern_audio_data,
-		&pattern_base64, &pattern_slug, &pattern_code, &pattern_email, &pattern_digits, &pattern_not_blank,
-		&pattern_printable, &pattern_totp, &pattern_date,
+		&pattern_username,  &pattern_emoji_name, &pattern_command_name, &pattern_colour,
+		&pattern_locale,    &pattern_hex,	 &pattern_url,		&pattern_media_url,
+		&pattern_uri,	    &pattern_image_data, &pattern_audio_data,	&pattern_base64,
+		&pattern_slug,	    &pattern_code,	 &pattern_email,	&pattern_digits,
+		&pattern_not_blank, &pattern_printable,	 &pattern_totp,		&pattern_date,
 	};
 	struct str text = { (const char *)data, size };
 	struct arena arena;

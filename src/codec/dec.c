@@ -9,8 +9,8 @@
 #include "codec/internal.h"
 #include "codec/text.h"
 
-static bool value(struct dec *dec, const struct field_desc *field, const struct type_desc *type, const json_t *json,
-		  void *at);
+static bool value(struct dec *dec, const struct field_desc *field, const struct type_desc *type,
+		  const json_t *json, void *at);
 static bool object(struct dec *dec, const struct obj_desc *desc, const json_t *json, void *obj);
 
 /* One step down; false (with a complaint) where that is too deep. */
@@ -52,23 +52,20 @@ static bool exact_int(const json_t *json, int64_t *ret)
 static struct str shown(const json_t *json, char room[48])
 {
 	switch (json_typeof(json)) {
-	case JSON_STRING:
-		return json_text(json);
+	case JSON_STRING: return json_text(json);
 	case JSON_INTEGER:
-		return (struct str){ room, (size_t)snprintf(room, 48, "%lld", (long long)json_integer_value(json)) };
+		return (struct str){ room,
+				     (size_t)snprintf(room, 48, "%lld",
+						      (long long)json_integer_value(json)) };
 	case JSON_REAL:
-		return (struct str){ room, (size_t)snprintf(room, 48, "%.17g", json_real_value(json)) };
-	case JSON_TRUE:
-		return S("True");
-	case JSON_FALSE:
-		return S("False");
-	case JSON_NULL:
-		return S("None");
-	case JSON_OBJECT:
-		return S("{...}");
+		return (struct str){ room,
+				     (size_t)snprintf(room, 48, "%.17g", json_real_value(json)) };
+	case JSON_TRUE: return S("True");
+	case JSON_FALSE: return S("False");
+	case JSON_NULL: return S("None");
+	case JSON_OBJECT: return S("{...}");
 	case JSON_ARRAY:
-	default:
-		return S("[...]");
+	default: return S("[...]");
 	}
 }
 
@@ -77,7 +74,8 @@ static bool complain_coerce(struct dec *dec, const json_t *json, const char *typ
 	char room[48];
 	struct str text = text_cut(shown(json, room), 100);
 
-	return dec_complainf(dec, "NUMBER_TYPE_COERCE", "Value \"%.*s\" is not %s.", STR_FMT(text), type);
+	return dec_complainf(dec, "NUMBER_TYPE_COERCE", "Value \"%.*s\" is not %s.", STR_FMT(text),
+			     type);
 }
 
 static bool boolean(struct dec *dec, const struct field_desc *field, const json_t *json, bool *at)
@@ -88,9 +86,10 @@ static bool boolean(struct dec *dec, const struct field_desc *field, const json_
 	}
 	if (field->flags & FIELD_COERCE) {
 		if (json_is_string(json))
-			return dec_scalar_text(dec, field, &(struct type_desc){ .kind = TYPE_BOOL }, json_text(json),
-					       at);
-		if (json_is_integer(json) && json_integer_value(json) >= 0 && json_integer_value(json) <= 1) {
+			return dec_scalar_text(dec, field, &(struct type_desc){ .kind = TYPE_BOOL },
+					       json_text(json), at);
+		if (json_is_integer(json) && json_integer_value(json) >= 0 &&
+		    json_integer_value(json) <= 1) {
 			*at = json_integer_value(json) == 1;
 			return true;
 		}
@@ -120,8 +119,8 @@ static bool floating(struct dec *dec, const struct field_desc *field, const stru
 	return complain_coerce(dec, json, "float");
 }
 
-static bool unsigned_number(struct dec *dec, const struct field_desc *field, const struct type_desc *type,
-			    const json_t *json, uint64_t *at)
+static bool unsigned_number(struct dec *dec, const struct field_desc *field,
+			    const struct type_desc *type, const json_t *json, uint64_t *at)
 {
 	int64_t n;
 
@@ -133,8 +132,8 @@ static bool unsigned_number(struct dec *dec, const struct field_desc *field, con
 	return true;
 }
 
-static bool string(struct dec *dec, const struct field_desc *field, const struct type_desc *type, const json_t *json,
-		   struct str *at)
+static bool string(struct dec *dec, const struct field_desc *field, const struct type_desc *type,
+		   const json_t *json, struct str *at)
 {
 	char room[48];
 
@@ -145,16 +144,17 @@ static bool string(struct dec *dec, const struct field_desc *field, const struct
 	return dec_complain(dec, "BASE_TYPE_BAD_TYPE", "Must be a string.");
 }
 
-static bool int_or_string(struct dec *dec, const struct field_desc *field, const struct type_desc *type,
-			  const json_t *json, struct str *at)
+static bool int_or_string(struct dec *dec, const struct field_desc *field,
+			  const struct type_desc *type, const json_t *json, struct str *at)
 {
 	char room[48];
 	int64_t n;
-	bool *is_int = (bool *)(void *)(at + 1);
+	bool *is_int = obj_at(at, sizeof(*at));
 
 	*is_int = exact_int(json, &n);
 	if (*is_int) {
-		struct str text = { room, (size_t)snprintf(room, sizeof(room), "%lld", (long long)n) };
+		struct str text = { room,
+				    (size_t)snprintf(room, sizeof(room), "%lld", (long long)n) };
 
 		return dec_scalar_text(dec, field, type, text, at);
 	}
@@ -163,15 +163,16 @@ static bool int_or_string(struct dec *dec, const struct field_desc *field, const
 	return dec_complain(dec, "BASE_TYPE_BAD_TYPE", "Must be an integer or a string.");
 }
 
-static bool time_value(struct dec *dec, const struct field_desc *field, const struct type_desc *type,
-		       const json_t *json, int64_t *at)
+static bool time_value(struct dec *dec, const struct field_desc *field,
+		       const struct type_desc *type, const json_t *json, int64_t *at)
 {
 	char room[48];
 	struct str text = text_cut(shown(json, room), 100);
 
 	if (json_is_string(json))
 		return dec_scalar_text(dec, field, type, json_text(json), at);
-	return dec_complainf(dec, "DATE_TIME_TYPE_PARSE", "Could not parse %.*s. Should be ISO8601.", STR_FMT(text));
+	return dec_complainf(dec, "DATE_TIME_TYPE_PARSE",
+			     "Could not parse %.*s. Should be ISO8601.", STR_FMT(text));
 }
 
 static uint32_t json_depth(const json_t *json)
@@ -181,17 +182,18 @@ static uint32_t json_depth(const json_t *json)
 	size_t i;
 	uint32_t depth = 0;
 
-	json_array_foreach (json, i, child)
-		depth = MAX(depth, json_depth(child));
-	json_object_foreach ((json_t *)json, key, child)
-		depth = MAX(depth, json_depth(child));
+	json_array_foreach(json, i, child) depth = MAX(depth, json_depth(child));
+	json_object_foreach((json_t *)json, key, child) depth = MAX(depth, json_depth(child));
 	return depth + (json_is_object(json) || json_is_array(json));
 }
 
-static bool free_json(struct dec *dec, const struct field_desc *field, const json_t *json, struct str *at)
+static bool free_json(struct dec *dec, const struct field_desc *field, const json_t *json,
+		      struct str *at)
 {
-	uint32_t bytes_max = field->rules && field->rules->max_bytes ? field->rules->max_bytes : CODEC_JSON_BYTES_MAX;
-	uint32_t depth_max = field->rules && field->rules->max_depth ? field->rules->max_depth : CODEC_JSON_DEPTH_MAX;
+	uint32_t bytes_max = field->rules && field->rules->max_bytes ? field->rules->max_bytes
+								     : CODEC_JSON_BYTES_MAX;
+	uint32_t depth_max = field->rules && field->rules->max_depth ? field->rules->max_depth
+								     : CODEC_JSON_DEPTH_MAX;
 	struct enc enc;
 	struct buf buf;
 
@@ -204,7 +206,8 @@ static bool free_json(struct dec *dec, const struct field_desc *field, const jso
 	if (fits)
 		*at = arena_str(dec->arena, buf_str(&buf));
 	else
-		dec_complainf(dec, "BASE_TYPE_MAX_LENGTH", "Must be %u or fewer in length.", bytes_max);
+		dec_complainf(dec, "BASE_TYPE_MAX_LENGTH", "Must be %u or fewer in length.",
+			      bytes_max);
 	buf_done(&buf);
 	return fits;
 }
@@ -217,7 +220,8 @@ static bool list_of(struct dec *dec, const struct field_desc *field, const struc
 	bool ok = true;
 
 	if (single && !(field->flags & FIELD_COERCE))
-		return dec_complain(dec, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType");
+		return dec_complain(dec, "LIST_TYPE_CONVERT",
+				    "Only iterables may be used in a ListType");
 	if (!dec_check_count(dec, field, count))
 		return false;
 	struct any_list list = { dec_values(dec, type->of, count), (uint32_t)count };
@@ -229,7 +233,8 @@ static bool list_of(struct dec *dec, const struct field_desc *field, const struc
 		if (json_is_null(element))
 			ok = dec_complain(dec, "BASE_TYPE_REQUIRED", "This field is required");
 		else
-			ok &= value(dec, field, type->of, element, (char *)list.items + i * type->of->size);
+			ok &= value(dec, field, type->of, element,
+				    (char *)list.items + i * type->of->size);
 		leave(dec);
 	}
 	memcpy(at, &list, sizeof(list));
@@ -238,20 +243,23 @@ static bool list_of(struct dec *dec, const struct field_desc *field, const struc
 	return ok;
 }
 
-static bool map_of(struct dec *dec, const struct field_desc *field, const struct type_desc *type, const json_t *json,
-		   void *at)
+static bool map_of(struct dec *dec, const struct field_desc *field, const struct type_desc *type,
+		   const json_t *json, void *at)
 {
 	const char *key;
 	json_t *element;
 	bool ok = true;
 
 	if (!json_is_object(json))
-		return dec_complain(dec, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType");
+		return dec_complain(dec, "DICT_TYPE_CONVERT",
+				    "Only dictionaries may be used in a DictType");
 	size_t count = json_object_size(json);
 	if (!dec_check_count(dec, field, count))
 		return false;
-	struct any_map map = { arena_array(dec->arena, struct str, count), dec_values(dec, type->of, count), 0 };
-	json_object_foreach ((json_t *)json, key, element) {
+	struct any_map map = { arena_array(dec->arena, struct str, count),
+			       dec_values(dec, type->of, count), 0 };
+	json_object_foreach((json_t *)json, key, element)
+	{
 		struct str name = arena_str(dec->arena, str_z(key));
 
 		if (!enter(dec, name, 0))
@@ -269,41 +277,31 @@ static bool map_of(struct dec *dec, const struct field_desc *field, const struct
 	return ok;
 }
 
-static bool value(struct dec *dec, const struct field_desc *field, const struct type_desc *type, const json_t *json,
-		  void *at)
+static bool value(struct dec *dec, const struct field_desc *field, const struct type_desc *type,
+		  const json_t *json, void *at)
 {
 	switch (type->kind) {
-	case TYPE_BOOL:
-		return boolean(dec, field, json, at);
-	case TYPE_INT:
-		return integer(dec, field, type, json, at);
-	case TYPE_FLOAT:
-		return floating(dec, field, type, json, at);
+	case TYPE_BOOL: return boolean(dec, field, json, at);
+	case TYPE_INT: return integer(dec, field, type, json, at);
+	case TYPE_FLOAT: return floating(dec, field, type, json, at);
 	case TYPE_SNOWFLAKE:
-	case TYPE_U64:
-		return unsigned_number(dec, field, type, json, at);
-	case TYPE_STRING:
-		return string(dec, field, type, json, at);
-	case TYPE_TIME:
-		return time_value(dec, field, type, json, at);
-	case TYPE_JSON:
-		return free_json(dec, field, json, at);
-	case TYPE_INT_OR_STRING:
-		return int_or_string(dec, field, type, json, at);
-	case TYPE_OBJECT:
-		return object(dec, type->object, json, at);
-	case TYPE_LIST:
-		return list_of(dec, field, type, json, at);
-	case TYPE_MAP:
-		return map_of(dec, field, type, json, at);
+	case TYPE_U64: return unsigned_number(dec, field, type, json, at);
+	case TYPE_STRING: return string(dec, field, type, json, at);
+	case TYPE_TIME: return time_value(dec, field, type, json, at);
+	case TYPE_JSON: return free_json(dec, field, json, at);
+	case TYPE_INT_OR_STRING: return int_or_string(dec, field, type, json, at);
+	case TYPE_OBJECT: return object(dec, type->object, json, at);
+	case TYPE_LIST: return list_of(dec, field, type, json, at);
+	case TYPE_MAP: return map_of(dec, field, type, json, at);
 	}
 	return false;
 }
 
 /* A field that stands alone holds a pointer to its object; arrays and maps hold objects. */
-static bool field_value(struct dec *dec, const struct field_desc *field, const json_t *json, void *obj)
+static bool field_value(struct dec *dec, const struct field_desc *field, const json_t *json,
+			void *obj)
 {
-	char *at = (char *)obj + field->offset;
+	void *at = obj_at(obj, field->offset);
 
 	if (field->type->kind != TYPE_OBJECT)
 		return value(dec, field, field->type, json, at);
@@ -337,7 +335,8 @@ static void field_of(struct dec *dec, const struct obj_desc *desc, const struct 
 }
 
 /* The variant's description that the tag in @json names; NULL after a complaint. */
-static const struct obj_desc *choose_variant(struct dec *dec, const struct obj_desc *desc, const json_t *json)
+static const struct obj_desc *choose_variant(struct dec *dec, const struct obj_desc *desc,
+					     const json_t *json)
 {
 	const json_t *tag = json_object_getn(json, desc->tag->name.ptr, desc->tag->name.len);
 	bool known = tag && !json_is_null(tag), text = desc->tag->type->kind == TYPE_STRING;
@@ -357,13 +356,14 @@ static const struct obj_desc *choose_variant(struct dec *dec, const struct obj_d
 		for (uint32_t i = 0; i < desc->variant_count && !found; i++) {
 			const struct variant_desc *variant = &desc->variants[i];
 
-			if (text && known ? str_eq(variant->text, json_text(tag)) : variant->number == number)
+			if (text && known ? str_eq(variant->text, json_text(tag))
+					  : variant->number == number)
 				found = variant->desc;
 		}
 		if (!found)
 			/* The tag's choices are the variants: its own check has the complaint. */
-			(void)(text ? dec_check_str(dec, desc->tag, json_text(tag)) :
-				      dec_check_int(dec, desc->tag, number));
+			(void)(text ? dec_check_str(dec, desc->tag, json_text(tag))
+				    : dec_check_int(dec, desc->tag, number));
 	}
 	leave(dec);
 	return found;
@@ -374,7 +374,8 @@ static bool object(struct dec *dec, const struct obj_desc *desc, const json_t *j
 	uint32_t errors = dec->error_count;
 
 	if (!json_is_object(json))
-		return dec_complain(dec, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType");
+		return dec_complain(dec, "DICT_TYPE_CONVERT",
+				    "Only dictionaries may be used in a DictType");
 	if (desc->variant_count) {
 		desc = choose_variant(dec, desc, json);
 		if (!desc)
@@ -384,7 +385,8 @@ static bool object(struct dec *dec, const struct obj_desc *desc, const json_t *j
 		const struct field_desc *field = &desc->fields[i];
 
 		if (field->flags & FIELD_WIRE)
-			field_of(dec, desc, field, json_object_getn(json, field->name.ptr, field->name.len), obj);
+			field_of(dec, desc, field,
+				 json_object_getn(json, field->name.ptr, field->name.len), obj);
 	}
 	return dec->error_count == errors;
 }

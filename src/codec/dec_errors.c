@@ -74,7 +74,9 @@ bool dec_complain(struct dec *dec, const char *code, const char *message)
 		struct str name = step->name;
 
 		if (!name.ptr)
-			name = (struct str){ digits, (size_t)snprintf(digits, sizeof(digits), "%u", step->index) };
+			name = (struct str){
+				digits, (size_t)snprintf(digits, sizeof(digits), "%u", step->index)
+			};
 		node = child(dec, node, name);
 	}
 	add_leaf(dec, node, code, str_z(message));

@@ -64,13 +64,11 @@ static struct pair *split(struct dec *dec, struct str query, uint32_t *ret_count
 	return pairs;
 }
 
-static void scalar(struct dec *dec, const struct obj_desc *desc, const struct field_desc *field, struct str text,
-		   void *obj)
+static void scalar(struct dec *dec, const struct obj_desc *desc, const struct field_desc *field,
+		   struct str text, void *obj)
 {
-	char *at = (char *)obj + field->offset;
-
 	dec_mark(desc, field, obj, false);
-	dec_scalar_text(dec, field, field->type, text, at);
+	dec_scalar_text(dec, field, field->type, text, obj_at(obj, field->offset));
 }
 
 static void list(struct dec *dec, const struct obj_desc *desc, const struct field_desc *field,
@@ -86,7 +84,8 @@ static void list(struct dec *dec, const struct obj_desc *desc, const struct fiel
 		if (!str_eq(pairs[i].key, field->name))
 			continue;
 		dec->path[dec->depth++] = (struct dec_step){ .index = values.count };
-		dec_scalar_text(dec, field, of, pairs[i].value, (char *)values.items + (size_t)of->size * values.count);
+		dec_scalar_text(dec, field, of, pairs[i].value,
+				(char *)values.items + (size_t)of->size * values.count);
 		dec->depth--;
 		values.count++;
 	}

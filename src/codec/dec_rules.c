@@ -21,28 +21,18 @@ void dec_mark(const struct obj_desc *desc, const struct field_desc *field, void 
 void dec_default(const struct field_desc *field, void *obj)
 {
 	const struct field_rules *rules = field->rules;
-	char *at = (char *)obj + field->offset;
+	void *at = obj_at(obj, field->offset);
 
 	switch (field->type->kind) {
-	case TYPE_BOOL:
-		*(bool *)at = rules->default_int != 0;
-		break;
+	case TYPE_BOOL: *(bool *)at = rules->default_int != 0; break;
 	case TYPE_INT:
-	case TYPE_TIME:
-		*(int64_t *)at = rules->default_int;
-		break;
+	case TYPE_TIME: *(int64_t *)at = rules->default_int; break;
 	case TYPE_SNOWFLAKE:
-	case TYPE_U64:
-		*(uint64_t *)at = (uint64_t)rules->default_int;
-		break;
-	case TYPE_FLOAT:
-		*(double *)at = rules->default_float;
-		break;
+	case TYPE_U64: *(uint64_t *)at = (uint64_t)rules->default_int; break;
+	case TYPE_FLOAT: *(double *)at = rules->default_float; break;
 	case TYPE_STRING:
 	case TYPE_JSON:
-	case TYPE_INT_OR_STRING:
-		*(struct str *)at = rules->default_str;
-		break;
+	case TYPE_INT_OR_STRING: *(struct str *)at = rules->default_str; break;
 	case TYPE_LIST: {
 		/* Not NULL, which would be null; nobody writes to no elements. */
 		static uint64_t nothing;
@@ -52,8 +42,7 @@ void dec_default(const struct field_desc *field, void *obj)
 		break;
 	}
 	case TYPE_OBJECT:
-	case TYPE_MAP:
-		break; /* zeroed is empty */
+	case TYPE_MAP: break; /* zeroed is empty */
 	}
 }
 
@@ -80,7 +69,8 @@ static bool complain_choices(struct dec *dec, const struct field_rules *rules)
 
 	buf_init(&buf, 4096);
 	put_choices(&buf, rules);
-	dec_complain(dec, "BASE_TYPE_CHOICES", buf.full ? "Value must be one of the listed ones." : buf.ptr);
+	dec_complain(dec, "BASE_TYPE_CHOICES",
+		     buf.full ? "Value must be one of the listed ones." : buf.ptr);
 	buf_done(&buf);
 	return false;
 }
@@ -92,10 +82,12 @@ bool dec_check_int(struct dec *dec, const struct field_desc *field, int64_t n)
 	if (!rules)
 		return true;
 	if ((field->flags & FIELD_MIN) && n < rules->min)
-		return dec_complainf(dec, "NUMBER_TYPE_MIN", "int value should be greater than or equal to %lld.",
+		return dec_complainf(dec, "NUMBER_TYPE_MIN",
+				     "int value should be greater than or equal to %lld.",
 				     (long long)rules->min);
 	if ((field->flags & FIELD_MAX) && n > rules->max)
-		return dec_complainf(dec, "NUMBER_TYPE_MAX", "int value should be less than or equal to %lld.",
+		return dec_complainf(dec, "NUMBER_TYPE_MAX",
+				     "int value should be less than or equal to %lld.",
 				     (long long)rules->max);
 	if (!rules->int_choices)
 		return true;
@@ -112,10 +104,12 @@ bool dec_check_float(struct dec *dec, const struct field_desc *field, double n)
 	if (!rules)
 		return true;
 	if ((field->flags & FIELD_MIN) && n < rules->float_min)
-		return dec_complainf(dec, "NUMBER_TYPE_MIN", "float value should be greater than or equal to %g.",
+		return dec_complainf(dec, "NUMBER_TYPE_MIN",
+				     "float value should be greater than or equal to %g.",
 				     rules->float_min);
 	if ((field->flags & FIELD_MAX) && n > rules->float_max)
-		return dec_complainf(dec, "NUMBER_TYPE_MAX", "float value should be less than or equal to %g.",
+		return dec_complainf(dec, "NUMBER_TYPE_MAX",
+				     "float value should be less than or equal to %g.",
 				     rules->float_max);
 	return true;
 }
@@ -124,12 +118,14 @@ bool dec_check_float(struct dec *dec, const struct field_desc *field, double n)
 static bool complain_length(struct dec *dec, bool has_min, bool has_max, int64_t min, int64_t max)
 {
 	if (has_min && has_max)
-		return dec_complainf(dec, "BASE_TYPE_BAD_LENGTH", "Must be between %lld and %lld in length.",
-				     (long long)min, (long long)max);
-	if (has_max)
-		return dec_complainf(dec, "BASE_TYPE_MAX_LENGTH", "Must be %lld or fewer in length.",
+		return dec_complainf(dec, "BASE_TYPE_BAD_LENGTH",
+				     "Must be between %lld and %lld in length.", (long long)min,
 				     (long long)max);
-	return dec_complainf(dec, "BASE_TYPE_MIN_LENGTH", "Must be %lld or more in length.", (long long)min);
+	if (has_max)
+		return dec_complainf(dec, "BASE_TYPE_MAX_LENGTH",
+				     "Must be %lld or fewer in length.", (long long)max);
+	return dec_complainf(dec, "BASE_TYPE_MIN_LENGTH", "Must be %lld or more in length.",
+			     (long long)min);
 }
 
 bool dec_check_str(struct dec *dec, const struct field_desc *field, struct str s)
@@ -158,7 +154,8 @@ bool dec_check_str(struct dec *dec, const struct field_desc *field, struct str s
 
 		if (pattern->code)
 			return dec_complain(dec, pattern->code, pattern->message);
-		return dec_complain(dec, "STRING_TYPE_REGEX", "String value did not match validation regex.");
+		return dec_complain(dec, "STRING_TYPE_REGEX",
+				    "String value did not match validation regex.");
 	}
 	return true;
 }
@@ -177,7 +174,8 @@ bool dec_check_count(struct dec *dec, const struct field_desc *field, size_t cou
 static bool complain_coerce(struct dec *dec, struct str text, const char *type)
 {
 	text = text_cut(text, ECHO_MAX);
-	return dec_complainf(dec, "NUMBER_TYPE_COERCE", "Value \"%.*s\" is not %s.", STR_FMT(text), type);
+	return dec_complainf(dec, "NUMBER_TYPE_COERCE", "Value \"%.*s\" is not %s.", STR_FMT(text),
+			     type);
 }
 
 static bool parse_float(struct str text, double *ret)
@@ -202,13 +200,14 @@ static bool parse_bool(struct str text, bool *ret)
 	return *ret || str_ieq(text, S("false")) || str_eq(text, S("0"));
 }
 
-bool dec_scalar_text(struct dec *dec, const struct field_desc *field, const struct type_desc *type, struct str text,
-		     void *at)
+bool dec_scalar_text(struct dec *dec, const struct field_desc *field, const struct type_desc *type,
+		     struct str text, void *at)
 {
 	switch (type->kind) {
 	case TYPE_BOOL:
 		if (!parse_bool(text, at))
-			return dec_complain(dec, "BOOLEAN_TYPE_CONVERT", "Must be either true or false.");
+			return dec_complain(dec, "BOOLEAN_TYPE_CONVERT",
+					    "Must be either true or false.");
 		return true;
 	case TYPE_INT:
 		if (!str_i64(text, at))
@@ -221,14 +220,15 @@ bool dec_scalar_text(struct dec *dec, const struct field_desc *field, const stru
 	case TYPE_SNOWFLAKE:
 	case TYPE_U64:
 		if (!str_u64(text, at))
-			return complain_coerce(dec, text, type->kind == TYPE_U64 ? "int" : "snowflake");
+			return complain_coerce(dec, text,
+					       type->kind == TYPE_U64 ? "int" : "snowflake");
 		return true;
 	case TYPE_TIME:
 		if (text_time_parse(text, at))
 			return true;
 		text = text_cut(text, ECHO_MAX);
-		return dec_complainf(dec, "DATE_TIME_TYPE_PARSE", "Could not parse %.*s. Should be ISO8601.",
-				     STR_FMT(text));
+		return dec_complainf(dec, "DATE_TIME_TYPE_PARSE",
+				     "Could not parse %.*s. Should be ISO8601.", STR_FMT(text));
 	case TYPE_STRING:
 	case TYPE_INT_OR_STRING:
 		if (field->flags & FIELD_TRIM)
@@ -241,8 +241,7 @@ bool dec_scalar_text(struct dec *dec, const struct field_desc *field, const stru
 	case TYPE_OBJECT:
 	case TYPE_LIST:
 	case TYPE_MAP:
-	default:
-		return dec_complain(dec, "BASE_TYPE_BAD_TYPE", "Must not be a string.");
+	default: return dec_complain(dec, "BASE_TYPE_BAD_TYPE", "Must not be a string.");
 	}
 }
 
@@ -261,27 +260,25 @@ static uint64_t mix(struct str s)
 }
 
 /* The bytes of element @i that decide whether it equals another. */
-static struct str element_bytes(const struct any_list *list, const struct type_desc *type, uint32_t i)
+static struct str element_bytes(const struct any_list *list, const struct type_desc *type,
+				uint32_t i)
 {
 	const char *at = (const char *)list->items + (size_t)type->size * i;
 
 	switch (type->kind) {
 	case TYPE_STRING:
-	case TYPE_JSON:
-		return *(const struct str *)at;
+	case TYPE_JSON: return *(const struct str *)at;
 	case TYPE_BOOL:
 	case TYPE_INT:
 	case TYPE_FLOAT:
 	case TYPE_SNOWFLAKE:
 	case TYPE_U64:
-	case TYPE_TIME:
-		return (struct str){ at, type->size };
+	case TYPE_TIME: return (struct str){ at, type->size };
 	case TYPE_INT_OR_STRING:
 	case TYPE_OBJECT:
 	case TYPE_LIST:
 	case TYPE_MAP:
-	default:
-		return (struct str){}; /* not compared */
+	default: return (struct str){}; /* not compared */
 	}
 }
 
@@ -304,7 +301,8 @@ bool dec_check_unique(struct dec *dec, const struct field_desc *field, const str
 				return dec_complain(dec, "SET_TYPE_ALREADY_CONTAINS_VALUE",
 						    "The set already contains this value");
 			if (++steps > 512) /* somebody searched for collisions */
-				return dec_complain(dec, "BASE_TYPE_BAD_TYPE", "Too many equal values.");
+				return dec_complain(dec, "BASE_TYPE_BAD_TYPE",
+						    "Too many equal values.");
 			slot = (slot + 1) & (slots - 1);
 		}
 		table[slot] = i + 1;

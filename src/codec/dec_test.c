@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -37,7 +38,8 @@ static const char *errors_of(struct arena *arena, const char *text, bool query, 
 	buf_init(&buf, 1 << 20);
 	enc_init(&enc, &buf, ENC_JSON);
 	enc_form_errors(&enc, &dec);
-	struct str errors = buf_str(&buf), head = S("{\"message\":\"Invalid Form Body\",\"code\":50035,\"errors\":");
+	struct str errors = buf_str(&buf),
+		   head = S("{\"message\":\"Invalid Form Body\",\"code\":50035,\"errors\":");
 	assert_true(str_starts(errors, head));
 	errors = str_skip(errors, head.len);
 	errors.len--;
@@ -59,25 +61,38 @@ static void complaints_are_those_of_discord(void **state)
 		{ "{}", "{\"id\":" REQUIRED "}" },
 		{ "{\"id\":null}", "{\"id\":" REQUIRED "}" },
 		{ "[]", LEAF("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType") },
-		{ "{\"id\":\"x\"}", "{\"id\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"x\\\" is not snowflake.") "}" },
-		{ "{\"id\":-1}", "{\"id\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"-1\\\" is not snowflake.") "}" },
-		{ "{\"id\":1.5}", "{\"id\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"1.5\\\" is not snowflake.") "}" },
-		{ "{\"id\":\"\"}", "{\"id\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"\\\" is not snowflake.") "}" },
+		{ "{\"id\":\"x\"}",
+		  "{\"id\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"x\\\" is not snowflake.") "}" },
+		{ "{\"id\":-1}",
+		  "{\"id\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"-1\\\" is not snowflake.") "}" },
+		{ "{\"id\":1.5}",
+		  "{\"id\":" LEAF("NUMBER_TYPE_COERCE",
+				  "Value \\\"1.5\\\" is not snowflake.") "}" },
+		{ "{\"id\":\"\"}",
+		  "{\"id\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"\\\" is not snowflake.") "}" },
 		{ "{\"id\":1,\"name\":\"a\"}",
-		  "{\"name\":" LEAF("BASE_TYPE_BAD_LENGTH", "Must be between 2 and 5 in length.") "}" },
+		  "{\"name\":" LEAF("BASE_TYPE_BAD_LENGTH",
+				    "Must be between 2 and 5 in length.") "}" },
 		{ "{\"id\":1,\"name\":\"\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\"}", "" },
 		{ "{\"id\":1,\"name\":\"  abc    \"}", "" },
-		{ "{\"id\":1,\"name\":7}", "{\"name\":" LEAF("BASE_TYPE_BAD_TYPE", "Must be a string.") "}" },
+		{ "{\"id\":1,\"name\":7}",
+		  "{\"name\":" LEAF("BASE_TYPE_BAD_TYPE", "Must be a string.") "}" },
 		{ "{\"id\":1,\"count\":101}",
-		  "{\"count\":" LEAF("NUMBER_TYPE_MAX", "int value should be less than or equal to 100.") "}" },
+		  "{\"count\":" LEAF("NUMBER_TYPE_MAX",
+				     "int value should be less than or equal to 100.") "}" },
 		{ "{\"id\":1,\"count\":-1}",
-		  "{\"count\":" LEAF("NUMBER_TYPE_MIN", "int value should be greater than or equal to 0.") "}" },
-		{ "{\"id\":1,\"count\":\"5\"}", "{\"count\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"5\\\" is not int.") "}" },
+		  "{\"count\":" LEAF("NUMBER_TYPE_MIN",
+				     "int value should be greater than or equal to 0.") "}" },
+		{ "{\"id\":1,\"count\":\"5\"}",
+		  "{\"count\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"5\\\" is not int.") "}" },
 		{ "{\"id\":1,\"count\":5.0}", "" },
-		{ "{\"id\":1,\"on\":1}", "{\"on\":" LEAF("BOOLEAN_TYPE_CONVERT", "Must be either true or false.") "}" },
+		{ "{\"id\":1,\"on\":1}",
+		  "{\"on\":" LEAF("BOOLEAN_TYPE_CONVERT", "Must be either true or false.") "}" },
 		{ "{\"id\":1,\"at\":\"soon\"}",
-		  "{\"at\":" LEAF("DATE_TIME_TYPE_PARSE", "Could not parse soon. Should be ISO8601.") "}" },
-		{ "{\"id\":1,\"level\":9}", "{\"level\":" LEAF("BASE_TYPE_CHOICES", "Value must be one of (7, 8).") "}" },
+		  "{\"at\":" LEAF("DATE_TIME_TYPE_PARSE",
+				  "Could not parse soon. Should be ISO8601.") "}" },
+		{ "{\"id\":1,\"level\":9}",
+		  "{\"level\":" LEAF("BASE_TYPE_CHOICES", "Value must be one of (7, 8).") "}" },
 		{ "{\"id\":1,\"nonce\":\"123456\"}",
 		  "{\"nonce\":" LEAF("BASE_TYPE_MAX_LENGTH", "Must be 5 or fewer in length.") "}" },
 		{ "{\"id\":1,\"nonce\":123456}",
@@ -85,25 +100,34 @@ static void complaints_are_those_of_discord(void **state)
 		{ "{\"id\":1,\"ids\":[1,2,3,4]}",
 		  "{\"ids\":" LEAF("BASE_TYPE_MAX_LENGTH", "Must be 3 or fewer in length.") "}" },
 		{ "{\"id\":1,\"ids\":[1,\"1\"]}",
-		  "{\"ids\":" LEAF("SET_TYPE_ALREADY_CONTAINS_VALUE", "The set already contains this value") "}" },
+		  "{\"ids\":" LEAF("SET_TYPE_ALREADY_CONTAINS_VALUE",
+				   "The set already contains this value") "}" },
 		{ "{\"id\":1,\"ids\":[1,null,\"y\"]}",
-		  "{\"ids\":{\"1\":" REQUIRED ",\"2\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"y\\\" is not snowflake.") "}}" },
+		  "{\"ids\":{\"1\":" REQUIRED
+		  ",\"2\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"y\\\" is not snowflake.") "}}" },
 		{ "{\"id\":1,\"ids\":7}", "" },
 		{ "{\"id\":1,\"tags\":7}",
-		  "{\"tags\":" LEAF("LIST_TYPE_CONVERT", "Only iterables may be used in a ListType") "}" },
+		  "{\"tags\":" LEAF("LIST_TYPE_CONVERT",
+				    "Only iterables may be used in a ListType") "}" },
 		{ "{\"id\":1,\"tags\":[\"a\",\"c\"]}",
-		  "{\"tags\":{\"1\":" LEAF("BASE_TYPE_CHOICES", "Value must be one of ('a', 'b').") "}}" },
+		  "{\"tags\":{\"1\":" LEAF("BASE_TYPE_CHOICES",
+					   "Value must be one of ('a', 'b').") "}}" },
 		{ "{\"id\":1,\"child\":5}",
-		  "{\"child\":" LEAF("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType") "}" },
+		  "{\"child\":" LEAF("DICT_TYPE_CONVERT",
+				     "Only dictionaries may be used in a DictType") "}" },
 		{ "{\"id\":1,\"child\":{\"id\":2,\"children\":[{\"id\":3},{}]}}",
 		  "{\"child\":{\"children\":{\"1\":{\"id\":" REQUIRED "}}}}" },
 		{ "{\"name\":\"a\",\"children\":[{}]}",
-		  "{\"id\":" REQUIRED ",\"name\":" LEAF("BASE_TYPE_BAD_LENGTH", "Must be between 2 and 5 in length.")
-		  ",\"children\":{\"0\":{\"id\":" REQUIRED "}}}" },
+		  "{\"id\":" REQUIRED ",\"name\":" LEAF(
+			  "BASE_TYPE_BAD_LENGTH",
+			  "Must be between 2 and 5 in length.") ",\"children\":{\"0\":{"
+								"\"id\":" REQUIRED "}}}" },
 		{ "{\"id\":1,\"extra\":{\"a\":{\"b\":[1]}}}", "" },
-		{ "{\"id\":1,\"extra\":[[[[1]]]]}", "{\"extra\":" LEAF("BASE_TYPE_BAD_TYPE", "Nested too deeply.") "}" },
+		{ "{\"id\":1,\"extra\":[[[[1]]]]}",
+		  "{\"extra\":" LEAF("BASE_TYPE_BAD_TYPE", "Nested too deeply.") "}" },
 		{ "{\"id\":1,\"extra\":\"0123456789012345678901234567890123456789\"}",
-		  "{\"extra\":" LEAF("BASE_TYPE_MAX_LENGTH", "Must be 40 or fewer in length.") "}" },
+		  "{\"extra\":" LEAF("BASE_TYPE_MAX_LENGTH",
+				     "Must be 40 or fewer in length.") "}" },
 		{ "{\"id\":1,\"texts\":{\"x\":1}}",
 		  "{\"texts\":{\"x\":" LEAF("BASE_TYPE_BAD_TYPE", "Must be a string.") "}}" },
 	};
@@ -115,7 +139,7 @@ static void complaints_are_those_of_discord(void **state)
 
 		arena_init(&arena);
 		const char *errors = errors_of(&arena, cases[i].json, false, &thing);
-		if (strcmp(errors, cases[i].errors))
+		if (strcmp(errors, cases[i].errors) != 0)
 			fail_msg("%s\n is %s\n not %s", cases[i].json, errors, cases[i].errors);
 		arena_done(&arena);
 	}
@@ -132,16 +156,23 @@ static void absent_null_and_value_are_three_things(void **state)
 	assert_false(thing.has.name || thing.has.count || thing.has.tags || thing.has.child);
 	assert_int_equal(thing.level, 7);
 
-	assert_string_equal(errors_of(&arena, "{\"id\":1,\"name\":null,\"count\":null,\"tags\":null,\"child\":null}", false,
-				      &thing), "");
+	assert_string_equal(
+		errors_of(&arena,
+			  "{\"id\":1,\"name\":null,\"count\":null,\"tags\":null,\"child\":null}",
+			  false, &thing),
+		"");
 	assert_true(thing.has.name && thing.has.count && thing.has.tags && thing.has.child);
 	assert_true(thing.null.count);
 	assert_null(thing.name.ptr);
 	assert_null(thing.tags.items);
 	assert_null(thing.child);
 
-	assert_string_equal(errors_of(&arena, "{\"id\":1,\"name\":\" ab \",\"count\":0,\"tags\":[],\"child\":{\"id\":2}}", false,
-				      &thing), "");
+	assert_string_equal(
+		errors_of(
+			&arena,
+			"{\"id\":1,\"name\":\" ab \",\"count\":0,\"tags\":[],\"child\":{\"id\":2}}",
+			false, &thing),
+		"");
 	assert_true(str_eq(thing.name, S("ab")));
 	assert_true(thing.has.count && !thing.null.count && thing.count == 0);
 	assert_true(thing.tags.items && thing.tags.count == 0);
@@ -156,8 +187,12 @@ static void ids_are_exact_however_they_come(void **state)
 
 	(void)state;
 	arena_init(&arena);
-	assert_string_equal(errors_of(&arena, "{\"id\":1311000000000000001,\"ids\":[\"18446744073709551615\",9007199254740993],"
-				      "\"perms\":\"8866461766385663\",\"nonce\":-12}", false, &thing), "");
+	assert_string_equal(errors_of(&arena,
+				      "{\"id\":1311000000000000001,\"ids\":["
+				      "\"18446744073709551615\",9007199254740993],"
+				      "\"perms\":\"8866461766385663\",\"nonce\":-12}",
+				      false, &thing),
+			    "");
 	assert_int_equal(thing.id, 1311000000000000001);
 	assert_true(thing.ids.items[0] == UINT64_MAX);
 	assert_int_equal(thing.ids.items[1], 9007199254740993);
@@ -171,17 +206,25 @@ static void queries_are_decoded_by_the_same_rules(void **state)
 	static const struct {
 		const char *query, *errors;
 	} cases[] = {
-		{ "id=5&name=a%20b&on=True&count=7&ids=1&ids=2&at=2023-02-19&perms=9&ratio=1.5", "" },
+		{ "id=5&name=a%20b&on=True&count=7&ids=1&ids=2&at=2023-02-19&perms=9&ratio=1.5",
+		  "" },
 		{ "id=1&id=2&id=5&&x&y=%zz&%=1", "" },
 		{ "", "{\"id\":" REQUIRED "}" },
-		{ "id=a+b", "{\"id\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"a b\\\" is not snowflake.") "}" },
-		{ "id=5&on=maybe", "{\"on\":" LEAF("BOOLEAN_TYPE_CONVERT", "Must be either true or false.") "}" },
-		{ "id=5&count=0x5", "{\"count\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"0x5\\\" is not int.") "}" },
-		{ "id=5&ratio=inf", "{\"ratio\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"inf\\\" is not float.") "}" },
+		{ "id=a+b",
+		  "{\"id\":" LEAF("NUMBER_TYPE_COERCE",
+				  "Value \\\"a b\\\" is not snowflake.") "}" },
+		{ "id=5&on=maybe",
+		  "{\"on\":" LEAF("BOOLEAN_TYPE_CONVERT", "Must be either true or false.") "}" },
+		{ "id=5&count=0x5",
+		  "{\"count\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"0x5\\\" is not int.") "}" },
+		{ "id=5&ratio=inf",
+		  "{\"ratio\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"inf\\\" is not float.") "}" },
 		{ "id=5&ids=1&ids=z",
-		  "{\"ids\":{\"1\":" LEAF("NUMBER_TYPE_COERCE", "Value \\\"z\\\" is not snowflake.") "}}" },
+		  "{\"ids\":{\"1\":" LEAF("NUMBER_TYPE_COERCE",
+					  "Value \\\"z\\\" is not snowflake.") "}}" },
 		{ "id=5&name=abcdef",
-		  "{\"name\":" LEAF("BASE_TYPE_BAD_LENGTH", "Must be between 2 and 5 in length.") "}" },
+		  "{\"name\":" LEAF("BASE_TYPE_BAD_LENGTH",
+				    "Must be between 2 and 5 in length.") "}" },
 	};
 	struct arena arena;
 	struct thing thing;
@@ -190,7 +233,7 @@ static void queries_are_decoded_by_the_same_rules(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		arena_init(&arena);
 		const char *errors = errors_of(&arena, cases[i].query, true, &thing);
-		if (strcmp(errors, cases[i].errors))
+		if (strcmp(errors, cases[i].errors) != 0)
 			fail_msg("%s\n is %s\n not %s", cases[i].query, errors, cases[i].errors);
 		if (!*errors)
 			assert_int_equal(thing.id, 5);
@@ -198,7 +241,8 @@ static void queries_are_decoded_by_the_same_rules(void **state)
 	}
 	arena_init(&arena);
 	errors_of(&arena, cases[0].query, true, &thing);
-	assert_true(thing.on && thing.count == 7 && thing.ids.count == 2 && thing.ids.items[1] == 2 && thing.ratio > 1.4);
+	assert_true(thing.on && thing.count == 7 && thing.ids.count == 2 &&
+		    thing.ids.items[1] == 2 && thing.ratio > 1.4);
 	assert_true(str_eq(thing.name, S("a b")));
 	arena_done(&arena);
 }
@@ -243,10 +287,13 @@ static void handlers_add_their_own_complaints(void **state)
 	enc_init(&enc, &buf, ENC_JSON);
 	enc_form_errors(&enc, &dec);
 	buf_putc(&buf, '\0');
-	assert_string_equal(buf.ptr,
-			    "{\"message\":\"Invalid Form Body\",\"code\":50035,\"errors\":{\"embeds\":{\"0\":{\"title\":{\"_errors\":"
-			    "[{\"code\":\"A\",\"message\":\"first\"},{\"code\":\"B\",\"message\":\"second\"}]}}},"
-			    "\"_errors\":[{\"code\":\"C\",\"message\":\"whole\"}]}}");
+	assert_string_equal(
+		buf.ptr,
+		"{\"message\":\"Invalid Form "
+		"Body\",\"code\":50035,\"errors\":{\"embeds\":{\"0\":{\"title\":{\"_errors\":"
+		"[{\"code\":\"A\",\"message\":\"first\"},{\"code\":\"B\",\"message\":\"second\"}]}}"
+		"},"
+		"\"_errors\":[{\"code\":\"C\",\"message\":\"whole\"}]}}");
 	buf_done(&buf);
 	arena_done(&arena);
 }

@@ -30,38 +30,38 @@ static void *take(struct copier *copier, const void *src, size_t size, size_t ex
 	return to;
 }
 
-static void copy_object(struct copier *copier, const struct obj_desc *desc, const char *from, char *to);
+static void copy_object(struct copier *copier, const struct obj_desc *desc, const void *from,
+			void *to);
 
-static void copy_str(struct copier *copier, struct str from, char *to)
+static void copy_str(struct copier *copier, struct str from, struct str *to)
 {
 	if (!from.ptr)
 		return;
 	char *ptr = take(copier, from.ptr, from.len, 1);
 	if (to)
-		((struct str *)(void *)to)->ptr = ptr;
+		to->ptr = ptr;
 }
 
 /* What the value at @from points to; @to holds a plain copy of the value, NULL while measuring. */
-static void copy_value(struct copier *copier, const struct type_desc *type, const char *from, char *to)
+static void copy_value(struct copier *copier, const struct type_desc *type, const void *from,
+		       void *to)
 {
 	switch (type->kind) {
 	case TYPE_STRING:
 	case TYPE_JSON:
-	case TYPE_INT_OR_STRING:
-		copy_str(copier, *(const struct str *)(const void *)from, to);
-		break;
-	case TYPE_OBJECT:
-		copy_object(copier, type->object->base, from, to);
-		break;
+	case TYPE_INT_OR_STRING: copy_str(copier, *(const struct str *)from, to); break;
+	case TYPE_OBJECT: copy_object(copier, type->object->base, from, to); break;
 	case TYPE_LIST: {
 		struct any_list list;
 
 		memcpy(&list, from, sizeof(list));
 		if (!list.items)
 			break;
-		char *items = take(copier, list.items, (size_t)type->of->size * list.count, list.count ? 0 : 8);
+		char *items = take(copier, list.items, (size_t)type->of->size * list.count,
+				   list.count ? 0 : 8);
 		for (uint32_t i = 0; i < list.count; i++)
-			copy_value(copier, type->of, (const char *)list.items + (size_t)type->of->size * i,
+			copy_value(copier, type->of,
+				   (const char *)list.items + (size_t)type->of->size * i,
 				   items ? items + (size_t)type->of->size * i : NULL);
 		list.items = items;
 		if (to)
@@ -74,11 +74,14 @@ static void copy_value(struct copier *copier, const struct type_desc *type, cons
 		memcpy(&map, from, sizeof(map));
 		if (!map.keys)
 			break;
-		struct str *keys = take(copier, map.keys, sizeof(*keys) * map.count, map.count ? 0 : 8);
-		char *values = take(copier, map.values, (size_t)type->of->size * map.count, map.count ? 0 : 8);
+		struct str *keys = take(copier, map.keys, sizeof(*keys) * map.count,
+					map.count ? 0 : 8);
+		char *values = take(copier, map.values, (size_t)type->of->size * map.count,
+				    map.count ? 0 : 8);
 		for (uint32_t i = 0; i < map.count; i++) {
-			copy_str(copier, map.keys[i], keys ? (char *)&keys[i] : NULL);
-			copy_value(copier, type->of, (const char *)map.values + (size_t)type->of->size * i,
+			copy_str(copier, map.keys[i], keys ? &keys[i] : NULL);
+			copy_value(copier, type->of,
+				   (const char *)map.values + (size_t)type->of->size * i,
 				   values ? values + (size_t)type->of->size * i : NULL);
 		}
 		map.keys = keys;
@@ -92,17 +95,17 @@ static void copy_value(struct copier *copier, const struct type_desc *type, cons
 	case TYPE_FLOAT:
 	case TYPE_SNOWFLAKE:
 	case TYPE_U64:
-	case TYPE_TIME:
-		break;
+	case TYPE_TIME: break;
 	}
 }
 
-static void copy_object(struct copier *copier, const struct obj_desc *desc, const char *from, char *to)
+static void copy_object(struct copier *copier, const struct obj_desc *desc, const void *from,
+			void *to)
 {
 	for (uint32_t i = 0; i < desc->field_count; i++) {
 		const struct field_desc *field = &desc->fields[i];
-		const char *value = from + field->offset;
-		char *place = to ? to + field->offset : NULL;
+		const void *value = obj_at_const(from, field->offset);
+		void *place = to ? obj_at(to, field->offset) : NULL;
 
 		if (field->type->kind != TYPE_OBJECT) {
 			copy_value(copier, field->type, value, place);
@@ -118,8 +121,8 @@ static void copy_object(struct copier *copier, const struct obj_desc *desc, cons
 		copy_object(copier, field->type->object->base, object, copy);
 	}
 	if (desc->unknown_at)
-		copy_str(copier, *(const struct str *)(const void *)(from + desc->unknown_at),
-			 to ? to + desc->unknown_at : NULL);
+		copy_str(copier, *(const struct str *)obj_at_const(from, desc->unknown_at),
+			 to ? obj_at(to, desc->unknown_at) : NULL);
 }
 
 size_t obj_weight(const struct obj_desc *desc, const void *obj)

@@ -191,7 +191,8 @@ static inline uint64_t specials(uint64_t w)
 	uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
 
 	/* Bytes >= 0x80 are excluded by ~w; borrows only make more hits above a hit, which is checked bytewise. */
-	return (((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops;
+	return (((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
+		tops;
 }
 
 static void put_escaped_byte(struct buf *buf, unsigned char c)
@@ -202,24 +203,12 @@ static void put_escaped_byte(struct buf *buf, unsigned char c)
 
 	switch (c) {
 	case '"':
-	case '\\':
-		out[1] = (char)c;
-		break;
-	case '\b':
-		out[1] = 'b';
-		break;
-	case '\f':
-		out[1] = 'f';
-		break;
-	case '\n':
-		out[1] = 'n';
-		break;
-	case '\r':
-		out[1] = 'r';
-		break;
-	case '\t':
-		out[1] = 't';
-		break;
+	case '\\': out[1] = (char)c; break;
+	case '\b': out[1] = 'b'; break;
+	case '\f': out[1] = 'f'; break;
+	case '\n': out[1] = 'n'; break;
+	case '\r': out[1] = 'r'; break;
+	case '\t': out[1] = 't'; break;
 	default:
 		out[1] = 'u';
 		out[4] = hex[c >> 4];
@@ -404,7 +393,8 @@ static void put_json_float(struct enc *enc, double n)
 			break;
 	}
 	buf_put(enc->buf, text, (size_t)len);
-	if (!strpbrk(text, ".e")) /* a reader that tells integers from floats shall read back a float */
+	if (!strpbrk(text,
+		     ".e")) /* a reader that tells integers from floats shall read back a float */
 		buf_put(enc->buf, ".0", 2);
 }
 
@@ -534,7 +524,8 @@ void enc_json(struct enc *enc, const json_t *json)
 	switch (json ? json_typeof(json) : JSON_NULL) {
 	case JSON_OBJECT:
 		enc_obj_begin(enc);
-		json_object_foreach ((json_t *)json, key, value) {
+		json_object_foreach((json_t *)json, key, value)
+		{
 			enc_key_str(enc, str_z(key));
 			enc_json(enc, value);
 		}
@@ -542,25 +533,17 @@ void enc_json(struct enc *enc, const json_t *json)
 		break;
 	case JSON_ARRAY:
 		enc_arr_begin(enc);
-		json_array_foreach (json, i, value)
-			enc_json(enc, value);
+		json_array_foreach(json, i, value) enc_json(enc, value);
 		enc_arr_end(enc);
 		break;
 	case JSON_STRING:
 		enc_str(enc, (struct str){ json_string_value(json), json_string_length(json) });
 		break;
-	case JSON_INTEGER:
-		enc_int(enc, json_integer_value(json));
-		break;
-	case JSON_REAL:
-		enc_float(enc, json_real_value(json));
-		break;
+	case JSON_INTEGER: enc_int(enc, json_integer_value(json)); break;
+	case JSON_REAL: enc_float(enc, json_real_value(json)); break;
 	case JSON_TRUE:
-	case JSON_FALSE:
-		enc_bool(enc, json_is_true(json));
-		break;
+	case JSON_FALSE: enc_bool(enc, json_is_true(json)); break;
 	case JSON_NULL:
-	default:
-		enc_null(enc);
+	default: enc_null(enc);
 	}
 }

@@ -18,14 +18,17 @@ static struct message message_at(uint64_t i, struct user *author)
 {
 	static struct embed embed = {
 		.title = { "A title", 7 },
-		.description = { "Somewhat longer text that describes what this is about, in one line or two.", 75 },
+		.description = { "Somewhat longer text that describes what this is about, in one "
+				 "line or two.",
+				 75 },
 		.color = 0x10a0ff,
 		.has = { .words = { 7 } },
 	};
 	struct message message = {
 		.id = 1311000000000000000ULL + (i << 22),
 		.channel_id = 1310000000000000000ULL,
-		.content = S("What people write in a chat is about this long, mostly \xf0\x9f\x98\x80 \"quoted\" or not."),
+		.content = S("What people write in a chat is about this long, mostly "
+			     "\xf0\x9f\x98\x80 \"quoted\" or not."),
 		.timestamp = 1732450000000000 + (int64_t)i * 1000003,
 		.author = author,
 		.flags = 0,
@@ -42,7 +45,8 @@ static void report(const char *what, uint64_t from, uint64_t size)
 {
 	double us = (double)(clock_mono_us(&clock_real) - from) / ROUNDS;
 
-	printf("%-28s %8.2f us for %d messages, %llu bytes\n", what, us, MESSAGES, (unsigned long long)size);
+	printf("%-28s %8.2f us for %d messages, %llu bytes\n", what, us, MESSAGES,
+	       (unsigned long long)size);
 }
 
 static void encode(enum enc_format format, const struct message *messages)
@@ -118,8 +122,10 @@ static void copies(const struct message *messages)
 
 static void bodies(void)
 {
-	const struct str body = S("{\"content\":\"hello there, how are you\",\"tts\":false,\"nonce\":\"1311000000000000001\","
-				  "\"flags\":0,\"embeds\":[{\"title\":\"x\",\"fields\":[{\"name\":\"a\",\"value\":\"b\"}]}]}");
+	const struct str body = S("{\"content\":\"hello there, how are "
+				  "you\",\"tts\":false,\"nonce\":\"1311000000000000001\","
+				  "\"flags\":0,\"embeds\":[{\"title\":\"x\",\"fields\":[{\"name\":"
+				  "\"a\",\"value\":\"b\"}]}]}");
 	struct arena arena;
 
 	arena_init(&arena);
@@ -135,7 +141,8 @@ static void bodies(void)
 		json_decref(json);
 		arena_done(&arena);
 	}
-	printf("%-28s %8.2f us\n", "one body parsed and decoded", (double)(clock_mono_us(&clock_real) - from) / ROUNDS);
+	printf("%-28s %8.2f us\n", "one body parsed and decoded",
+	       (double)(clock_mono_us(&clock_real) - from) / ROUNDS);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <math.h>
@@ -61,21 +62,36 @@ static void json_is_written_with_its_commas_and_escapes(void **state)
 	enc_start(&enc);
 	write_sample(&enc);
 	buf_putc(&buf, '\0');
-	assert_string_equal(buf.ptr,
-			    "{\"id\":\"18446744073709551615\",\"empty\":[],\"list\":[0,255,256,-1,-2147483648,2147483648,"
-			    "-9223372036854775808,true,false,null,0.1,3.0,null,{}],\"a \\\"key\\\"\":"
-			    "\"tab\\there \\u0001 and \xe2\x82\xac\",\"at\":\"2023-02-19T22:00:33.136000+00:00\","
-			    "\"raw\":{\"x\": [1, 2]},\"none\":null,\"nonce\":12}");
+	assert_string_equal(
+		buf.ptr,
+		"{\"id\":\"18446744073709551615\",\"empty\":[],\"list\":[0,255,256,-1,-2147483648,"
+		"2147483648,"
+		"-9223372036854775808,true,false,null,0.1,3.0,null,{}],\"a \\\"key\\\"\":"
+		"\"tab\\there \\u0001 and "
+		"\xe2\x82\xac\",\"at\":\"2023-02-19T22:00:33.136000+00:00\","
+		"\"raw\":{\"x\": [1, 2]},\"none\":null,\"nonce\":12}");
 	buf_done(&buf);
 }
 
 static void terms_are_written_as_erlang_reads_them(void **state)
 {
-	static const char expected[] = "\x83" "t\0\0\0\3"
-				       "m\0\0\0\2id" "m\0\0\0\2" "12"
-				       "m\0\0\0\4list" "l\0\0\0\6" "a\xff" "b\0\0\1\0" "b\xff\xff\xff\xff" "n\5\0\0\0\0\0\1"
-				       "d\0\4true" "d\0\3nil" "j"
-				       "m\0\0\0\5" "empty" "j";
+	static const char expected[] = "\x83"
+				       "t\0\0\0\3"
+				       "m\0\0\0\2id"
+				       "m\0\0\0\2"
+				       "12"
+				       "m\0\0\0\4list"
+				       "l\0\0\0\6"
+				       "a\xff"
+				       "b\0\0\1\0"
+				       "b\xff\xff\xff\xff"
+				       "n\5\0\0\0\0\0\1"
+				       "d\0\4true"
+				       "d\0\3nil"
+				       "j"
+				       "m\0\0\0\5"
+				       "empty"
+				       "j";
 	struct buf buf;
 	struct enc enc;
 
@@ -147,7 +163,9 @@ static void strings_of_every_length_and_byte_come_back(void **state)
 			enc_str(&enc, s);
 			json_t *json = json_parse(buf_str(&buf));
 			assert_non_null(json);
-			assert_true(str_eq(s, (struct str){ json_string_value(json), json_string_length(json) }));
+			assert_true(str_eq(
+				s,
+				(struct str){ json_string_value(json), json_string_length(json) }));
 			json_decref(json);
 			buf_done(&buf);
 		}

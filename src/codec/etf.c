@@ -208,21 +208,21 @@ static bool key(struct reader *reader, char number_text[24], struct str *ret)
 		break;
 	case 98:
 	case 110: {
-		json_t *json = tag == 98 ? (take(reader, 4, &n) ? json_integer((int32_t)(uint32_t)n) : NULL) :
-					   (take(reader, 1, &n) ? big(reader, n) : NULL);
+		json_t *json = tag == 98
+			? (take(reader, 4, &n) ? json_integer((int32_t)(uint32_t)n) : NULL)
+			: (take(reader, 1, &n) ? big(reader, n) : NULL);
 		if (!json)
 			return false;
 		if (json_is_integer(json))
-			ret->len = (size_t)snprintf(number_text, 24, "%lld", (long long)json_integer_value(json));
+			ret->len = (size_t)snprintf(number_text, 24, "%lld",
+						    (long long)json_integer_value(json));
 		else
 			ret->len = (size_t)snprintf(number_text, 24, "%s", json_string_value(json));
 		ret->ptr = number_text;
 		json_decref(json);
 		break;
 	}
-	default: /* atoms above all */
-		fail(reader, -EBADMSG);
-		return false;
+	default: /* atoms above all */ fail(reader, -EBADMSG); return false;
 	}
 	if (!str_utf8_valid(*ret) || str_find(*ret, '\0') != ret->len) {
 		fail(reader, -EBADMSG);
@@ -259,40 +259,24 @@ static json_t *tagged(struct reader *reader, uint64_t tag)
 	uint64_t n;
 
 	switch (tag) {
-	case 70:
-		return new_float(reader);
-	case 97:
-		return take(reader, 1, &n) ? json_integer((json_int_t)n) : NULL;
-	case 98:
-		return take(reader, 4, &n) ? json_integer((int32_t)(uint32_t)n) : NULL;
-	case 99:
-		return old_float(reader);
+	case 70: return new_float(reader);
+	case 97: return take(reader, 1, &n) ? json_integer((json_int_t)n) : NULL;
+	case 98: return take(reader, 4, &n) ? json_integer((int32_t)(uint32_t)n) : NULL;
+	case 99: return old_float(reader);
 	case 100: /* ATOM_EXT, ATOM_UTF8_EXT */
-	case 118:
-		return atom(reader, 2);
+	case 118: return atom(reader, 2);
 	case 115: /* the small ones */
-	case 119:
-		return atom(reader, 1);
-	case 104:
-		return take(reader, 1, &n) ? elements(reader, n) : NULL;
-	case 105:
-		return take(reader, 4, &n) ? elements(reader, n) : NULL;
-	case 106:
-		return json_array();
-	case 107:
-		return byte_list(reader);
-	case 108:
-		return list(reader);
-	case 109:
-		return take_bytes(reader, 4, &bytes) ? string(reader, bytes) : NULL;
-	case 110:
-		return take(reader, 1, &n) ? big(reader, n) : NULL;
-	case 111:
-		return take(reader, 4, &n) ? big(reader, n) : NULL;
-	case 116:
-		return map(reader);
-	default:
-		return fail(reader, -EBADMSG);
+	case 119: return atom(reader, 1);
+	case 104: return take(reader, 1, &n) ? elements(reader, n) : NULL;
+	case 105: return take(reader, 4, &n) ? elements(reader, n) : NULL;
+	case 106: return json_array();
+	case 107: return byte_list(reader);
+	case 108: return list(reader);
+	case 109: return take_bytes(reader, 4, &bytes) ? string(reader, bytes) : NULL;
+	case 110: return take(reader, 1, &n) ? big(reader, n) : NULL;
+	case 111: return take(reader, 4, &n) ? big(reader, n) : NULL;
+	case 116: return map(reader);
+	default: return fail(reader, -EBADMSG);
 	}
 }
 

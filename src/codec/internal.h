@@ -16,8 +16,8 @@ bool dec_check_count(struct dec *dec, const struct field_desc *field, size_t cou
 
 /* Text as a number, time or boolean of @type into @at; with the complaint that fits. For queries, and for JSON strings
  * where numbers are meant. */
-bool dec_scalar_text(struct dec *dec, const struct field_desc *field, const struct type_desc *type, struct str text,
-		     void *at);
+bool dec_scalar_text(struct dec *dec, const struct field_desc *field, const struct type_desc *type,
+		     struct str text, void *at);
 
 /* Present: sets the has bit. */
 void dec_mark(const struct obj_desc *desc, const struct field_desc *field, void *obj, bool is_null);

@@ -19,18 +19,14 @@ static bool within_limits(struct str text)
 			continue;
 		}
 		switch (c) {
-		case '"':
-			in_string = true;
-			break;
+		case '"': in_string = true; break;
 		case '{':
 		case '[':
 			if (++depth > JSON_DEPTH_MAX || ++values > JSON_VALUES_MAX)
 				return false;
 			break;
 		case '}':
-		case ']':
-			depth -= depth > 0;
-			break;
+		case ']': depth -= depth > 0; break;
 		case ',':
 			if (++values > JSON_VALUES_MAX)
 				return false;

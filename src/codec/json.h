@@ -6,9 +6,10 @@
 #include "base/str.h"
 
 enum {
-	JSON_TEXT_MAX = 32 << 20,   /* bytes; images come inside */
-	JSON_DEPTH_MAX = 32,        /* jansson and our walks recurse, on stacks of 64 KB */
-	JSON_VALUES_MAX = 200000,   /* a tree takes some 100 bytes for each, whatever the text is long */
+	JSON_TEXT_MAX = 32 << 20,	  /* bytes; images come inside */
+	JSON_DEPTH_MAX = 32,	     /* jansson and our walks recurse, on stacks of 64 KB */
+	JSON_VALUES_MAX =
+		200000, /* a tree takes some 100 bytes for each, whatever the text is long */
 };
 
 /* The tree, owned by the caller (json_decref), or NULL: not JSON, not UTF-8, an integer beyond 64 bits, or over one of

@@ -61,46 +61,47 @@ struct str_map {
 };
 
 enum type_kind {
-	TYPE_BOOL,          /* bool */
-	TYPE_INT,           /* int64_t */
-	TYPE_FLOAT,         /* double */
-	TYPE_SNOWFLAKE,     /* uint64_t */
-	TYPE_U64,           /* uint64_t */
-	TYPE_STRING,        /* struct str */
-	TYPE_TIME,          /* int64_t, microseconds of Unix time */
-	TYPE_JSON,          /* struct str, JSON text */
+	TYPE_BOOL, /* bool */
+	TYPE_INT, /* int64_t */
+	TYPE_FLOAT, /* double */
+	TYPE_SNOWFLAKE, /* uint64_t */
+	TYPE_U64, /* uint64_t */
+	TYPE_STRING, /* struct str */
+	TYPE_TIME, /* int64_t, microseconds of Unix time */
+	TYPE_JSON, /* struct str, JSON text */
 	TYPE_INT_OR_STRING, /* struct str, followed by bool NAME_is_int */
-	TYPE_OBJECT,        /* struct NAME *; in arrays and maps struct NAME */
-	TYPE_LIST,          /* any of the lists above */
-	TYPE_MAP,           /* any of the maps above */
+	TYPE_OBJECT, /* struct NAME *; in arrays and maps struct NAME */
+	TYPE_LIST, /* any of the lists above */
+	TYPE_MAP, /* any of the maps above */
 };
 
 struct type_desc {
 	enum type_kind kind;
-	uint32_t size;                 /* of one value in an array, in bytes */
-	const struct type_desc *of;    /* TYPE_LIST, TYPE_MAP: of an element */
+	uint32_t size; /* of one value in an array, in bytes */
+	const struct type_desc *of; /* TYPE_LIST, TYPE_MAP: of an element */
 	const struct obj_desc *object; /* TYPE_OBJECT; may be a view */
 };
 
 enum field_flag {
 	FIELD_OPTIONAL = 1 << 0, /* may be absent */
 	FIELD_NULLABLE = 1 << 1, /* may be null */
-	FIELD_WIRE = 1 << 2,     /* on the wire */
-	FIELD_STORED = 1 << 3,   /* in rows */
-	FIELD_TRIM = 1 << 4,     /* white space at both ends is dropped */
-	FIELD_UNIQUE = 1 << 5,   /* an array without repetitions */
-	FIELD_COERCE = 1 << 6,   /* number as a string, single value for an array */
-	FIELD_DEFAULT = 1 << 7,  /* rules->default_* when absent */
+	FIELD_WIRE = 1 << 2, /* on the wire */
+	FIELD_STORED = 1 << 3, /* in rows */
+	FIELD_TRIM = 1 << 4, /* white space at both ends is dropped */
+	FIELD_UNIQUE = 1 << 5, /* an array without repetitions */
+	FIELD_COERCE = 1 << 6, /* number as a string, single value for an array */
+	FIELD_DEFAULT = 1 << 7, /* rules->default_* when absent */
 	FIELD_MIN = 1 << 8,
 	FIELD_MAX = 1 << 9,
 };
 enum { FIELD_NO_BIT = 0xffff };
 
 struct field_rules {
-	int64_t min, max;              /* numbers: of the value; strings: code points; FIELD_MIN, FIELD_MAX */
-	double float_min, float_max;   /* TYPE_FLOAT */
+	int64_t min, max; /* numbers: of the value; strings: code points; FIELD_MIN, FIELD_MAX */
+	double float_min, float_max; /* TYPE_FLOAT */
 	uint32_t min_items, max_items; /* arrays, maps; max 0: CODEC_ITEMS_MAX */
-	uint32_t max_bytes, max_depth; /* TYPE_JSON; 0: CODEC_JSON_BYTES_MAX, CODEC_JSON_DEPTH_MAX */
+	uint32_t max_bytes,
+		max_depth; /* TYPE_JSON; 0: CODEC_JSON_BYTES_MAX, CODEC_JSON_DEPTH_MAX */
 	const struct pattern *pattern; /* TYPE_STRING */
 	const int64_t *int_choices;
 	const struct str *str_choices;
@@ -110,8 +111,8 @@ struct field_rules {
 	struct str default_str;
 };
 enum {
-	CODEC_ITEMS_MAX = 10000,     /* in an array that has no limit of its own */
-	CODEC_DEPTH_MAX = 24,        /* objects and arrays inside each other, structs and rows */
+	CODEC_ITEMS_MAX = 10000, /* in an array that has no limit of its own */
+	CODEC_DEPTH_MAX = 24, /* objects and arrays inside each other, structs and rows */
 	CODEC_JSON_BYTES_MAX = 65536, /* of a json field */
 	CODEC_JSON_DEPTH_MAX = 16,
 };
@@ -134,8 +135,8 @@ struct variant_desc {
 
 struct obj_desc {
 	const char *name;
-	uint32_t size;    /* of the struct */
-	uint32_t has_at;  /* offset of its bit sets; 0: it has none */
+	uint32_t size; /* of the struct */
+	uint32_t has_at; /* offset of its bit sets; 0: it has none */
 	uint32_t null_at;
 	uint32_t unknown_at; /* of unknown_fields; 0: never stored */
 	const struct field_desc *fields;
@@ -143,10 +144,12 @@ struct obj_desc {
 	uint32_t variant_count; /* not 0: a union */
 	const struct variant_desc *variants;
 	const struct field_desc *tag; /* a union's tag */
-	int64_t tag_default;          /* taken when the tag is absent, if tag_has_default */
+	int64_t tag_default; /* taken when the tag is absent, if tag_has_default */
 	bool tag_has_default;
-	const struct obj_desc *base;   /* the object of a view (itself otherwise): rows and copies go by it */
-	const struct field_desc *list; /* a root array: size is that of the list, and only this is set */
+	const struct obj_desc
+		*base; /* the object of a view (itself otherwise): rows and copies go by it */
+	const struct field_desc
+		*list; /* a root array: size is that of the list, and only this is set */
 	void (*enc)(struct enc *enc, const void *obj);
 };
 
@@ -159,6 +162,16 @@ static inline bool obj_bit(const void *obj, uint32_t at, uint16_t bit)
 static inline void obj_bit_set(void *obj, uint32_t at, uint16_t bit)
 {
 	((unsigned char *)obj)[at + (bit >> 3)] |= (unsigned char)(1u << (bit & 7));
+}
+
+/* The place of a member by its offset. */
+static inline void *obj_at(void *obj, size_t offset)
+{
+	return (char *)obj + offset;
+}
+static inline const void *obj_at_const(const void *obj, size_t offset)
+{
+	return (const char *)obj + offset;
 }
 
 /* Any list or map, whatever its elements: loaded and stored through memcpy(), since the structs differ in name. */

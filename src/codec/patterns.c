@@ -75,7 +75,10 @@ static bool emoji_name(struct str s)
 static UChar32 next_code_point(struct str s, size_t *i)
 {
 	unsigned char first = (unsigned char)s.ptr[(*i)++];
-	UChar32 c = first < 0x80 ? first : first < 0xe0 ? first & 0x1f : first < 0xf0 ? first & 0x0f : first & 0x07;
+	UChar32 c = first < 0x80 ? first
+		: first < 0xe0	 ? first & 0x1f
+		: first < 0xf0	 ? first & 0x0f
+				 : first & 0x07;
 
 	while (*i < s.len && ((unsigned char)s.ptr[*i] & 0xc0) == 0x80)
 		c = c << 6 | ((unsigned char)s.ptr[(*i)++] & 0x3f);
@@ -152,7 +155,8 @@ static bool uri(struct str s)
 
 	if (colon == s.len || colon + 1 == s.len || !all(scheme, scheme_char) || !all(s, url_char))
 		return false;
-	return !str_ieq(scheme, S("javascript")) && !str_ieq(scheme, S("data")) && !str_ieq(scheme, S("vbscript"));
+	return !str_ieq(scheme, S("javascript")) && !str_ieq(scheme, S("data")) &&
+		!str_ieq(scheme, S("vbscript"));
 }
 
 static bool base64(struct str s)
@@ -210,7 +214,8 @@ static bool audio_data(struct str s)
 {
 	struct str type, data;
 
-	return pattern_split_data_uri(s, &type, &data) && str_starts(type, S("audio/")) && base64(data);
+	return pattern_split_data_uri(s, &type, &data) && str_starts(type, S("audio/")) &&
+		base64(data);
 }
 
 static bool slug(struct str s)
@@ -275,12 +280,16 @@ static bool date(struct str s)
 }
 
 const struct pattern pattern_username = {
-	"username", username, "USERNAME_INVALID_CONTAINS",
-	"Please only use numbers, letters, underscores _ , or periods.", "ann.b_2",
+	"username",
+	username,
+	"USERNAME_INVALID_CONTAINS",
+	"Please only use numbers, letters, underscores _ , or periods.",
+	"ann.b_2",
 };
 const struct pattern pattern_emoji_name = { "emoji_name", emoji_name, NULL, NULL, "party_parrot" };
 const struct pattern pattern_command_name = {
-	"command_name", command_name, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid", "add-role",
+	"command_name", command_name, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid",
+	"add-role",
 };
 const struct pattern pattern_colour = { "colour", colour, NULL, NULL, "#10a0ff" };
 const struct pattern pattern_locale = { "locale", locale, NULL, NULL, "en-US" };
@@ -289,22 +298,35 @@ const struct pattern pattern_url = {
 	"url", url, "URL_TYPE_INVALID_URL", "Not a well formed URL.", "https://a.example/b?c=d",
 };
 const struct pattern pattern_media_url = {
-	"media_url", media_url, "URL_TYPE_INVALID_URL", "Not a well formed URL.", "attachment://cat.png",
+	"media_url",
+	media_url,
+	"URL_TYPE_INVALID_URL",
+	"Not a well formed URL.",
+	"attachment://cat.png",
 };
 const struct pattern pattern_uri = {
 	"uri", uri, "URL_TYPE_INVALID_URL", "Not a well formed URL.", "myapp://callback",
 };
 const struct pattern pattern_image_data = {
-	"image_data", image_data, "IMAGE_INVALID", "Invalid image", "data:image/png;base64,iVBORw0KGgo=",
+	"image_data",
+	image_data,
+	"IMAGE_INVALID",
+	"Invalid image",
+	"data:image/png;base64,iVBORw0KGgo=",
 };
 const struct pattern pattern_audio_data = {
-	"audio_data", audio_data, "BASE_TYPE_INVALID", "Invalid sound", "data:audio/ogg;base64,T2dnUw==",
+	"audio_data",
+	audio_data,
+	"BASE_TYPE_INVALID",
+	"Invalid sound",
+	"data:audio/ogg;base64,T2dnUw==",
 };
 const struct pattern pattern_base64 = { "base64", base64, NULL, NULL, "aGVsbG8=" };
 const struct pattern pattern_slug = { "slug", slug, NULL, NULL, "our-place" };
 const struct pattern pattern_code = { "code", code, NULL, NULL, "aB3-_xYz09" };
 const struct pattern pattern_email = {
-	"email", email, "EMAIL_TYPE_INVALID_EMAIL", "Not a well formed email address.", "ann@a.example",
+	"email",	 email, "EMAIL_TYPE_INVALID_EMAIL", "Not a well formed email address.",
+	"ann@a.example",
 };
 const struct pattern pattern_digits = { "digits", digits, NULL, NULL, "0123456789" };
 const struct pattern pattern_not_blank = {

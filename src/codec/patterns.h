@@ -8,7 +8,7 @@ struct pattern {
 	const char *name;
 	bool (*ok)(struct str s);
 	const char *code, *message; /* of the form error; NULL: STRING_TYPE_REGEX */
-	const char *sample;         /* a string that passes, for tests */
+	const char *sample; /* a string that passes, for tests */
 };
 
 /* New-style account names: a-z 0-9 _ and . , no two dots in a row. */

@@ -43,19 +43,16 @@ static enum wire wire_of(enum type_kind kind)
 	case TYPE_BOOL:
 	case TYPE_INT:
 	case TYPE_U64:
-	case TYPE_TIME:
-		return WIRE_VARINT;
+	case TYPE_TIME: return WIRE_VARINT;
 	case TYPE_FLOAT:
-	case TYPE_SNOWFLAKE:
-		return WIRE_FIXED;
+	case TYPE_SNOWFLAKE: return WIRE_FIXED;
 	case TYPE_STRING:
 	case TYPE_JSON:
 	case TYPE_INT_OR_STRING:
 	case TYPE_OBJECT:
 	case TYPE_LIST:
 	case TYPE_MAP:
-	default:
-		return WIRE_BYTES;
+	default: return WIRE_BYTES;
 	}
 }
 
@@ -108,32 +105,22 @@ static void put_value(struct buf *buf, const struct type_desc *type, const void 
 	uint64_t bits;
 
 	switch (type->kind) {
-	case TYPE_BOOL:
-		put_varint(buf, *(const bool *)at);
-		break;
+	case TYPE_BOOL: put_varint(buf, *(const bool *)at); break;
 	case TYPE_INT:
-	case TYPE_TIME:
-		put_varint(buf, zigzag(*(const int64_t *)at));
-		break;
-	case TYPE_U64:
-		put_varint(buf, *(const uint64_t *)at);
-		break;
+	case TYPE_TIME: put_varint(buf, zigzag(*(const int64_t *)at)); break;
+	case TYPE_U64: put_varint(buf, *(const uint64_t *)at); break;
 	case TYPE_FLOAT:
 		memcpy(&bits, at, 8);
 		put_fixed(buf, bits);
 		break;
-	case TYPE_SNOWFLAKE:
-		put_fixed(buf, *(const uint64_t *)at);
-		break;
+	case TYPE_SNOWFLAKE: put_fixed(buf, *(const uint64_t *)at); break;
 	case TYPE_STRING:
-	case TYPE_JSON:
-		put_bytes(buf, *(const struct str *)at);
-		break;
+	case TYPE_JSON: put_bytes(buf, *(const struct str *)at); break;
 	case TYPE_INT_OR_STRING: {
 		struct str text = *(const struct str *)at;
 
 		put_varint(buf, text.len + 1);
-		buf_putc(buf, *(const bool *)(const void *)((const struct str *)at + 1) ? 1 : 0);
+		buf_putc(buf, *(const bool *)obj_at_const(at, sizeof(struct str)) ? 1 : 0);
 		buf_put_str(buf, text);
 		break;
 	}
@@ -160,14 +147,11 @@ static enum standing standing_of(const struct field_desc *field, const void *at)
 	struct any_list list;
 
 	switch (field->type->kind) {
-	case TYPE_BOOL:
-		return *(const bool *)at ? VALUE : ZERO;
+	case TYPE_BOOL: return *(const bool *)at ? VALUE : ZERO;
 	case TYPE_INT:
-	case TYPE_TIME:
-		return *(const int64_t *)at ? VALUE : ZERO;
+	case TYPE_TIME: return *(const int64_t *)at ? VALUE : ZERO;
 	case TYPE_SNOWFLAKE:
-	case TYPE_U64:
-		return *(const uint64_t *)at ? VALUE : ZERO;
+	case TYPE_U64: return *(const uint64_t *)at ? VALUE : ZERO;
 	case TYPE_FLOAT: {
 		uint64_t bits;
 
@@ -176,8 +160,7 @@ static enum standing standing_of(const struct field_desc *field, const void *at)
 	}
 	case TYPE_STRING:
 	case TYPE_JSON:
-	case TYPE_INT_OR_STRING:
-		return ((const struct str *)at)->ptr ? VALUE : POINTER_NULL;
+	case TYPE_INT_OR_STRING: return ((const struct str *)at)->ptr ? VALUE : POINTER_NULL;
 	case TYPE_OBJECT: {
 		void *object;
 
@@ -202,9 +185,10 @@ static enum standing standing_of(const struct field_desc *field, const void *at)
 	return ZERO;
 }
 
-static void put_field(struct buf *buf, const struct obj_desc *desc, const struct field_desc *field, const void *obj)
+static void put_field(struct buf *buf, const struct obj_desc *desc, const struct field_desc *field,
+		      const void *obj)
 {
-	const char *at = (const char *)obj + field->offset;
+	const void *at = obj_at_const(obj, field->offset);
 	bool optional = field->has_bit != FIELD_NO_BIT;
 	bool null = field->null_bit != FIELD_NO_BIT && obj_bit(obj, desc->null_at, field->null_bit);
 	enum standing standing = standing_of(field, at);
@@ -238,16 +222,17 @@ void row_put(struct buf *buf, const struct obj_desc *desc, const void *obj)
 	if (base->variant_count && (base->tag->flags & FIELD_STORED)) {
 		/* Always, also when it is zero: who reads learns from it whose fields follow. */
 		put_varint(buf, (uint64_t)base->tag->id << 3 | wire_of(base->tag->type->kind));
-		put_value(buf, base->tag->type, (const char *)obj + base->tag->offset);
+		put_value(buf, base->tag->type, obj_at_const(obj, base->tag->offset));
 	}
 	for (uint32_t i = 0; variant && i < variant->field_count; i++) {
 		const struct field_desc *field = &variant->fields[i];
 
-		if ((field->flags & FIELD_STORED) && !(base->variant_count && field->offset == base->tag->offset))
+		if ((field->flags & FIELD_STORED) &&
+		    !(base->variant_count && field->offset == base->tag->offset))
 			put_field(buf, base, field, obj);
 	}
 	if (base->unknown_at)
-		buf_put_str(buf, *(const struct str *)(const void *)((const char *)obj + base->unknown_at));
+		buf_put_str(buf, *(const struct str *)obj_at_const(obj, base->unknown_at));
 }
 
 /* -- reading -- */
@@ -305,10 +290,13 @@ static void *allocate(struct reader *reader, size_t size)
 	return arena_alloc(reader->arena, size);
 }
 
-static bool get_record(struct reader *reader, struct str row, const struct obj_desc *desc, void *obj);
-static bool get_value(struct reader *reader, struct str *row, const struct type_desc *type, void *at);
+static bool get_record(struct reader *reader, struct str row, const struct obj_desc *desc,
+		       void *obj);
+static bool get_value(struct reader *reader, struct str *row, const struct type_desc *type,
+		      void *at);
 
-static bool get_list(struct reader *reader, struct str bytes, const struct type_desc *type, void *at)
+static bool get_list(struct reader *reader, struct str bytes, const struct type_desc *type,
+		     void *at)
 {
 	struct any_list list = {};
 	uint64_t count;
@@ -319,7 +307,8 @@ static bool get_list(struct reader *reader, struct str bytes, const struct type_
 	if (!list.items)
 		return false;
 	for (; list.count < count; list.count++)
-		if (!get_value(reader, &bytes, type->of, (char *)list.items + (size_t)type->of->size * list.count))
+		if (!get_value(reader, &bytes, type->of,
+			       (char *)list.items + (size_t)type->of->size * list.count))
 			return false;
 	memcpy(at, &list, sizeof(list));
 	return bytes.len == 0;
@@ -338,14 +327,16 @@ static bool get_map(struct reader *reader, struct str bytes, const struct type_d
 		return false;
 	for (; map.count < count; map.count++) {
 		if (!get_bytes(&bytes, &map.keys[map.count]) ||
-		    !get_value(reader, &bytes, type->of, (char *)map.values + (size_t)type->of->size * map.count))
+		    !get_value(reader, &bytes, type->of,
+			       (char *)map.values + (size_t)type->of->size * map.count))
 			return false;
 	}
 	memcpy(at, &map, sizeof(map));
 	return bytes.len == 0;
 }
 
-static bool get_value(struct reader *reader, struct str *row, const struct type_desc *type, void *at)
+static bool get_value(struct reader *reader, struct str *row, const struct type_desc *type,
+		      void *at)
 {
 	struct str bytes;
 	uint64_t n;
@@ -362,43 +353,39 @@ static bool get_value(struct reader *reader, struct str *row, const struct type_
 			return false;
 		*(int64_t *)at = (int64_t)(n >> 1) ^ -(int64_t)(n & 1);
 		return true;
-	case TYPE_U64:
-		return get_varint(row, at);
-	case TYPE_SNOWFLAKE:
-		return get_fixed(row, at);
+	case TYPE_U64: return get_varint(row, at);
+	case TYPE_SNOWFLAKE: return get_fixed(row, at);
 	case TYPE_FLOAT:
 		if (!get_fixed(row, &n))
 			return false;
 		memcpy(at, &n, 8);
 		return true;
 	case TYPE_STRING:
-	case TYPE_JSON:
-		return get_bytes(row, at);
+	case TYPE_JSON: return get_bytes(row, at);
 	case TYPE_INT_OR_STRING:
 		if (!get_bytes(row, &bytes) || !bytes.len || (unsigned char)bytes.ptr[0] > 1)
 			return false;
 		*(struct str *)at = str_skip(bytes, 1);
-		*(bool *)(void *)((struct str *)at + 1) = bytes.ptr[0] == 1;
+		*(bool *)obj_at(at, sizeof(struct str)) = bytes.ptr[0] == 1;
 		return true;
 	case TYPE_OBJECT:
 	case TYPE_LIST:
-	case TYPE_MAP:
-		break;
+	case TYPE_MAP: break;
 	}
 	if (!get_bytes(row, &bytes) || reader->depth >= ROW_DEPTH_MAX)
 		return false;
 	reader->depth++;
-	bool ok = type->kind == TYPE_OBJECT ? get_record(reader, bytes, type->object->base, at) :
-		  type->kind == TYPE_LIST   ? get_list(reader, bytes, type, at) :
-					      get_map(reader, bytes, type, at);
+	bool ok = type->kind == TYPE_OBJECT ? get_record(reader, bytes, type->object->base, at)
+		: type->kind == TYPE_LIST   ? get_list(reader, bytes, type, at)
+					    : get_map(reader, bytes, type, at);
 	reader->depth--;
 	return ok;
 }
 
-static bool get_field(struct reader *reader, struct str *row, uint64_t wire, const struct obj_desc *desc,
-		      const struct field_desc *field, void *obj)
+static bool get_field(struct reader *reader, struct str *row, uint64_t wire,
+		      const struct obj_desc *desc, const struct field_desc *field, void *obj)
 {
-	char *at = (char *)obj + field->offset;
+	void *at = obj_at(obj, field->offset);
 
 	if (field->has_bit != FIELD_NO_BIT)
 		obj_bit_set(obj, desc->has_at, field->has_bit);
@@ -424,16 +411,11 @@ static bool skip_payload(struct str *row, uint64_t wire)
 	uint64_t n;
 
 	switch (wire) {
-	case WIRE_VARINT:
-		return get_varint(row, &n);
-	case WIRE_FIXED:
-		return get_fixed(row, &n);
-	case WIRE_BYTES:
-		return get_bytes(row, &bytes);
-	case WIRE_NULL:
-		return true;
-	default:
-		return false;
+	case WIRE_VARINT: return get_varint(row, &n);
+	case WIRE_FIXED: return get_fixed(row, &n);
+	case WIRE_BYTES: return get_bytes(row, &bytes);
+	case WIRE_NULL: return true;
+	default: return false;
 	}
 }
 
@@ -453,11 +435,12 @@ static const struct field_desc *field_by_id(const struct obj_desc *desc, uint64_
 }
 
 /* Unknown fields are mostly one run at the end; when they are not, they are gathered in the arena. */
-static bool keep_unknown(struct reader *reader, const struct obj_desc *desc, struct str field, void *obj)
+static bool keep_unknown(struct reader *reader, const struct obj_desc *desc, struct str field,
+			 void *obj)
 {
 	if (!desc->unknown_at)
 		return true;
-	struct str *kept = (struct str *)(void *)((char *)obj + desc->unknown_at);
+	struct str *kept = obj_at(obj, desc->unknown_at);
 	if (!kept->len) {
 		*kept = field;
 		return true;
@@ -475,7 +458,8 @@ static bool keep_unknown(struct reader *reader, const struct obj_desc *desc, str
 	return true;
 }
 
-static bool get_record(struct reader *reader, struct str row, const struct obj_desc *desc, void *obj)
+static bool get_record(struct reader *reader, struct str row, const struct obj_desc *desc,
+		       void *obj)
 {
 	const struct obj_desc *fields = desc;
 	uint32_t at = 0;
@@ -492,7 +476,9 @@ static bool get_record(struct reader *reader, struct str row, const struct obj_d
 			field = desc->tag->id == tag >> 3 ? desc->tag : NULL;
 			if (!field || !get_field(reader, &row, tag & 7, desc, field, obj))
 				return false;
-			fields = obj_variant(desc, obj); /* NULL: of a newer version, its fields are all unknown */
+			fields = obj_variant(
+				desc,
+				obj); /* NULL: of a newer version, its fields are all unknown */
 			continue;
 		}
 		if (desc->variant_count && desc->tag->id == tag >> 3)
@@ -505,7 +491,8 @@ static bool get_record(struct reader *reader, struct str row, const struct obj_d
 		}
 		if (!skip_payload(&row, tag & 7))
 			return false;
-		if (!keep_unknown(reader, desc, (struct str){ start.ptr, start.len - row.len }, obj))
+		if (!keep_unknown(reader, desc, (struct str){ start.ptr, start.len - row.len },
+				  obj))
 			return false;
 	}
 	return true;

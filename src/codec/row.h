@@ -15,11 +15,13 @@
 
 enum {
 	ROW_MAX = 16 << 20, /* bytes of a record */
-	ROW_DEPTH_MAX = 40, /* more than any body may nest (JSON_DEPTH_MAX): what was accepted can be read back */
+	ROW_DEPTH_MAX =
+		40, /* more than any body may nest (JSON_DEPTH_MAX): what was accepted can be read back */
 };
 
 /* Appends @obj's record. buf->full when it does not fit. */
 void row_put(struct buf *buf, const struct obj_desc *desc, const void *obj);
 /* Fills @ret (zeroed here first). Strings point into @row, the rest lies in @arena. 0, or -EBADMSG: malformed. Fields of
  * unknown ids go to unknown_fields and back out with row_put(). */
-[[nodiscard]] int row_get(struct str row, const struct obj_desc *desc, struct arena *arena, void *ret);
+[[nodiscard]] int row_get(struct str row, const struct obj_desc *desc, struct arena *arena,
+			  void *ret);

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <errno.h>
@@ -28,13 +29,19 @@ static void rows_keep_what_is_absent_null_zero_and_empty(void **state)
 {
 	struct arena arena;
 	uint64_t nothing;
-	struct thing back, thing = {
-		.id = 5,
-		.name = S(""),
-		.count = 0,
-		.tags = { .items = (struct str *)&nothing, .count = 0 },
-		.has = { .name = true, .count = true, .on = true, .tags = true, .child = true, .at = true },
-	};
+	struct thing back,
+		thing = {
+			.id = 5,
+			.name = S(""),
+			.count = 0,
+			.tags = { .items = (struct str *)&nothing, .count = 0 },
+			.has = { .name = true,
+				 .count = true,
+				 .on = true,
+				 .tags = true,
+				 .child = true,
+				 .at = true },
+		};
 
 	(void)state;
 	arena_init(&arena);
@@ -72,12 +79,23 @@ static void a_zeroed_object_is_an_empty_row(void **state)
 static void the_format_on_disk_does_not_change(void **state)
 {
 	/* Fields 1 (snowflake), 3 (int, zigzag), 2 (text), 12 (object) and 10 (array). */
-	static const char expected[] = "\x09\x05\0\0\0\0\0\0\0" "\x12\x02" "ab" "\x18\x03" "\x52\x11\x02"
-				       "\x01\0\0\0\0\0\0\0" "\x02\0\0\0\0\0\0\0" "\x62\x09" "\x09\x07\0\0\0\0\0\0\0";
+	static const char expected[] = "\x09\x05\0\0\0\0\0\0\0"
+				       "\x12\x02"
+				       "ab"
+				       "\x18\x03"
+				       "\x52\x11\x02"
+				       "\x01\0\0\0\0\0\0\0"
+				       "\x02\0\0\0\0\0\0\0"
+				       "\x62\x09"
+				       "\x09\x07\0\0\0\0\0\0\0";
 	uint64_t ids[] = { 1, 2 };
 	struct thing child = { .id = 7 };
 	struct thing thing = {
-		.id = 5, .name = S("ab"), .count = -2, .ids = { ids, 2 }, .child = &child,
+		.id = 5,
+		.name = S("ab"),
+		.count = -2,
+		.ids = { ids, 2 },
+		.child = &child,
 		.has = { .name = true, .count = true, .ids = true, .child = true },
 	};
 
@@ -99,7 +117,8 @@ static void an_older_version_keeps_what_it_does_not_know(void **state)
 		struct thing old, again;
 
 		arena_init(&arena);
-		struct buf row = row_of(&desc_thing, obj_sample(&arena, &desc_thing, &random.random));
+		struct buf row = row_of(&desc_thing,
+					obj_sample(&arena, &desc_thing, &random.random));
 		assert_int_equal(row_get(buf_str(&row), &desc_old_thing, &arena, &old), 0);
 		struct buf rewritten = row_of(&desc_old_thing, &old);
 		assert_int_equal(row_get(buf_str(&rewritten), &desc_thing, &arena, &again), 0);
@@ -124,9 +143,11 @@ static void damaged_rows_are_refused_or_harmless(void **state)
 		struct thing thing;
 
 		arena_init(&arena);
-		struct buf row = row_of(&desc_thing, obj_sample(&arena, &desc_thing, &random.random));
+		struct buf row = row_of(&desc_thing,
+					obj_sample(&arena, &desc_thing, &random.random));
 		for (uint64_t n = random_below(&random.random, 3) + 1; n && row.len; n--)
-			row.ptr[random_below(&random.random, row.len)] = (char)random_below(&random.random, 256);
+			row.ptr[random_below(&random.random, row.len)] = (char)random_below(
+				&random.random, 256);
 		/* An exact copy, so that a sanitizer sees a read past its end. */
 		size_t len = row.len ? random_below(&random.random, row.len + 1) : 0;
 		char *copy = mem_dup(row.ptr, len);
@@ -145,15 +166,17 @@ static void damaged_rows_are_refused_or_harmless(void **state)
 static void malformed_rows_are_refused(void **state)
 {
 	static const struct str cases[] = {
-		{ "\x09\x05", 2 },               /* cut short */
-		{ "\x08\x05", 2 },               /* a snowflake as a varint */
-		{ "\x0c", 1 },                   /* wire type 4 */
+		{ "\x09\x05", 2 },	   /* cut short */
+		{ "\x08\x05", 2 },	   /* a snowflake as a varint */
+		{ "\x0c", 1 },	       /* wire type 4 */
 		{ "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11 },
-		{ "\x12\x05" "ab", 4 },          /* length past the end */
-		{ "\x20\x02", 2 },               /* a boolean of 2 */
+		{ "\x12\x05"
+		  "ab",
+		  4 },	       /* length past the end */
+		{ "\x20\x02", 2 },	   /* a boolean of 2 */
 		{ "\x52\x03\xff\xff\x01", 5 },   /* more elements than bytes */
 		{ "\x52\x0a\x01\x01\0\0\0\0\0\0\0\0", 12 }, /* bytes left behind the elements */
-		{ "\x4a\x01\x02", 3 },           /* a flag that is neither */
+		{ "\x4a\x01\x02", 3 },	       /* a flag that is neither */
 	};
 	struct arena arena;
 	struct thing thing;

@@ -27,9 +27,9 @@ static int64_t sample_int(struct sampler *sampler, const struct field_desc *fiel
 
 	if (rules && rules->int_choices)
 		return rules->int_choices[below(sampler, rules->choice_count)];
-	if (field->flags & FIELD_MIN)
+	if (rules && (field->flags & FIELD_MIN))
 		min = rules->min;
-	if (field->flags & FIELD_MAX)
+	if (rules && (field->flags & FIELD_MAX))
 		max = rules->max;
 	if (max < min)
 		max = min;
@@ -50,8 +50,11 @@ static double sample_float(struct sampler *sampler, const struct field_desc *fie
 
 static struct str sample_str(struct sampler *sampler, const struct field_desc *field)
 {
-	static const char *const pieces[] = { "a", "Z", "7", "-", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "b", "x",
-					      "\"", "\\", "\n", "\x01", "/", "q", "\x7f" };
+	static const char *const pieces[] = {
+		"a", "Z",   "7",  "-",	"\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+		"b", "x",   "\"", "\\", "\n",	    "\x01",	    "/",
+		"q", "\x7f"
+	};
 	const struct field_rules *rules = field->rules;
 	char text[128];
 	size_t len = 0;
@@ -61,9 +64,9 @@ static struct str sample_str(struct sampler *sampler, const struct field_desc *f
 		return rules->str_choices[below(sampler, rules->choice_count)];
 	if (rules && rules->pattern)
 		return str_z(rules->pattern->sample);
-	if (field->flags & FIELD_MIN)
+	if (rules && (field->flags & FIELD_MIN))
 		min = (uint64_t)MAX(rules->min, 0);
-	if (field->flags & FIELD_MAX)
+	if (rules && (field->flags & FIELD_MAX))
 		max = (uint64_t)MAX(rules->max, 0);
 	max = MIN(max, min + 24);
 	for (uint64_t i = min + below(sampler, max - min + 1); i && len < sizeof(text) - 5; i--) {
@@ -76,53 +79,44 @@ static struct str sample_str(struct sampler *sampler, const struct field_desc *f
 	return arena_str(sampler->arena, (struct str){ text, len });
 }
 
-static void sample_object(struct sampler *sampler, const struct obj_desc *desc, char *obj);
+static void sample_object(struct sampler *sampler, const struct obj_desc *desc, void *obj);
 
-static void sample_value(struct sampler *sampler, const struct field_desc *field, const struct type_desc *type,
-			 char *at)
+static void sample_value(struct sampler *sampler, const struct field_desc *field,
+			 const struct type_desc *type, void *at)
 {
 	switch (type->kind) {
-	case TYPE_BOOL:
-		*(bool *)at = below(sampler, 2);
-		break;
-	case TYPE_INT:
-		*(int64_t *)(void *)at = sample_int(sampler, field);
-		break;
-	case TYPE_FLOAT:
-		*(double *)(void *)at = sample_float(sampler, field);
-		break;
+	case TYPE_BOOL: *(bool *)at = below(sampler, 2); break;
+	case TYPE_INT: *(int64_t *)at = sample_int(sampler, field); break;
+	case TYPE_FLOAT: *(double *)at = sample_float(sampler, field); break;
 	case TYPE_SNOWFLAKE:
 	case TYPE_U64:
-		*(uint64_t *)(void *)at = 1 + (below(sampler, UINT64_MAX) >> below(sampler, 63));
+		*(uint64_t *)at = 1 + (below(sampler, UINT64_MAX) >> below(sampler, 63));
 		break;
-	case TYPE_STRING:
-		*(struct str *)(void *)at = sample_str(sampler, field);
-		break;
-	case TYPE_TIME:
-		*(int64_t *)(void *)at = (int64_t)(1 + below(sampler, 4000000000000000ULL));
-		break;
+	case TYPE_STRING: *(struct str *)at = sample_str(sampler, field); break;
+	case TYPE_TIME: *(int64_t *)at = (int64_t)(1 + below(sampler, 4000000000000000ULL)); break;
 	case TYPE_JSON: {
-		static const char *const texts[] = { "\"text\"", "5", "{}", "[1,2,\"x\"]", "{\"a\":{\"b\":[true]}}" };
+		static const char *const texts[] = { "\"text\"", "5", "{}", "[1,2,\"x\"]",
+						     "{\"a\":{\"b\":[true]}}" };
 		bool flat = field->rules && field->rules->max_depth && field->rules->max_depth < 3;
 
-		*(struct str *)(void *)at = str_z(texts[below(sampler, ARRAY_SIZE(texts) - flat)]);
+		*(struct str *)at = str_z(texts[below(sampler, ARRAY_SIZE(texts) - flat)]);
 		break;
 	}
 	case TYPE_INT_OR_STRING: {
 		bool is_int = below(sampler, 2);
 
-		*(struct str *)(void *)at = is_int ? arena_printf(sampler->arena, "%u", (unsigned)below(sampler, 1000)) :
-						     sample_str(sampler, field);
-		*(bool *)(at + sizeof(struct str)) = is_int;
+		*(struct str *)at = is_int
+			? arena_printf(sampler->arena, "%u", (unsigned)below(sampler, 1000))
+			: sample_str(sampler, field);
+		*(bool *)obj_at(at, sizeof(struct str)) = is_int;
 		break;
 	}
-	case TYPE_OBJECT:
-		sample_object(sampler, type->object, at);
-		break;
+	case TYPE_OBJECT: sample_object(sampler, type->object, at); break;
 	case TYPE_LIST:
 	case TYPE_MAP: {
 		uint32_t min = field->rules ? field->rules->min_items : 0;
-		uint32_t max = field->rules && field->rules->max_items ? field->rules->max_items : UINT32_MAX;
+		uint32_t max = field->rules && field->rules->max_items ? field->rules->max_items
+								       : UINT32_MAX;
 		uint32_t count = min + (uint32_t)below(sampler, SAMPLE_ITEMS);
 
 		count = MIN(count, max);
@@ -137,16 +131,17 @@ static void sample_value(struct sampler *sampler, const struct field_desc *field
 		if (type->kind == TYPE_LIST)
 			memcpy(at, &(struct any_list){ values, count }, sizeof(struct any_list));
 		else
-			memcpy(at, &(struct any_map){ keys, values, count }, sizeof(struct any_map));
+			memcpy(at, &(struct any_map){ keys, values, count },
+			       sizeof(struct any_map));
 		break;
 	}
 	}
 }
 
-static void sample_field(struct sampler *sampler, const struct obj_desc *desc, const struct field_desc *field,
-			 char *obj)
+static void sample_field(struct sampler *sampler, const struct obj_desc *desc,
+			 const struct field_desc *field, void *obj)
 {
-	char *at = obj + field->offset;
+	void *at = obj_at(obj, field->offset);
 	bool deep = sampler->depth > SAMPLE_DEPTH && field->type->kind >= TYPE_OBJECT;
 
 	if (field->flags & FIELD_OPTIONAL) {
@@ -171,22 +166,23 @@ static void sample_field(struct sampler *sampler, const struct obj_desc *desc, c
 	sample_object(sampler, field->type->object, object);
 }
 
-static void sample_object(struct sampler *sampler, const struct obj_desc *desc, char *obj)
+static void sample_object(struct sampler *sampler, const struct obj_desc *desc, void *obj)
 {
 	if (sampler->depth > 4 * SAMPLE_DEPTH)
 		return; /* an object that must hold itself; the schema is wrong, tests will say so */
 	sampler->depth++;
 	const struct obj_desc *fields = desc;
 	if (desc->variant_count) {
-		const struct variant_desc *variant = &desc->variants[below(sampler, desc->variant_count)];
+		const struct variant_desc *variant =
+			&desc->variants[below(sampler, desc->variant_count)];
 
 		fields = variant->desc;
 		for (uint32_t i = 0; i < fields->field_count; i++)
 			sample_field(sampler, fields, &fields->fields[i], obj);
 		if (desc->tag->type->kind == TYPE_STRING)
-			*(struct str *)(void *)(obj + desc->tag->offset) = variant->text;
+			*(struct str *)obj_at(obj, desc->tag->offset) = variant->text;
 		else
-			*(int64_t *)(void *)(obj + desc->tag->offset) = variant->number;
+			*(int64_t *)obj_at(obj, desc->tag->offset) = variant->number;
 		if (desc->tag->has_bit != FIELD_NO_BIT)
 			obj_bit_set(obj, desc->has_at, desc->tag->has_bit);
 	} else {

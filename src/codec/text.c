@@ -85,8 +85,10 @@ void text_time(char *dst, int64_t unix_us)
 	}
 	uint32_t z = (uint32_t)(days + 719468); /* days since 0000-03-01, positive in our range */
 	uint32_t era = z / 146097, day_of_era = z % 146097;
-	uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	uint32_t year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	uint32_t day_of_year = day_of_era -
+		(365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	uint32_t shifted = (5 * day_of_year + 2) / 153;
 	uint32_t day = day_of_year - (153 * shifted + 2) / 5 + 1;
 	uint32_t month = shifted < 10 ? shifted + 3 : shifted - 9;
@@ -177,7 +179,8 @@ bool text_time_parse(struct str s, int64_t *ret_unix_us)
 	if (year < 1 || month < 1 || month > 12 || day < 1 || day > month_days(year, month))
 		return false;
 	if (take_char(&s, 'T') || take_char(&s, 't') || take_char(&s, ' ')) {
-		if (!take_digits(&s, 2, &hour) || !take_char(&s, ':') || !take_digits(&s, 2, &minute))
+		if (!take_digits(&s, 2, &hour) || !take_char(&s, ':') ||
+		    !take_digits(&s, 2, &minute))
 			return false;
 		if (take_char(&s, ':')) {
 			uint32_t digit, scale = 100000;
@@ -199,7 +202,8 @@ bool text_time_parse(struct str s, int64_t *ret_unix_us)
 	if (s.len || hour > 23 || minute > 59 || second > 60)
 		return false;
 	int64_t days = days_from_civil(year, month, day);
-	int64_t seconds = days * 86400 + (int64_t)(hour * 3600 + minute * 60 + second) - offset * 60;
+	int64_t seconds = days * 86400 + (int64_t)(hour * 3600 + minute * 60 + second) -
+		offset * 60;
 	*ret_unix_us = seconds * 1000000 + micros;
 	return *ret_unix_us >= DAY_FIRST * DAY_US && *ret_unix_us < (DAY_LAST + 1) * DAY_US;
 }

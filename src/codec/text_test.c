@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <inttypes.h>
@@ -20,13 +21,16 @@ static void digits_are_those_of_printf(void **state)
 	(void)state;
 	random_seeded_init(&random, 1);
 	for (int i = 0; i < 100000; i++) {
-		uint64_t n = random_below(&random.random, UINT64_MAX) >> random_below(&random.random, 64);
+		uint64_t n = random_below(&random.random, UINT64_MAX) >>
+			random_below(&random.random, 64);
 		int len = snprintf(expected, sizeof(expected), "%" PRIu64, n);
 
 		assert_int_equal(text_u64(text, n), len);
 		assert_memory_equal(text, expected, (size_t)len);
 	}
-	static const uint64_t edges[] = { 0, 9, 10, 99999999, 100000000, 9999999999999999, 10000000000000000, UINT64_MAX };
+	static const uint64_t edges[] = {
+		0, 9, 10, 99999999, 100000000, 9999999999999999, 10000000000000000, UINT64_MAX
+	};
 	for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
 		int len = snprintf(expected, sizeof(expected), "%" PRIu64, edges[i]);
 
@@ -62,8 +66,10 @@ static void times_are_read_as_they_were_written(void **state)
 	(void)state;
 	random_seeded_init(&random, 2);
 	for (int i = 0; i < 100000; i++) {
-		int64_t us = (int64_t)random_below(&random.random, 253402300800000000ULL + 62135596800000000ULL) -
-			     62135596800000000LL, back;
+		int64_t us = (int64_t)random_below(&random.random,
+						   253402300800000000ULL + 62135596800000000ULL) -
+			62135596800000000LL,
+			back;
 		char text[TEXT_TIME_LEN];
 
 		text_time(text, us);
@@ -107,13 +113,15 @@ static void times_are_taken_in_the_forms_of_iso_8601(void **state)
 		bool good = text_time_parse(str_z(cases[i].text), &us);
 
 		if (good != (cases[i].us >= 0) || (good && us != cases[i].us))
-			fail_msg("%s: %s %lld", cases[i].text, good ? "taken" : "refused", (long long)us);
+			fail_msg("%s: %s %lld", cases[i].text, good ? "taken" : "refused",
+				 (long long)us);
 	}
 }
 
 static void text_is_cut_at_a_character(void **state)
 {
-	struct str s = S("a\xe2\x82\xac" "b");
+	struct str s = S("a\xe2\x82\xac"
+			 "b");
 
 	(void)state;
 	assert_int_equal(text_cut(s, 10).len, 5);
@@ -131,21 +139,37 @@ static void patterns_take_their_own_samples_and_refuse_what_is_not_theirs(void *
 	} cases[] = {
 		{ &pattern_username, { "ann", "a.b_2" }, { "", "Ann", "a..b", "a b", "\xc3\xbc" } },
 		{ &pattern_emoji_name, { "ok_1" }, { "", "no-dash", "a b" } },
-		{ &pattern_command_name, { "add-role", "\xe0\xa4\x95\xe0\xa4\xbe", "\xc3\xbc" "ber" }, { "", "Add", "a b", "a/b" } },
+		{ &pattern_command_name,
+		  { "add-role", "\xe0\xa4\x95\xe0\xa4\xbe",
+		    "\xc3\xbc"
+		    "ber" },
+		  { "", "Add", "a b", "a/b" } },
 		{ &pattern_colour, { "#00FFaa" }, { "", "00ffaa", "#12345", "#12345g" } },
 		{ &pattern_locale, { "de", "zh-CN", "es-419" }, { "", "d", "en_US", "en-", "EN" } },
 		{ &pattern_hex, { "0Af" }, { "", "xyz" } },
-		{ &pattern_url, { "http://a", "https://a.b/c?d=e#f" },
-		  { "", "ftp://a", "https://", "https:///a", "https://a b", "javascript:alert(1)" } },
-		{ &pattern_media_url, { "attachment://x.png", "https://a" }, { "attachment://", "file:///etc" } },
-		{ &pattern_uri, { "myapp:/x", "https://a" }, { "", "javascript:x", "data:text/html,x", "nothing" } },
-		{ &pattern_image_data, { "data:image/png;base64,AAAA" },
-		  { "", "data:image/png,AAAA", "data:text/html;base64,AAAA", "data:image/png;base64,", "image/png;base64,AA" } },
-		{ &pattern_audio_data, { "data:audio/mpeg;base64,AAAA" }, { "data:image/png;base64,AAAA" } },
+		{ &pattern_url,
+		  { "http://a", "https://a.b/c?d=e#f" },
+		  { "", "ftp://a", "https://", "https:///a", "https://a b",
+		    "javascript:alert(1)" } },
+		{ &pattern_media_url,
+		  { "attachment://x.png", "https://a" },
+		  { "attachment://", "file:///etc" } },
+		{ &pattern_uri,
+		  { "myapp:/x", "https://a" },
+		  { "", "javascript:x", "data:text/html,x", "nothing" } },
+		{ &pattern_image_data,
+		  { "data:image/png;base64,AAAA" },
+		  { "", "data:image/png,AAAA", "data:text/html;base64,AAAA",
+		    "data:image/png;base64,", "image/png;base64,AA" } },
+		{ &pattern_audio_data,
+		  { "data:audio/mpeg;base64,AAAA" },
+		  { "data:image/png;base64,AAAA" } },
 		{ &pattern_base64, { "AAA=", "AA==", "AAAA", "AA" }, { "", "A", "A===", "A A=" } },
 		{ &pattern_slug, { "our-place" }, { "", "Our", "a_b" } },
 		{ &pattern_code, { "aB3-_" }, { "", "a/b", "a b" } },
-		{ &pattern_email, { "a@b.c", "a+b@c.example" }, { "", "a", "a@b", "@b.c", "a@.c", "a@b@c.d" } },
+		{ &pattern_email,
+		  { "a@b.c", "a+b@c.example" },
+		  { "", "a", "a@b", "@b.c", "a@.c", "a@b@c.d" } },
 		{ &pattern_digits, { "0123" }, { "", "1a", "-1" } },
 		{ &pattern_not_blank, { "x", " x " }, { "", "  ", "\xe2\x80\x8b" } },
 		{ &pattern_printable, { "", "a b" }, { "a\nb", "\x01", "\x7f" } },

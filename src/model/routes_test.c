@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/arena.h"
@@ -9,8 +10,8 @@
 #include "base/random.h"
 #include "model/routes.h"
 
-static const struct route *find(enum http_method method, const char *path, struct route_params *params,
-				struct arena *arena, int expected)
+static const struct route *find(enum http_method method, const char *path,
+				struct route_params *params, struct arena *arena, int expected)
 {
 	const struct route *route = NULL;
 	int r = route_find(method, str_z(path), &route, params, arena);
@@ -53,7 +54,8 @@ static void every_route_is_found_by_its_own_template(void **state)
 		assert_int_equal(route->id, i);
 		assert_null(params.bad.ptr);
 		assert_true(params.allow & 1u << route->method);
-		assert_true(route->bucket < BUCKET_COUNT && route->auth != 0 && route->status >= 200);
+		assert_true(route->bucket < BUCKET_COUNT && route->auth != 0 &&
+			    route->status >= 200);
 		assert_int_equal(route->served, route->run != NULL);
 		arena_done(&arena);
 	}
@@ -67,13 +69,16 @@ static void parameters_are_taken_from_their_places(void **state)
 
 	(void)state;
 	arena_init(&arena);
-	const struct route *route = find(HTTP_PUT, "/channels/12/messages/34/reactions/%F0%9F%98%80/@me", &params, &arena, 0);
+	const struct route *route = find(HTTP_PUT,
+					 "/channels/12/messages/34/reactions/%F0%9F%98%80/@me",
+					 &params, &arena, 0);
 	assert_non_null(strstr(route->template, "/@me"));
 	assert_int_equal(params.channel_id, 12);
 	assert_int_equal(params.message_id, 34);
 	assert_true(str_eq(params.emoji_name, S("\xf0\x9f\x98\x80")));
 
-	find(HTTP_DELETE, "/guilds/1311000000000000001/members/18446744073709551615", &params, &arena, 0);
+	find(HTTP_DELETE, "/guilds/1311000000000000001/members/18446744073709551615", &params,
+	     &arena, 0);
 	assert_int_equal(params.guild_id, 1311000000000000001);
 	assert_true(params.user_id == UINT64_MAX);
 	assert_int_equal(params.channel_id, 0);
@@ -87,8 +92,10 @@ static void a_literal_wins_over_a_parameter(void **state)
 
 	(void)state;
 	arena_init(&arena);
-	assert_string_equal(find(HTTP_GET, "/users/@me", &params, &arena, 0)->template, "/users/@me");
-	assert_string_equal(find(HTTP_GET, "/users/5", &params, &arena, 0)->template, "/users/{user_id}");
+	assert_string_equal(find(HTTP_GET, "/users/@me", &params, &arena, 0)->template,
+			    "/users/@me");
+	assert_string_equal(find(HTTP_GET, "/users/5", &params, &arena, 0)->template,
+			    "/users/{user_id}");
 	assert_int_equal(params.user_id, 5);
 	arena_done(&arena);
 }
@@ -101,7 +108,8 @@ static void a_malformed_parameter_is_named_but_keeps_no_route_from_being_found(v
 	(void)state;
 	arena_init(&arena);
 	static const char *const bad[] = {
-		"/channels/abc", "/channels/-1", "/channels/18446744073709551616", "/channels/%ff", "/channels/1%", "/channels/%20",
+		"/channels/abc", "/channels/-1", "/channels/18446744073709551616",
+		"/channels/%ff", "/channels/1%", "/channels/%20",
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		const struct route *route = find(HTTP_GET, bad[i], &params, &arena, 0);
@@ -116,8 +124,17 @@ static void a_malformed_parameter_is_named_but_keeps_no_route_from_being_found(v
 static void other_paths_and_methods_are_told_apart(void **state)
 {
 	static const char *const unknown[] = {
-		"", "/", "channels/1", "/channels/1/", "/channels//messages", "/nothing", "/users/@me/nothing", "//users/@me",
-		"/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z", "/USERS/@me", "/users/%40me/guilds/1/2/3",
+		"",
+		"/",
+		"channels/1",
+		"/channels/1/",
+		"/channels//messages",
+		"/nothing",
+		"/users/@me/nothing",
+		"//users/@me",
+		"/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z",
+		"/USERS/@me",
+		"/users/%40me/guilds/1/2/3",
 	};
 	struct route_params params;
 	struct arena arena;
@@ -135,8 +152,10 @@ static void other_paths_and_methods_are_told_apart(void **state)
 
 static void any_bytes_may_be_asked_for(void **state)
 {
-	static const char *const pieces[] = { "/", "users", "@me", "channels", "1", "%", "%41", "guilds", "messages", "webhooks",
-					      "\xff", "", "members", "%00", "invites", "bulk-delete" };
+	static const char *const pieces[] = { "/",	  "users",    "@me",	 "channels",
+					      "1",	  "%",	      "%41",	 "guilds",
+					      "messages", "webhooks", "\xff",	 "",
+					      "members",  "%00",      "invites", "bulk-delete" };
 	struct random_seeded random;
 	uint32_t found = 0;
 
@@ -150,15 +169,18 @@ static void any_bytes_may_be_asked_for(void **state)
 		size_t len = 0;
 
 		for (uint64_t n = random_below(&random.random, 10); n; n--) {
-			const char *piece = pieces[random_below(&random.random, ARRAY_SIZE(pieces))];
+			const char *piece =
+				pieces[random_below(&random.random, ARRAY_SIZE(pieces))];
 
 			path[len++] = '/';
 			memcpy(path + len, piece, strlen(piece));
 			len += strlen(piece);
 		}
 		arena_init(&arena);
-		enum http_method method = (enum http_method)random_below(&random.random, HTTP_METHOD_COUNT);
-		found += route_find(method, (struct str){ path, len }, &route, &params, &arena) == 0;
+		enum http_method method = (enum http_method)random_below(&random.random,
+									 HTTP_METHOD_COUNT);
+		found += route_find(method, (struct str){ path, len }, &route, &params, &arena) ==
+			0;
 		arena_done(&arena);
 	}
 	assert_true(found > 10);
@@ -170,7 +192,8 @@ int main(void)
 		cmocka_unit_test(every_route_is_found_by_its_own_template),
 		cmocka_unit_test(parameters_are_taken_from_their_places),
 		cmocka_unit_test(a_literal_wins_over_a_parameter),
-		cmocka_unit_test(a_malformed_parameter_is_named_but_keeps_no_route_from_being_found),
+		cmocka_unit_test(
+			a_malformed_parameter_is_named_but_keeps_no_route_from_being_found),
 		cmocka_unit_test(other_paths_and_methods_are_told_apart),
 		cmocka_unit_test(any_bytes_may_be_asked_for),
 	};

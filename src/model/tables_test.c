@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/mem.h"
@@ -60,7 +61,8 @@ static void a_key_names_its_table(void **state)
 	assert_null(table_find(S("\xfezzzzzzzzzzzz")));
 	assert_int_equal(key_realm_kind(S("\x20")), -1);
 	for (int i = 0; i < TABLE_COUNT; i++)
-		assert_int_equal(table_partition_len(table_descs[i].byte), table_descs[i].partition_len);
+		assert_int_equal(table_partition_len(table_descs[i].byte),
+				 table_descs[i].partition_len);
 }
 
 static void long_text_makes_a_key_of_its_own(void **state)
@@ -88,8 +90,10 @@ static void codes_are_looked_up(void **state)
 		assert_ptr_equal(error_find(error_descs[i].code), &error_descs[i]);
 	assert_true(close_find(CLOSE_RATE_LIMITED)->may_reconnect);
 	assert_null(close_find(1));
-	assert_true(event_descs[EVENT_MESSAGE_CREATE].enc && event_descs[EVENT_MESSAGE_CREATE].intents);
-	assert_true((PERM_SET_ALL & PERM_VIEW_CHANNEL) && ~PERM_USE_APPLICATION_COMMANDS >> 32 == UINT32_MAX);
+	assert_true(event_descs[EVENT_MESSAGE_CREATE].enc &&
+		    event_descs[EVENT_MESSAGE_CREATE].intents);
+	assert_true((PERM_SET_ALL & PERM_VIEW_CHANNEL) &&
+		    ~PERM_USE_APPLICATION_COMMANDS >> 32 == UINT32_MAX);
 }
 
 int main(void)
