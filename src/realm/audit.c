@@ -20,6 +20,10 @@ struct audit audit_begin(struct txn *txn, uint64_t actor_id, enum audit_action a
 		       action == AUDIT_OVERWRITE_UPDATE || action == AUDIT_MEMBER_UPDATE ||
 		       action == AUDIT_MEMBER_ROLE_UPDATE || action == AUDIT_ROLE_UPDATE ||
 		       action == AUDIT_WEBHOOK_UPDATE || action == AUDIT_EMOJI_UPDATE;
+	audit.made = action == AUDIT_CHANNEL_CREATE || action == AUDIT_OVERWRITE_CREATE || action == AUDIT_ROLE_CREATE ||
+		     action == AUDIT_INVITE_CREATE || action == AUDIT_WEBHOOK_CREATE || action == AUDIT_EMOJI_CREATE;
+	audit.gone = action == AUDIT_CHANNEL_DELETE || action == AUDIT_OVERWRITE_DELETE || action == AUDIT_ROLE_DELETE ||
+		     action == AUDIT_INVITE_DELETE || action == AUDIT_WEBHOOK_DELETE || action == AUDIT_EMOJI_DELETE;
 	return audit;
 }
 
@@ -51,10 +55,20 @@ static struct str quoted(struct audit *audit, struct str s)
 	return copy;
 }
 
+/* What is made has no old values, what is deleted no new ones; both say all that they have. */
+static void add(struct audit *audit, const char *key, bool same, struct str before, struct str after)
+{
+	if (audit->made)
+		before = (struct str){};
+	if (audit->gone)
+		after = (struct str){};
+	if (audit->made || audit->gone ? before.ptr || after.ptr : !same)
+		audit_json(audit, key, before, after);
+}
+
 void audit_str(struct audit *audit, const char *key, struct str before, struct str after)
 {
-	if (!str_eq(before, after))
-		audit_json(audit, key, quoted(audit, before), quoted(audit, after));
+	add(audit, key, !before.ptr == !after.ptr && str_eq(before, after), quoted(audit, before), quoted(audit, after));
 }
 
 static struct str id_text(struct audit *audit, uint64_t id, bool zero)
@@ -64,27 +78,43 @@ static struct str id_text(struct audit *audit, uint64_t id, bool zero)
 
 void audit_id(struct audit *audit, const char *key, uint64_t before, uint64_t after)
 {
-	if (before != after)
-		audit_json(audit, key, id_text(audit, before, false), id_text(audit, after, false));
+	add(audit, key, before == after, id_text(audit, before, false), id_text(audit, after, false));
 }
 
 void audit_bits(struct audit *audit, const char *key, uint64_t before, uint64_t after)
 {
-	if (before != after)
-		audit_json(audit, key, id_text(audit, before, true), id_text(audit, after, true));
+	add(audit, key, before == after, id_text(audit, before, true), id_text(audit, after, true));
 }
 
 void audit_int(struct audit *audit, const char *key, int64_t before, int64_t after)
 {
-	if (before != after)
-		audit_json(audit, key, arena_printf(audit->txn->arena, "%ld", before),
-			   arena_printf(audit->txn->arena, "%ld", after));
+	add(audit, key, before == after, arena_printf(audit->txn->arena, "%ld", before),
+	    arena_printf(audit->txn->arena, "%ld", after));
 }
 
 void audit_bool(struct audit *audit, const char *key, bool before, bool after)
 {
-	if (before != after)
-		audit_json(audit, key, before ? S("true") : S("false"), after ? S("true") : S("false"));
+	add(audit, key, before == after, before ? S("true") : S("false"), after ? S("true") : S("false"));
+}
+
+static struct str time_text(struct audit *audit, int64_t unix_us)
+{
+	struct buf text;
+	struct enc enc;
+
+	if (!unix_us)
+		return (struct str){};
+	buf_init(&text, 64);
+	enc_init(&enc, &text, ENC_JSON);
+	enc_time(&enc, unix_us);
+	struct str copy = arena_str(audit->txn->arena, buf_str(&text));
+	buf_done(&text);
+	return copy;
+}
+
+void audit_time(struct audit *audit, const char *key, int64_t before, int64_t after)
+{
+	add(audit, key, before == after, time_text(audit, before), time_text(audit, after));
 }
 
 struct str audit_number(struct audit *audit, uint64_t n)

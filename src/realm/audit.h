@@ -30,6 +30,7 @@ struct audit {
 	struct audit_log_change changes[AUDIT_CHANGES_MAX];
 	struct audit_log_options options; /* set has.* of what is said; numbers are strings */
 	bool update; /* nothing is written when nothing changed */
+	bool made, gone; /* of a _CREATE only new values are said, of a _DELETE only old ones, all that are there */
 };
 
 struct audit audit_begin(struct txn *txn, uint64_t actor_id, enum audit_action action, uint64_t target_id,
@@ -41,6 +42,8 @@ void audit_id(struct audit *audit, const char *key, uint64_t before, uint64_t af
 void audit_bits(struct audit *audit, const char *key, uint64_t before, uint64_t after);
 void audit_int(struct audit *audit, const char *key, int64_t before, int64_t after);
 void audit_bool(struct audit *audit, const char *key, bool before, bool after);
+/* Microseconds of Unix time, 0: none. */
+void audit_time(struct audit *audit, const char *key, int64_t before, int64_t after);
 /* JSON text on either side, null view: absent. Always added. */
 void audit_json(struct audit *audit, const char *key, struct str before, struct str after);
 /* The text of a number, in the transaction's arena: for options. */

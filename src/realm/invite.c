@@ -173,6 +173,13 @@ void invite_del(struct txn *txn, const struct invite_row *row, uint64_t actor, s
 	audit_put(&audit);
 }
 
+void invite_forget(struct store_batch *batch, struct str code)
+{
+	struct key key;
+
+	store_batch_del(batch, key_invite_entry(&key, code_hash(code), code));
+}
+
 int invite_find_wait(struct core *core, struct arena *arena, struct str code, uint64_t *ret_guild_id)
 {
 	struct invite_entry entry = {};

@@ -19,6 +19,9 @@ void invite_use(struct txn *txn, const struct invite_row *row);
 /* Row gone, INVITE_DELETE and audit entry. @actor 0: by itself, no entry. */
 void invite_del(struct txn *txn, const struct invite_row *row, uint64_t actor, struct str reason);
 
+/* Takes a code out of the directory. */
+void invite_forget(struct store_batch *batch, struct str code);
+
 /* -- on a fiber of any core -- */
 /* The guild of a code. ERR_UNKNOWN_INVITE, ERR_UNAVAILABLE. */
 int invite_find_wait(struct core *core, struct arena *arena, struct str code, uint64_t *ret_guild_id);

@@ -9,6 +9,7 @@
 #include "realm/class.h"
 #include "realm/member.h"
 #include "realm/perms.h"
+#include "realm/role.h"
 
 enum { SUPPRESS_JOINS = 1 << 0, MEMBER_DID_REJOIN = 1 << 0 };
 
@@ -29,14 +30,18 @@ static int check_wait(struct txn *txn, struct realm_join *join)
 	join->was_member = realm_member(realm, join->user.id) != NULL;
 	if (join->was_member)
 		return 0;
-	int r = txn_get_wait(txn, key_ban(&key, txn->cell->id, join->user.id), &value);
+	/* Held until the member is queued: a ban that comes meanwhile finds them here. */
+	struct str at = key_ban(&key, txn->cell->id, join->user.id);
+	int r = txn_lock_wait(txn, at);
+	if (!r)
+		r = txn_get_wait(txn, at, &value);
 	if (r == 0)
 		return ERR_USER_BANNED;
 	if (r != ENOENT)
 		return r;
 	r = txn_outbox_wait(txn);
 	join->was_member = realm_member(realm, join->user.id) != NULL;
-	return r;
+	return !r && realm_gone(realm) ? ERR_UNKNOWN_GUILD : r;
 }
 
 /* The role that a bot brings: managed, with the permissions asked for that the one who adds it holds too. */
@@ -46,34 +51,16 @@ static uint64_t put_bot_role(struct txn *txn, const struct realm_join *join)
 	struct role_colors plain = role_colors_of(0);
 	struct role_tags tags = { .bot_id = join->user.id };
 	uint64_t may = perms_base(realm, realm_member(realm, join->inviter));
-	uint32_t at = 0;
-	uint64_t id;
-	void *value;
 
-	/* It stands right above @everyone; the others move up. */
-	while (map_next(&realm->roles, &at, &id, &value)) {
-		struct role row = *((struct live_role *)value)->row;
-
-		if (id == realm->guild->id)
-			continue;
-		row.position++;
-		realm_put_role(txn, &row);
-		struct guild_role_event moved = { .guild_id = realm->guild->id, .role = &row };
-		txn_event(txn, EVENT_GUILD_ROLE_UPDATE, (struct audience){}, &moved);
-	}
 	tags.has.bot_id = true;
 	struct role role = { .id = id_next(txn->core, 0),
 			     .name = join->user.username,
 			     .permissions = join->permissions & may,
-			     .position = 1,
 			     .colors = &plain,
 			     .managed = true,
 			     .tags = &tags };
 	role.has.tags = true;
-	realm_put_role(txn, &role);
-	struct guild_role_event event = { .guild_id = realm->guild->id, .role = &role };
-	txn_event(txn, EVENT_GUILD_ROLE_CREATE, (struct audience){}, &event);
-	return role.id;
+	return role_add(txn, &role)->row->id;
 }
 
 static void welcome(struct txn *txn, const struct realm_join *join)
@@ -100,7 +87,7 @@ int realm_join_wait(struct txn *txn, struct realm_join *join)
 	struct realm *realm = realm_of(txn);
 	int64_t now = (int64_t)core_wall_us(txn->core);
 
-	if (!realm->guild)
+	if (!realm->guild || realm_gone(realm))
 		return ERR_UNKNOWN_GUILD;
 	int r = check_wait(txn, join);
 	if (r || join->was_member)
@@ -137,21 +124,16 @@ int realm_join_run(struct txn *txn, void *arg)
 	return realm_join_wait(txn, arg);
 }
 
-static void drop_bot_role(struct txn *txn, const struct live_member *member)
+/* The managed role that came with a bot, 0 none. */
+static uint64_t bot_role(struct realm *realm, const struct live_member *member)
 {
-	struct realm *realm = realm_of(txn);
-
 	for (uint32_t i = 0; i < member->row->roles.count; i++) {
-		uint64_t role_id = member->row->roles.items[i];
-		struct live_role *role = realm_role(realm, role_id);
+		struct live_role *role = realm_role(realm, member->row->roles.items[i]);
 
-		if (!role || !role->row->managed || !role->row->tags || role->row->tags->bot_id != member->row->user_id)
-			continue;
-		struct guild_role_delete event = { .guild_id = realm->guild->id, .role_id = role_id };
-		realm_del_role(txn, role_id);
-		txn_event(txn, EVENT_GUILD_ROLE_DELETE, (struct audience){}, &event);
-		return;
+		if (role && role->row->managed && role->row->tags && role->row->tags->bot_id == member->row->user_id)
+			return role->row->id;
 	}
+	return 0;
 }
 
 bool realm_leave(struct txn *txn, uint64_t user_id)
@@ -172,7 +154,7 @@ bool realm_leave(struct txn *txn, uint64_t user_id)
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .user = user_id });
 	struct guild_entry_row entry = { .guild_id = realm->guild->id };
 	txn_intent(txn, INTENT_USER_GUILD_REMOVE, CELL_USER, user_id, &desc_guild_entry_row, &entry);
-	drop_bot_role(txn, member);
+	uint64_t role_id = bot_role(realm, member);
 	/* Its subscriptions end with the effect above. */
 	uint64_t *sessions = arena_array(txn->arena, uint64_t, realm->sessions.count + 1);
 	uint32_t count = 0;
@@ -186,5 +168,7 @@ bool realm_leave(struct txn *txn, uint64_t user_id)
 		region_free(realm->region, subscriber);
 	}
 	realm_del_member(txn, user_id);
+	if (role_id)
+		role_remove(txn, role_id);
 	return true;
 }

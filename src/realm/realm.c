@@ -8,6 +8,7 @@
 #include "codec/row.h"
 #include "message/bucket.h"
 #include "realm/class.h"
+#include "realm/pins.h"
 #include "store/store.h"
 
 /* -- live rows: one block each in the region -- */
@@ -154,6 +155,8 @@ void realm_del_channel(struct txn *txn, uint64_t id)
 		return;
 	realm->slots[channel->slot] = NULL;
 	map_done(&channel->slow);
+	if (channel->pins)
+		region_free(realm->region, channel->pins->items);
 	region_free(realm->region, channel->pins);
 	region_free(realm->region, channel->row);
 	region_free(realm->region, channel);
@@ -239,7 +242,80 @@ struct live_role **realm_roles_sorted(struct realm *realm, struct arena *arena, 
 	return list;
 }
 
+/* -- ending -- */
+
+static void empty(struct map *map, void (*release)(struct realm *, void *), struct realm *realm)
+{
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(map, &at, &id, &value))
+		release(realm, value);
+	map_done(map);
+	map_init_in(map, realm->region);
+}
+
+static void release_channel(struct realm *realm, void *value)
+{
+	struct live_channel *channel = value;
+
+	map_done(&channel->slow);
+	if (channel->pins)
+		region_free(realm->region, channel->pins->items);
+	region_free(realm->region, channel->pins);
+	region_free(realm->region, channel->row);
+	region_free(realm->region, channel);
+}
+
+static void release_role(struct realm *realm, void *value)
+{
+	struct live_role *role = value;
+
+	region_free(realm->region, role->row);
+	region_free(realm->region, role);
+}
+
+static void release_member(struct realm *realm, void *value)
+{
+	struct live_member *member = value;
+
+	if (member->sessions)
+		class_part(realm, member);
+	region_free(realm->region, member->presence);
+	region_free(realm->region, member->row);
+	region_free(realm->region, member);
+}
+
+static void release_plain(struct realm *realm, void *value)
+{
+	region_free(realm->region, value);
+}
+
+void realm_empty(struct realm *realm)
+{
+	empty(&realm->members, release_member, realm);
+	empty(&realm->channels, release_channel, realm);
+	empty(&realm->roles, release_role, realm);
+	empty(&realm->emojis, release_plain, realm);
+	empty(&realm->sessions, release_plain, realm);
+	for (uint32_t i = 0; i < realm->slots_count; i++)
+		realm->slots[i] = NULL;
+	realm->online_count = realm->contentless = 0;
+}
+
 /* -- loading -- */
+
+/* A deletion of a role does not write the members who had it. */
+static void leave_dead_roles_out(const struct realm *realm, struct member_row *row)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < row->roles.count; i++)
+		if (map_get(&realm->roles, row->roles.items[i]))
+			row->roles.items[kept++] = row->roles.items[i];
+	row->roles.count = kept;
+}
 
 static int load_rows(struct realm *realm, struct arena *arena, const struct store_row *rows, uint32_t count)
 {
@@ -275,6 +351,8 @@ static int load_rows(struct realm *realm, struct arena *arena, const struct stor
 			struct member_row row = {};
 
 			r = row_get(rows[i].value, &desc_member_row, arena, &row);
+			if (!r && realm->guild)
+				leave_dead_roles_out(realm, &row);
 			if (!r)
 				realm_add_member(realm, &row);
 			break;
@@ -328,6 +406,8 @@ static int load_wait(struct cell *cell)
 			return r;
 		if (i == 0 && cell->kind == CELL_GUILD && !realm->guild)
 			return ENOENT;
+		if (i == 0 && realm_gone(realm))
+			return 0; /* its sweep goes on (realm/sweep.h) */
 	}
 	if (cell->kind == CELL_DM && !realm->channels.count)
 		return ENOENT;

@@ -72,6 +72,14 @@ static inline bool realm_is_guild(const struct realm *realm)
 	return realm->guild != NULL;
 }
 
+/* A guild that was deleted and is being swept away: nobody is in it. */
+static inline bool realm_gone(const struct realm *realm)
+{
+	return realm->guild && realm->guild->deleted_at;
+}
+/* Takes all out of memory but the guild's row, when that has deleted_at. */
+void realm_empty(struct realm *realm);
+
 /* Replace a live row by a copy of @row in the region, and put it into the transaction. */
 void realm_put_guild(struct txn *txn, const struct guild *row);
 struct live_channel *realm_put_channel(struct txn *txn, const struct channel *row);

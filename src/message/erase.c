@@ -1,0 +1,48 @@
+#include "message/erase.h"
+
+#include <errno.h>
+
+#include "message/bucket.h"
+#include "realm/pins.h"
+#include "store/store.h"
+
+int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, uint32_t count, struct erasure **ret,
+		    uint32_t *ret_count)
+{
+	struct erasure *list = arena_array(txn->arena, struct erasure, count + 1);
+	uint32_t found = 0;
+	struct key key;
+
+	int r = pins_load_wait(txn, channel_id);
+	for (uint32_t i = 0; !r && i < count; i++) {
+		struct erasure *erasure = &list[found];
+
+		r = message_get_wait(txn, channel_id, ids[i], true, &erasure->message);
+		if (r == ENOENT) {
+			r = 0;
+			continue;
+		}
+		if (!r && erasure->message.reactions.count)
+			r = txn_scan_wait(txn, prefix_reaction_message(&key, channel_id, bucket_of(ids[i]), ids[i]),
+					  (struct str){}, (struct str){}, false, 0, &erasure->reactions,
+					  &erasure->reactions_count);
+		found++;
+	}
+	*ret = list;
+	*ret_count = found;
+	return r;
+}
+
+void erase_put(struct txn *txn, struct live_channel *channel, const struct erasure *erasure)
+{
+	struct message marker = { .id = erasure->message.id,
+				  .channel_id = erasure->message.channel_id,
+				  .author_id = erasure->message.author_id,
+				  .deleted = true };
+
+	message_put(txn, &marker);
+	for (uint32_t i = 0; i < erasure->reactions_count; i++)
+		txn_del(txn, erasure->reactions[i].key);
+	if (pins_has(channel->pins, marker.id))
+		pins_remove(txn, channel, marker.id);
+}

@@ -1,0 +1,245 @@
+#include "realm/sweep.h"
+
+#include <errno.h>
+
+#include "codec/row.h"
+#include "realm/class.h"
+#include "realm/invite.h"
+#include "store/store.h"
+#include "user/user.h"
+
+enum { PIECE = 500 };
+
+void sweep_channel(struct txn *txn, uint64_t channel_id)
+{
+	struct sweep_row row = { .channel_id = channel_id };
+
+	txn_intent(txn, INTENT_CHANNEL_SWEEP, txn->cell->kind, txn->cell->id, &desc_sweep_row, &row);
+}
+
+void sweep_guild(struct txn *txn)
+{
+	struct realm *realm = realm_of(txn);
+	struct guild_unavailable gone = { .id = txn->cell->id };
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
+
+	txn_event(txn, EVENT_GUILD_DELETE, (struct audience){}, &gone);
+	while (map_next(&realm->sessions, &at, &id, &value))
+		txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .session = id });
+	struct guild row = *realm->guild;
+	row.deleted_at = (int64_t)core_wall_us(txn->core);
+	realm_put_guild(txn, &row);
+	realm_empty(realm);
+	txn_intent(txn, INTENT_GUILD_SWEEP, CELL_GUILD, txn->cell->id, NULL, NULL);
+}
+
+/* -- on intents -- */
+
+/* The next rows, in @arena: not the transaction's, since a guild may have millions. */
+static int scan_wait(struct txn *txn, struct arena *arena, struct str prefix, struct store_row **rows, uint32_t *count)
+{
+	int r = store_scan_wait(txn->core, arena, prefix, (struct str){}, (struct str){}, false, PIECE, rows, count);
+
+	return txn->generation != txn->cell->generation ? ERR_RESTARTED : r;
+}
+
+static int del_rows_wait(struct txn *txn, const struct store_row *rows, uint32_t count)
+{
+	struct store_batch *batch = store_batch_new(txn->core, NULL);
+
+	for (uint32_t i = 0; i < count; i++)
+		store_batch_del(batch, rows[i].key);
+	return txn_before_wait(txn, batch);
+}
+
+static int drop_bucket_wait(struct txn *txn, uint64_t channel_id, const struct store_row *row)
+{
+	struct key key;
+	uint32_t bucket;
+
+	if (!parse_bucket(row->key, NULL, NULL, &bucket))
+		return 0;
+	struct store_batch *batch = store_batch_new(txn->core, NULL);
+	store_batch_drop(batch, partition_message(&key, channel_id, bucket));
+	return txn_before_wait(txn, batch);
+}
+
+/* Buckets of messages first, the index that leads to them after that. */
+static int buckets_wait(struct txn *txn, uint64_t channel_id, bool *ret_more)
+{
+	struct store_row *rows;
+	struct arena arena;
+	struct key key;
+	uint32_t count;
+
+	arena_init(&arena);
+	int r = scan_wait(txn, &arena, prefix_bucket_channel(&key, txn->cell->id, channel_id), &rows, &count);
+	for (uint32_t i = 0; !r && i < count; i++)
+		r = drop_bucket_wait(txn, channel_id, &rows[i]);
+	if (!r && count)
+		r = del_rows_wait(txn, rows, count);
+	*ret_more = count > 0;
+	arena_done(&arena);
+	return r;
+}
+
+static int channel_wait(struct txn *txn, uint64_t channel_id)
+{
+	struct store_batch *batch;
+	struct key key;
+	bool more = true;
+
+	while (more) {
+		int r = buckets_wait(txn, channel_id, &more);
+
+		if (r)
+			return r;
+	}
+	batch = store_batch_new(txn->core, NULL);
+	store_batch_del(batch, key_channel_entry(&key, channel_id));
+	return txn_before_wait(txn, batch);
+}
+
+int sweep_intent_channel(struct txn *txn, const struct intent *intent)
+{
+	struct sweep_row row = {};
+
+	if (row_get(intent->payload, &desc_sweep_row, txn->arena, &row))
+		return EINVAL;
+	if (realm_channel(realm_of(txn), row.channel_id))
+		return EINVAL; /* it is there: not ours to remove */
+	return channel_wait(txn, row.channel_id);
+}
+
+/* In a user's cell. */
+static int run_forget_guild(struct txn *txn, void *arg)
+{
+	uint64_t guild_id = *(const uint64_t *)arg;
+
+	if (!map_get(&user_of(txn)->guilds, guild_id))
+		return 0;
+	user_del_guild(txn, guild_id);
+	txn_effect(txn, &(struct effect){ .kind = EFFECT_GUILD_LEAVE, .guild_id = guild_id });
+	return 0;
+}
+
+struct kind {
+	struct str (*prefix)(struct key *, uint64_t);
+	/* What stands elsewhere because of a row goes before it: in other cells and partitions, in the directory. */
+	int (*leave_wait)(struct txn *txn, const struct store_row *row);
+	void (*forget)(struct store_batch *batch, const struct store_row *row);
+};
+
+static int piece_wait(struct txn *txn, const struct kind *kind, const struct store_row *rows, uint32_t count)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; kind->leave_wait && i < count && !r; i++)
+		r = kind->leave_wait(txn, &rows[i]);
+	if (!r && kind->forget) {
+		struct store_batch *batch = store_batch_new(txn->core, NULL);
+
+		for (uint32_t i = 0; i < count; i++)
+			kind->forget(batch, &rows[i]);
+		r = txn_before_wait(txn, batch);
+	}
+	return r ? r : del_rows_wait(txn, rows, count);
+}
+
+static int kind_wait(struct txn *txn, const struct kind *kind)
+{
+	for (;;) {
+		struct store_row *rows;
+		struct arena arena;
+		struct key key;
+		uint32_t count;
+
+		arena_init(&arena);
+		int r = scan_wait(txn, &arena, kind->prefix(&key, txn->cell->id), &rows, &count);
+		if (!r && count)
+			r = piece_wait(txn, kind, rows, count);
+		arena_done(&arena);
+		if (r || !count)
+			return r;
+	}
+}
+
+static int member_leaves(struct txn *txn, const struct store_row *row)
+{
+	uint64_t guild_id = txn->cell->id, user_id;
+
+	if (!parse_member(row->key, NULL, &user_id))
+		return 0;
+	int r = txn_call_wait(txn, CELL_USER, user_id, run_forget_guild, &guild_id);
+	return r == ENOENT ? 0 : r;
+}
+
+static int channel_leaves(struct txn *txn, const struct store_row *row)
+{
+	uint64_t channel_id;
+
+	if (!parse_channel(row->key, NULL, &channel_id))
+		return 0;
+	return channel_wait(txn, channel_id);
+}
+
+static void invite_goes(struct store_batch *batch, const struct store_row *row)
+{
+	struct str code;
+
+	if (parse_invite(row->key, NULL, &code))
+		invite_forget(batch, code);
+}
+
+static void webhook_goes(struct store_batch *batch, const struct store_row *row)
+{
+	struct key key;
+	uint64_t id;
+
+	if (parse_webhook(row->key, NULL, &id))
+		store_batch_del(batch, key_webhook_entry(&key, id));
+}
+
+static void emoji_goes(struct store_batch *batch, const struct store_row *row)
+{
+	struct key key;
+	uint64_t id;
+
+	if (parse_emoji(row->key, NULL, &id))
+		store_batch_del(batch, key_emoji_entry(&key, id));
+}
+
+static void sticker_goes(struct store_batch *batch, const struct store_row *row)
+{
+	struct key key;
+	uint64_t id;
+
+	if (parse_sticker(row->key, NULL, &id))
+		store_batch_del(batch, key_sticker_entry(&key, id));
+}
+
+int sweep_intent_guild(struct txn *txn, const struct intent *intent)
+{
+	static const struct kind kinds[] = {
+		{ prefix_member, member_leaves, NULL },	  { prefix_channel, channel_leaves, NULL },
+		{ prefix_invite, NULL, invite_goes },	  { prefix_webhook, NULL, webhook_goes },
+		{ prefix_emoji, NULL, emoji_goes },	  { prefix_sticker, NULL, sticker_goes },
+	};
+	struct key key;
+
+	(void)intent;
+	if (!realm_gone(realm_of(txn)))
+		return EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int r = kind_wait(txn, &kinds[i]);
+
+		if (r)
+			return r;
+	}
+	/* The rest leads nowhere; the guild's own row, and this intent, go with it. */
+	struct store_batch *batch = store_batch_new(txn->core, NULL);
+	store_batch_drop(batch, partition_guild(&key, txn->cell->id));
+	return txn_before_wait(txn, batch);
+}
