@@ -34,7 +34,7 @@ void dec_init(struct dec *dec, struct arena *arena);
  * @desc may be a view, a union, or a root array (desc->list). */
 int dec_object(struct dec *dec, const struct obj_desc *desc, const json_t *json, void *ret);
 /* The same from `a=1&b=x%20y&b=z` (a query without its question mark, or a form-urlencoded body). Arrays are repeated
- * keys; of repeated scalars the last wins. */
+ * keys (with FIELD_COERCE numbers also "1,2,3"); of repeated scalars the last wins. */
 int dec_query(struct dec *dec, const struct obj_desc *desc, struct str query, void *ret);
 
 /* Adds an error: dec_error(dec, "BASE_TYPE_REQUIRED", "This field is required", "embeds.%u.title", i). Path steps are

@@ -71,25 +71,60 @@ static void scalar(struct dec *dec, const struct obj_desc *desc, const struct fi
 	dec_scalar_text(dec, field, field->type, text, obj_at(obj, field->offset));
 }
 
+/* Numbers may also come as "1,2,3" where the field takes what is loosely written. */
+static bool splits(const struct field_desc *field)
+{
+	enum type_kind kind = field->type->of->kind;
+
+	return (field->flags & FIELD_COERCE) &&
+		(kind == TYPE_SNOWFLAKE || kind == TYPE_INT || kind == TYPE_U64);
+}
+
+static uint32_t count_values(const struct field_desc *field, const struct pair *pairs,
+			     uint32_t pair_count)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < pair_count; i++) {
+		if (!str_eq(pairs[i].key, field->name))
+			continue;
+		count++;
+		for (size_t j = 0; splits(field) && j < pairs[i].value.len; j++)
+			count += pairs[i].value.ptr[j] == ',';
+	}
+	return count;
+}
+
 static void list(struct dec *dec, const struct obj_desc *desc, const struct field_desc *field,
-		 const struct pair *pairs, uint32_t pair_count, uint32_t count, void *obj)
+		 const struct pair *pairs, uint32_t pair_count, void *obj)
 {
 	const struct type_desc *of = field->type->of;
+	uint32_t count = count_values(field, pairs, pair_count);
 
 	dec_mark(desc, field, obj, false);
 	if (!dec_check_count(dec, field, count))
 		return;
 	struct any_list values = { dec_values(dec, of, count), 0 };
 	for (uint32_t i = 0; i < pair_count; i++) {
+		struct str rest = pairs[i].value;
+
 		if (!str_eq(pairs[i].key, field->name))
 			continue;
-		dec->path[dec->depth++] = (struct dec_step){ .index = values.count };
-		dec_scalar_text(dec, field, of, pairs[i].value,
-				(char *)values.items + (size_t)of->size * values.count);
-		dec->depth--;
-		values.count++;
+		do {
+			struct str text = rest;
+
+			if (splits(field))
+				text.len = str_find(rest, ',');
+			dec->path[dec->depth++] = (struct dec_step){ .index = values.count };
+			dec_scalar_text(dec, field, of, text,
+					obj_at(values.items, (size_t)of->size * values.count));
+			dec->depth--;
+			values.count++;
+			rest = (struct str){ rest.ptr + text.len, rest.len - text.len };
+			rest = rest.len ? str_skip(rest, 1) : (struct str){};
+		} while (rest.ptr);
 	}
-	memcpy((char *)obj + field->offset, &values, sizeof(values));
+	memcpy(obj_at(obj, field->offset), &values, sizeof(values));
 	if (field->flags & FIELD_UNIQUE)
 		dec_check_unique(dec, field, &values);
 }
@@ -98,17 +133,13 @@ static void field_of(struct dec *dec, const struct obj_desc *desc, const struct 
 		     const struct pair *pairs, uint32_t pair_count, void *obj)
 {
 	const struct pair *last = NULL;
-	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < pair_count; i++) {
-		if (str_eq(pairs[i].key, field->name)) {
+	for (uint32_t i = 0; i < pair_count; i++)
+		if (str_eq(pairs[i].key, field->name))
 			last = &pairs[i];
-			count++;
-		}
-	}
 	dec->path[dec->depth++] = (struct dec_step){ .name = field->name };
 	if (last && field->type->kind == TYPE_LIST)
-		list(dec, desc, field, pairs, pair_count, count, obj);
+		list(dec, desc, field, pairs, pair_count, obj);
 	else if (last)
 		scalar(dec, desc, field, last->value, obj);
 	else if (field->flags & FIELD_DEFAULT)

@@ -208,6 +208,12 @@ static void queries_are_decoded_by_the_same_rules(void **state)
 	} cases[] = {
 		{ "id=5&name=a%20b&on=True&count=7&ids=1&ids=2&at=2023-02-19&perms=9&ratio=1.5",
 		  "" },
+		{ "id=5&ids=1,2&ids=3", "" },
+		{ "id=5&ids=1,,2",
+		  "{\"ids\":{\"1\":" LEAF("NUMBER_TYPE_COERCE",
+					  "Value \\\"\\\" is not snowflake.") "}}" },
+		{ "id=5&ids=1,2,3,4",
+		  "{\"ids\":" LEAF("BASE_TYPE_MAX_LENGTH", "Must be 3 or fewer in length.") "}" },
 		{ "id=1&id=2&id=5&&x&y=%zz&%=1", "" },
 		{ "", "{\"id\":" REQUIRED "}" },
 		{ "id=a+b",
