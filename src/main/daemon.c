@@ -43,7 +43,6 @@ struct daemon {
 	struct timer drain;
 	uint64_t drain_until_us;
 	bool stopping;
-	_Atomic bool stopped;
 	struct start_msg {
 		struct msg msg;
 		struct daemon *daemon;
@@ -193,7 +192,7 @@ static void on_drain(struct core *core, struct timer *timer)
 		timer_set(core, timer, DRAIN_STEP_MS);
 		return;
 	}
-	atomic_store(&daemon->stopped, true);
+	cores_ask_stop(daemon->cores);
 }
 
 static void on_drain_core(struct core *core, struct msg *msg)
@@ -207,7 +206,7 @@ static void on_stop(struct cores *cores, int number, void *owner)
 	struct daemon *daemon = owner;
 
 	if (daemon->stopping) { /* asked twice: at once */
-		atomic_store(&daemon->stopped, true);
+		cores_ask_stop(cores);
 		return;
 	}
 	daemon->stopping = true;
@@ -329,9 +328,7 @@ int daemon_run(struct daemon *daemon)
 		core_post(daemon->cores->core[i], &daemon->starts[i].msg);
 	}
 	cores_start(daemon->cores);
-	while (!atomic_load(&daemon->stopped))
-		usleep(20 * 1000); /* the main thread has nothing else to do */
-	cores_stop(daemon->cores);
+	cores_join(daemon->cores); /* the main thread has nothing else to do */
 	return 0;
 }
 
