@@ -18,7 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..'))
 from durable.crowd import Crowd, check  # noqa: E402
-from lib.server import ROOT, Server, StartFailed  # noqa: E402
+from lib.server import ROOT, Server, StartFailed, sanitized  # noqa: E402
 from lib.steps import Skip, run_steps, step  # noqa: E402
 from raw.base import Scene, eq  # noqa: E402
 
@@ -105,12 +105,6 @@ def power_server(folder, sync):
     os.makedirs(data)
     return Server(data=data, settings={'sync': sync},
                   env={'LD_PRELOAD': build_fsyncloss(folder), 'FSYNCLOSS_DIR': os.path.realpath(data)})
-
-
-def sanitized():
-    from lib.server import ROOKERYD
-    with open(ROOKERYD, 'rb') as binary:
-        return b'__asan_init' in binary.read()
 
 
 @step('a power cut under %d senders: what got 200 was synced' % SENDERS)

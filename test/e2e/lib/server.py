@@ -19,6 +19,12 @@ class StartFailed(Exception):
     pass
 
 
+def sanitized():
+    """Whether the binary is built with the address sanitizer: slower, bigger, and no friend of LD_PRELOAD."""
+    with open(ROOKERYD, 'rb') as binary:
+        return b'__asan_init' in binary.read()
+
+
 def free_port(host='127.0.0.1'):
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as sock:

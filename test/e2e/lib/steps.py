@@ -67,8 +67,8 @@ def wanted(name):
     return not pattern or re.search(pattern, name)
 
 
-def run_steps(argument=None, steps=None, report=None):
-    """Runs every step with @argument (those that take one)."""
+def run_steps(argument=None, steps=None, report=None, after_failure=None):
+    """Runs every step with @argument (those that take one); after_failure() may wait for the server to be back."""
     report = report or Report()
     full = os.environ.get('E2E_FULL') == '1'
     for name, slow, function in steps if steps is not None else STEPS:
@@ -85,6 +85,8 @@ def run_steps(argument=None, steps=None, report=None):
             report.skipped_step(name, skip)
         except Exception as error:
             report.problem(name, error)
+            if after_failure:
+                after_failure()
         if report.verbose:
             print('# %.2f s' % (time.monotonic() - begin), flush=True)
     return report

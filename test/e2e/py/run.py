@@ -37,6 +37,7 @@ async def main():
             report.failed_step(name, 'not done within %d s' % seconds)
         except Exception as error:
             report.problem(name, error)
+            await world.wait_up()
         if report.verbose:
             print('# %.2f s' % (time.monotonic() - begin), flush=True)
     # A library that throws inside its own parsers has met something that it cannot read: that is a finding.

@@ -126,6 +126,20 @@ class World:
         self.a = await self.login(self.bot_a, 'bot a')
         self.b = await self.login(self.bot_b, 'bot b')
 
+    async def wait_up(self):
+        """A server that died is started again by the runner: wait for it and for the bots' return."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 20
+        await asyncio.sleep(0.3)
+        while loop.time() < until:
+            try:
+                self.people.nobody.get('/gateway').ok(200)
+                if all(watch.is_ready() and not watch.ws.socket.closed for watch, _ in self.tasks):
+                    return
+            except (OSError, AssertionError):
+                pass
+            await asyncio.sleep(0.1)
+
     def mark(self):
         for watch, _ in self.tasks:
             watch.mark()

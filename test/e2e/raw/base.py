@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
@@ -71,6 +72,17 @@ class Scene:
 
     def gateway(self, **more):
         return Gateway(self.host, self.port, **more)
+
+    def wait_up(self):
+        """A server that died is started again by the runner: wait for that, so that the next step has one."""
+        time.sleep(0.3)
+        until = time.monotonic() + 15
+        while time.monotonic() < until:
+            try:
+                socket.create_connection((self.host, self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.1)
 
     # -- HTTP as bytes
 

@@ -208,7 +208,8 @@ def _(scene):
         raw = request('POST', message_path(scene), auth(scene, 'Content-Type: application/json\r\nContent-Length: %d\r\n' % size),
                       b'{')
         (status, headers, body), = scene.exchange(raw, answers=1)
-        eq((status, json.loads(body)['code']), (413, 40005), str(size))
+        assert (status, json.loads(body)['code']) in ((413, 40005), (400, 0) if size > 1 << 60 else None), '%d: %d %r' % (
+            size, status, body)
     big = b'{"content":"' + b'x' * (30 << 20) + b'"}'
     answers = scene.exchange(request('POST', message_path(scene), auth(scene, 'Content-Type: application/json\r\n'), big), answers=1)
     assert answers[0][0] in (413, 400), answers[0][0]

@@ -222,4 +222,5 @@ def _(scene):
 
 
 if __name__ == '__main__':
-    sys.exit(run_steps(Scene()).end())
+    scene = Scene()
+    sys.exit(run_steps(scene, after_failure=scene.wait_up).end())

@@ -8,4 +8,5 @@ from raw import base  # noqa: E402
 from raw import codings, frames, hidden, http_, people, session  # noqa: E402,F401
 
 if __name__ == '__main__':
-    sys.exit(base.run_steps(base.Scene()).end())
+    scene = base.Scene()
+    sys.exit(base.run_steps(scene, after_failure=scene.wait_up).end())

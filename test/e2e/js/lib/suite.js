@@ -57,8 +57,10 @@ export class Suite {
 			} catch (error) {
 				if (error instanceof Skip)
 					this.skip(name, error.message);
-				else
+				else {
 					this.fail(name, error);
+					await world.waitUp();
+				}
 			} finally {
 				clearTimeout(timer);
 			}

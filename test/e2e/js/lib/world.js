@@ -89,6 +89,16 @@ export class World {
 			watch.mark();
 	}
 
+	// A server that died is started again by the runner: wait for it and for the bots' return.
+	async waitUp() {
+		await sleep(300);
+		for (const until = Date.now() + 20000; Date.now() < until; await sleep(100)) {
+			const up = await this.nobody.get('/gateway').then((a) => a.status === 200, () => false);
+			if (up && this.watches.every((watch) => watch.client.isReady()))
+				return;
+		}
+	}
+
 	// -- people
 
 	async register(name) {
