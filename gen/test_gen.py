@@ -88,6 +88,32 @@ class Golden(unittest.TestCase):
                 self.assertEqual((run.returncode, run.stderr), (0, ''), name)
 
 
+    def test_objects_survive_every_codec(self):
+        compiler = shutil.which(os.environ.get('CC', 'gcc'))
+        if not compiler or not pathlib.Path('/usr/include/cmocka.h').exists():
+            self.skipTest('no compiler, or no cmocka')
+        with tempfile.TemporaryDirectory() as out:
+            outputs.write(schema.load(str(DATA / 'schema')), out)
+            src = HERE.parent / 'src'
+            sources = [path for path in (src / 'codec').glob('*.c')
+                       if not path.stem.endswith(('_test', '_fuzz', '_bench'))]
+            sources += [src / 'base' / f'{name}.c' for name in ('arena', 'buf', 'mem', 'random', 'region', 'str')]
+            sources += pathlib.Path(out).glob('model/objects_*.c')
+            binary = str(pathlib.Path(out) / 'roundtrip')
+            run = subprocess.run(
+                [compiler, '-std=gnu17', '-D_GNU_SOURCE', '-w', '-O0', '-I', out, '-I', str(src), '-o', binary,
+                 str(pathlib.Path(out) / 'model/roundtrip_test.c'), *map(str, sources),
+                 '-lcmocka', '-ljansson', '-licuuc', '-lm'], capture_output=True, text=True)
+            self.assertEqual((run.returncode, run.stderr), (0, ''))
+            run = subprocess.run([binary], capture_output=True, text=True, timeout=60)
+            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+
+    def test_a_union_with_a_default_needs_no_tag(self):
+        union = schema.load(str(DATA / 'schema')).objects['mark']
+        self.assertTrue(all(not v.field('kind').required for _, v in union.variants))
+
+
 class Writing(unittest.TestCase):
     def test_files_that_stay_the_same_are_not_touched(self):
         with Folder() as folder, tempfile.TemporaryDirectory() as out:

@@ -315,6 +315,8 @@ def _merge_unions(model: Model):
                 model.complain(f'union {obj.name}: no object "{name}"')
                 continue
             variant.of_union = obj
+            if obj.tag_default is not None and variant.field(obj.tag):
+                variant.field(obj.tag).raw.setdefault('default', obj.tag_default)
             variants.append((int(value) if re.fullmatch(r'-?\d+', value) else value, variant))
             tag = variant.field(obj.tag)
             if not tag or tag.type.kind not in ('int', 'string'):
