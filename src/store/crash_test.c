@@ -79,10 +79,13 @@ static void open_store(struct rig *rig, const char *dir, int sync_interval_ms)
 {
 	struct store *store;
 
-	assert_int_equal(store_rocks_open(&(struct store_rocks_config){ .dir = dir,
-									.cache_bytes = 16 << 20,
-									.sync_interval_ms = sync_interval_ms,
-									.reserve_bytes = 1 << 20 }, &store), 0);
+	assert_int_equal(
+		store_rocks_open(&(struct store_rocks_config){ .dir = dir,
+							       .cache_bytes = 16 << 20,
+							       .sync_interval_ms = sync_interval_ms,
+							       .reserve_bytes = 1 << 20 },
+				 &store),
+		0);
 	rig_init(rig, store, false);
 }
 
@@ -140,7 +143,8 @@ _Noreturn static void child_main(char **argv)
 		rig_turn(&writer.rig);
 }
 
-static pid_t child_start(const char *dir, int sync_interval_ms, uint64_t first, uint64_t count, int *ret_pipe)
+static pid_t child_start(const char *dir, int sync_interval_ms, uint64_t first, uint64_t count,
+			 int *ret_pipe)
 {
 	char self[PATH_MAX] = "", sync[16], from[24], number[24], fd[16];
 	int ends[2];
@@ -189,9 +193,11 @@ static uint64_t die_and_look(int signal_number, int sync_interval_ms, int rounds
 		uint64_t first = high + 1, rows, bad;
 		struct rig rig;
 		int fd, status;
-		pid_t pid = child_start(dir, sync_interval_ms, first, idle_ms ? IDLE_COUNT : NUMBERS, &fd);
+		pid_t pid = child_start(dir, sync_interval_ms, first,
+					idle_ms ? IDLE_COUNT : NUMBERS, &fd);
 
-		hear(fd, heard, &high, idle_ms ? IDLE_COUNT : 1 + random_below(&random_real, 3000), NUMBERS);
+		hear(fd, heard, &high, idle_ms ? IDLE_COUNT : 1 + random_below(&random_real, 3000),
+		     NUMBERS);
 		usleep(idle_ms * 1000);
 		kill(pid, signal_number);
 		hear(fd, heard, &high, 0, NUMBERS);
@@ -271,7 +277,8 @@ static void fails_and_repairs(const char *suffix, int err, int want)
 	for (uint64_t n = 1; n <= 20; n++)
 		assert_int_equal(rig_commit(&rig, batch_of_number(rig.core, n, NULL)), 0);
 
-	struct store_batch *first = store_batch_new(rig.core, gate), *second = store_batch_new(rig.core, gate);
+	struct store_batch *first = store_batch_new(rig.core, gate),
+			   *second = store_batch_new(rig.core, gate);
 	store_batch_put(first, row_key(key, 1000, 0), row_value(value, 1000, 0));
 	store_batch_put(second, row_key(key, 1001, 0), row_value(value, 1001, 0));
 	fsyncloss_fail(suffix, err, 1);
@@ -371,7 +378,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(with_an_interval_a_power_cut_loses_only_what_came_since),
 		cmocka_unit_test(a_log_that_takes_no_write_is_repaired),
 		cmocka_unit_test(a_log_without_room_is_repaired),
-		cmocka_unit_test(a_disk_that_fails_for_a_while_fails_writes_and_reads_but_nothing_more),
+		cmocka_unit_test(
+			a_disk_that_fails_for_a_while_fails_writes_and_reads_but_nothing_more),
 	};
 
 	log_set_level(LOG_ERROR);

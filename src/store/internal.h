@@ -17,16 +17,16 @@ int store_row_open(struct str key, struct str stored, struct str *ret_value, uin
 enum store_op_kind { OP_PUT = 1, OP_DEL, OP_DROP };
 struct store_op {
 	enum store_op_kind kind;
-	struct str key;  /* OP_DROP: the prefix */
-	char *row;       /* OP_PUT: header and value, inside the batch */
+	struct str key; /* OP_DROP: the prefix */
+	char *row; /* OP_PUT: header and value, inside the batch */
 	size_t row_len;
 };
 /* What store_batch_new() really makes. */
 struct batch {
 	struct store_batch pub;
 	struct store_batch *chain; /* the next one to complete on the same core */
-	uint64_t due_us;           /* store/mem: not before */
-	bool drops;                /* there is an OP_DROP in it */
+	uint64_t due_us; /* store/mem: not before */
+	bool drops; /* there is an OP_DROP in it */
 	int result;
 };
 static inline struct batch *batch_of(struct store_batch *batch)
@@ -60,9 +60,9 @@ struct store_gate *store_gate_ref(struct store_gate *gate);
 /* -- keys -- */
 int store_key_cmp(struct str a, struct str b);
 struct store_range {
-	struct str lo;   /* first key */
-	struct str hi;   /* first key past the end; null: no end */
-	bool hi_is_end;  /* hi is the end of the prefix, not the caller's `to` */
+	struct str lo; /* first key */
+	struct str hi; /* first key past the end; null: no end */
+	bool hi_is_end; /* hi is the end of the prefix, not the caller's `to` */
 	char end[STORE_KEY_MAX];
 };
 /* The first key after all that begin with @prefix, in @end (room for @prefix); null when there is none. */

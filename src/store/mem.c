@@ -26,7 +26,7 @@ struct mem {
 	struct msg *head, *tail; /* batches handed over */
 	uint32_t waiting;
 	uint64_t last_due_us; /* of the newest of them */
-	struct list reads;    /* struct slow_read */
+	struct list reads;	   /* struct slow_read */
 };
 
 struct slow_read {
@@ -83,7 +83,8 @@ static void stat_add(_Atomic uint64_t *stat, uint64_t n)
 static void mem_commit(struct store *store, struct store_batch *batch)
 {
 	struct mem *mem = mem_of(store);
-	uint64_t due = now_us(batch->core) + latency(mem, mem->faults.commit_min_us, mem->faults.commit_max_us);
+	uint64_t due = now_us(batch->core) +
+		latency(mem, mem->faults.commit_min_us, mem->faults.commit_max_us);
 
 	mem->last_due_us = MAX(mem->last_due_us, due);
 	batch_of(batch)->due_us = mem->last_due_us;
@@ -105,12 +106,8 @@ static void apply(struct mem *mem, struct rows *rows, const struct store_op *op)
 		store_op_stamp(op, mem->store.epoch << 36 | ++mem->counter);
 		rows_put(rows, op->key, (struct str){ op->row, op->row_len });
 		break;
-	case OP_DEL:
-		rows_del(rows, op->key);
-		break;
-	case OP_DROP:
-		rows_drop(rows, op->key, store_prefix_end(op->key, end));
-		break;
+	case OP_DEL: rows_del(rows, op->key); break;
+	case OP_DROP: rows_drop(rows, op->key, store_prefix_end(op->key, end)); break;
 	}
 }
 
@@ -223,7 +220,8 @@ static bool mem_read(struct store *store, struct store_read *read)
 	}
 	struct slow_read *slow = mem_alloc(sizeof(*slow));
 	slow->read = read;
-	slow->due_us = now_us(read->core) + latency(mem, mem->faults.read_min_us, mem->faults.read_max_us);
+	slow->due_us = now_us(read->core) +
+		latency(mem, mem->faults.read_min_us, mem->faults.read_max_us);
 	list_add_tail(&mem->reads, &slow->node);
 	stat_add(&mem->store.stats.reads_disk, 1);
 	return false;
@@ -241,7 +239,7 @@ static struct slow_read *next_read(const struct mem *mem)
 {
 	struct slow_read *first = NULL;
 
-	list_for_each(node, &mem->reads) {
+	list_for_each (node, &mem->reads) {
 		struct slow_read *slow = list_entry(node, struct slow_read, node);
 
 		if (!first || slow->due_us < first->due_us)
@@ -462,7 +460,9 @@ struct store_mem_image *store_mem_crash(struct store *store)
 	struct mem *mem = mem_of(store);
 	struct random *random = mem->faults.random;
 	/* Nothing that was handed over lands when what was done before it has not. */
-	uint32_t whole = random && mem->waiting && !mem->apart ? (uint32_t)random_below(random, mem->waiting + 1) : 0;
+	uint32_t whole = random && mem->waiting && !mem->apart
+		? (uint32_t)random_below(random, mem->waiting + 1)
+		: 0;
 	bool torn = random && !mem->apart && !mem->faults.tear_whole_batches;
 
 	while (mem->head) {

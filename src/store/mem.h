@@ -16,19 +16,23 @@
 
 /* All zero: none. May be changed at any time, applies to what happens from then on. */
 struct store_mem_faults {
-	struct random *random;   /* seeded; NULL: latencies are the least, nothing that has a chance happens but
+	struct random *
+		random; /* seeded; NULL: latencies are the least, nothing that has a chance happens but
 				  * a crash loses all that is not durable */
-	uint32_t commit_min_us, commit_max_us; /* from store_commit() to durable; commits stay in order */
+	uint32_t commit_min_us,
+		commit_max_us; /* from store_commit() to durable; commits stay in order */
 	uint32_t read_min_us, read_max_us;
-	uint32_t slow_read_percent; /* of reads that do not answer at once; they see the rows of when they are answered */
-	uint32_t fail_rounds;    /* so many of the next rounds (what one step writes) fail */
-	int fail_errno;          /* with this; 0 is -EIO */
-	uint32_t failed_lands_percent; /* of batches in a failed round that are on the disk nevertheless */
-	bool full;               /* refuse all with -ENOSPC */
+	uint32_t
+		slow_read_percent; /* of reads that do not answer at once; they see the rows of when they are answered */
+	uint32_t fail_rounds; /* so many of the next rounds (what one step writes) fail */
+	int fail_errno; /* with this; 0 is -EIO */
+	uint32_t
+		failed_lands_percent; /* of batches in a failed round that are on the disk nevertheless */
+	bool full; /* refuse all with -ENOSPC */
 	/* Bugs to plant, which a checker must find. */
 	bool publish_before_sync; /* done comes before durable: store_mem_sync() is what makes it so */
 	bool ignore_gates;
-	bool tear_whole_batches;  /* not a bug, but milder: a crash tears between batches only */
+	bool tear_whole_batches; /* not a bug, but milder: a crash tears between batches only */
 };
 /* The store's own, to be changed in place. */
 struct store_mem_faults *store_mem_faults(struct store *store);

@@ -65,7 +65,8 @@ static struct str key(char room[64], uint64_t p, uint64_t n)
 	return test_key(room, 32, p, n);
 }
 
-static void put_later(struct world *w, struct store_gate *gate, uint64_t p, uint64_t n, struct rig_count *count)
+static void put_later(struct world *w, struct store_gate *gate, uint64_t p, uint64_t n,
+		      struct rig_count *count)
 {
 	struct store_batch *batch = store_batch_new(w->rig.core, gate);
 	char room[64];
@@ -152,7 +153,9 @@ static void a_crash_may_keep_some_of_what_waits_in_its_order_and_tear_one_batch(
 
 			for (uint64_t p = 1; p <= 2; p++)
 				for (uint64_t i = 0; i < 2; i++)
-					store_batch_put(batch, key(room, p, round * 100 + n * 10 + i), S("x"));
+					store_batch_put(batch,
+							key(room, p, round * 100 + n * 10 + i),
+							S("x"));
 			rig_commit_counted(&w->rig, batch, &count);
 		}
 		crash(w);
@@ -161,7 +164,8 @@ static void a_crash_may_keep_some_of_what_waits_in_its_order_and_tear_one_batch(
 			uint32_t whole = 0;
 
 			for (uint64_t p = 1; p <= 2; p++) {
-				bool a = has(w, p, round * 100 + n * 10), b = has(w, p, round * 100 + n * 10 + 1);
+				bool a = has(w, p, round * 100 + n * 10),
+				     b = has(w, p, round * 100 + n * 10 + 1);
 
 				assert_int_equal(a, b); /* within a partition never torn */
 				whole += a;
@@ -313,7 +317,8 @@ static void images_tell_equal_contents_from_different_ones(void **state)
 
 	put_later(w, NULL, 1, 1, &count);
 	store_mem_step(w->rig.store);
-	struct store_mem_image *before = store_mem_image_of(w->rig.store), *same = store_mem_image_of(w->rig.store);
+	struct store_mem_image *before = store_mem_image_of(w->rig.store),
+			       *same = store_mem_image_of(w->rig.store);
 	assert_int_equal(store_mem_image_hash(before), store_mem_image_hash(same));
 	put_later(w, NULL, 1, 2, &count);
 	store_mem_step(w->rig.store);
@@ -347,8 +352,8 @@ static void reader_main(struct core *core, void *arg)
 	assert_true(str_eq(value, S("x")));
 	reader->absent = store_get_wait(core, &arena, key(room, 1, 99), &value);
 	struct str partition = store_partition(key(room, 1, 0));
-	reader->scan = store_scan_wait(core, &arena, partition, (struct str){}, (struct str){}, true, 3, &rows,
-				       &reader->count);
+	reader->scan = store_scan_wait(core, &arena, partition, (struct str){}, (struct str){},
+				       true, 3, &rows, &reader->count);
 	assert_true(str_eq(rows[0].key, key(room, 1, 9)));
 	arena_done(&arena);
 	reader->done = true;

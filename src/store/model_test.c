@@ -92,7 +92,8 @@ static struct str value_of(struct world *w, uint64_t value, char room[64])
 		memcpy(w->big, &value, sizeof(value));
 		return (struct str){ w->big, BIG_LEN };
 	}
-	return (struct str){ room, (size_t)snprintf(room, 64, "value %llu", (unsigned long long)value) };
+	return (struct str){ room,
+			     (size_t)snprintf(room, 64, "value %llu", (unsigned long long)value) };
 }
 
 /* Tables with partitions of 12, 8 and 0 bytes; keys may have a name at the end, or 0xff bytes. */
@@ -116,7 +117,8 @@ static struct str some_key(struct world *w, char room[64])
 
 static void random_batch(struct world *w)
 {
-	struct store_batch *one = store_batch_new(w->rocks.core, NULL), *two = store_batch_new(w->mem.core, NULL);
+	struct store_batch *one = store_batch_new(w->rocks.core, NULL),
+			   *two = store_batch_new(w->mem.core, NULL);
 	char room[64], text[64];
 
 	for (uint64_t ops = 1 + pick(w, 12); ops; ops--) {
@@ -177,10 +179,12 @@ static void check_scan(struct world *w, struct rig *rig, const struct store_read
 	rig_read(rig, &read);
 	assert_int_equal(read.result, 0);
 	for (size_t i = 0; i < w->model.count && n < store_read_limit(&read); i++) {
-		const struct entry *entry = &w->model.entries[read.reverse ? w->model.count - 1 - i : i];
+		const struct entry *entry =
+			&w->model.entries[read.reverse ? w->model.count - 1 - i : i];
 		struct str key = entry_key(entry);
 
-		if (!str_starts(key, read.key) || (read.from.ptr && store_key_cmp(key, read.from) < 0) ||
+		if (!str_starts(key, read.key) ||
+		    (read.from.ptr && store_key_cmp(key, read.from) < 0) ||
 		    (read.to.ptr && store_key_cmp(key, read.to) >= 0))
 			continue;
 		assert_true(n < read.count);
@@ -198,14 +202,9 @@ static void random_scan(struct world *w)
 	struct store_read read = { .scan = true, .key = some_key(w, prefix) };
 
 	switch (pick(w, 8)) {
-	case 0: /* a whole table */
-		read.key.len = 1;
-		break;
-	case 1: /* a part of the order too */
-		read.key.len -= pick(w, 2);
-		break;
-	default:
-		read.key = store_partition(read.key);
+	case 0: /* a whole table */ read.key.len = 1; break;
+	case 1: /* a part of the order too */ read.key.len -= pick(w, 2); break;
+	default: read.key = store_partition(read.key);
 	}
 	if (pick(w, 2)) {
 		read.from = some_key(w, from);
@@ -229,7 +228,9 @@ static void open_rocks(struct world *w)
 
 	assert_int_equal(store_rocks_open(&(struct store_rocks_config){ .dir = w->dir,
 									.cache_bytes = 8 << 20,
-									.reserve_bytes = 1 << 20 }, &store), 0);
+									.reserve_bytes = 1 << 20 },
+					  &store),
+			 0);
 	rig_init(&w->rocks, store, false);
 }
 

@@ -62,7 +62,8 @@ static struct rows_node *own(struct rows_node *node)
 }
 
 /* Keys below @key (or equal to it, with @after) go left. Takes over @node. */
-static void split(struct rows_node *node, struct str key, bool after, struct rows_node **left, struct rows_node **right)
+static void split(struct rows_node *node, struct str key, bool after, struct rows_node **left,
+		  struct rows_node **right)
 {
 	if (!node) {
 		*left = *right = NULL;
@@ -114,7 +115,9 @@ void rows_put(struct rows *rows, struct str key, struct str value)
 	memcpy(row->data, key.ptr, key.len);
 	if (value.len)
 		memcpy(row->data + key.len, value.ptr, value.len);
-	*node = (struct rows_node){ .refs = 1, .priority = XXH3_64bits(key.ptr, key.len), .row = row };
+	*node = (struct rows_node){ .refs = 1,
+				    .priority = XXH3_64bits(key.ptr, key.len),
+				    .row = row };
 	split(rows->root, key, false, &left, &right);
 	split(right, key, true, &same, &right);
 	unref(same);

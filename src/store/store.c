@@ -84,7 +84,8 @@ void store_gate_close(struct store_gate *gate)
 
 bool store_gate_admits(const struct store_batch *batch)
 {
-	return !batch->gate || (!(batch->generation & 1) && atomic_load(&batch->gate->word) == batch->generation);
+	return !batch->gate ||
+		(!(batch->generation & 1) && atomic_load(&batch->gate->word) == batch->generation);
 }
 
 void store_gate_fail(struct store_batch *batch)
@@ -118,7 +119,8 @@ void store_batch_free(struct store_batch *batch)
 }
 
 /* Room for the whole operation or none, so that a full batch still reads well. */
-static char *op_add(struct store_batch *batch, enum store_op_kind kind, struct str key, size_t row_len)
+static char *op_add(struct store_batch *batch, enum store_op_kind kind, struct str key,
+		    size_t row_len)
 {
 	assert(key.len >= 1 + store_partition_len((uint8_t)key.ptr[0]));
 	if (key.len > STORE_KEY_MAX || row_len > STORE_BATCH_MAX)
@@ -306,7 +308,8 @@ void store_read_add(struct store_read *read, uint32_t *cap, struct str key, stru
 		read->rows = rows;
 		*cap = room;
 	}
-	read->rows[read->count++] = (struct store_row){ arena_str(read->arena, key), arena_str(read->arena, value) };
+	read->rows[read->count++] = (struct store_row){ arena_str(read->arena, key),
+							arena_str(read->arena, value) };
 }
 
 /* -- reads -- */
@@ -357,13 +360,19 @@ int store_get_wait(struct core *core, struct arena *arena, struct str key, struc
 	return waiting.read.result;
 }
 
-int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, struct str from, struct str to,
-		    bool reverse, uint32_t limit, struct store_row **ret_rows, uint32_t *ret_count)
+int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, struct str from,
+		    struct str to, bool reverse, uint32_t limit, struct store_row **ret_rows,
+		    uint32_t *ret_count)
 {
 	struct waiting waiting = { .read = {
-		.arena = arena, .scan = true, .key = prefix, .from = from, .to = to,
-		.reverse = reverse, .limit = limit,
-	} };
+					   .arena = arena,
+					   .scan = true,
+					   .key = prefix,
+					   .from = from,
+					   .to = to,
+					   .reverse = reverse,
+					   .limit = limit,
+				   } };
 
 	read_wait(core, &waiting);
 	if (waiting.read.result == 0) {

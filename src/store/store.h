@@ -33,7 +33,7 @@ struct store_batch {
 	struct msg msg; /* the store's while in flight */
 	struct core *core;
 	struct store_gate *gate; /* may be NULL */
-	uint32_t generation;     /* of the gate when the batch was made */
+	uint32_t generation; /* of the gate when the batch was made */
 	uint32_t ops;
 	struct buf data; /* encoded operations */
 	/* On @core. @r: 0 durable; -ENOSPC, -EIO the write failed (rows of it may still be found after the
@@ -43,9 +43,9 @@ struct store_batch {
 	void *owner; /* the caller's */
 };
 enum {
-	STORE_KEY_MAX = 1024,         /* bytes; no row is longer */
-	STORE_BATCH_MAX = 64 << 20,   /* bytes of all keys and values of a batch */
-	STORE_SCAN_MAX = 1000000,     /* rows */
+	STORE_KEY_MAX = 1024, /* bytes; no row is longer */
+	STORE_BATCH_MAX = 64 << 20, /* bytes of all keys and values of a batch */
+	STORE_SCAN_MAX = 1000000, /* rows */
 	STORE_SCAN_BYTES_MAX = 256 << 20,
 };
 /* Batches up to STORE_BATCH_MAX; what is put past that fails the whole batch at its commit. @gate may be NULL. */
@@ -69,15 +69,16 @@ struct store_row {
 	struct str key, value; /* in the arena of the read; value without its header */
 };
 struct store_read {
-	struct msg msg;               /* the store's while in flight */
-	struct store_flight *flight;  /* the same */
+	struct msg msg; /* the store's while in flight */
+	struct store_flight *flight; /* the same */
 	struct core *core;
 	struct arena *arena; /* rows are put here; the caller keeps it alive until done */
-	struct str key;      /* get: the key. scan: the prefix all rows must have (a partition or more) */
+	struct str
+		key; /* get: the key. scan: the prefix all rows must have (a partition or more) */
 	bool scan;
 	struct str from, to; /* scan: from <= key < to; null views: unbounded within the prefix */
-	bool reverse;        /* scan: from the end */
-	uint32_t limit;      /* scan: rows; 0, or above: STORE_SCAN_MAX */
+	bool reverse; /* scan: from the end */
+	uint32_t limit; /* scan: rows; 0, or above: STORE_SCAN_MAX */
 	/* results */
 	int result; /* 0; get: ENOENT (positive) when absent; -EIO; -EBADMSG when a row's checksum is wrong;
 		     * scan: -E2BIG when the rows are over STORE_SCAN_BYTES_MAX */
@@ -91,8 +92,9 @@ bool store_read(struct store *store, struct store_read *read);
 
 /* On a fiber: reads and parks as needed. Strings in the results live in @arena. */
 int store_get_wait(struct core *core, struct arena *arena, struct str key, struct str *ret_value);
-int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, struct str from, struct str to,
-		    bool reverse, uint32_t limit, struct store_row **ret_rows, uint32_t *ret_count);
+int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, struct str from,
+		    struct str to, bool reverse, uint32_t limit, struct store_row **ret_rows,
+		    uint32_t *ret_count);
 
 /* -- whole-store matters; any thread unless said -- */
 struct store_stats {
@@ -120,9 +122,9 @@ struct store {
 /* The embedded store. @dir is made when missing, for its owner only. Zero stands for the default where one is named. */
 struct store_rocks_config {
 	const char *dir;
-	uint64_t cache_bytes;  /* block cache + memtables; default 64 MB */
-	uint32_t readers;      /* threads, default 2 */
-	int sync_interval_ms;  /* -1: every batch is synced before done; 0: never; n: at least every n ms */
+	uint64_t cache_bytes; /* block cache + memtables; default 64 MB */
+	uint32_t readers; /* threads, default 2 */
+	int sync_interval_ms; /* -1: every batch is synced before done; 0: never; n: at least every n ms */
 	uint64_t reserve_bytes; /* refuse writes below this much free room; default 256 MB */
 };
 /* 0 or negative errno; -EPROTO when the store was written by a newer format (or is not ours); -EBUSY when a

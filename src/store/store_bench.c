@@ -34,7 +34,7 @@ static uint64_t cpu_us(void)
 
 	getrusage(RUSAGE_SELF, &usage);
 	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+		(uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
 static uint64_t now_us(void)
@@ -58,12 +58,17 @@ static void open_store(struct bench *b, const char *dir, int sync_interval_ms)
 {
 	uint64_t at = now_us();
 
-	if (store_rocks_open(&(struct store_rocks_config){ .dir = dir, .sync_interval_ms = sync_interval_ms },
+	if (store_rocks_open(&(struct store_rocks_config){ .dir = dir,
+							   .sync_interval_ms = sync_interval_ms },
 			     &b->store))
 		exit(1);
-	printf("opened in %.0f ms, resident %ld KB\n", (double)(now_us() - at) / 1000, resident_kb());
-	b->cores = cores_new(&(struct cores_config){
-		.count = 1, .fibers_max = 8, .clock = &clock_real, .random = &random_real, .store = b->store });
+	printf("opened in %.0f ms, resident %ld KB\n", (double)(now_us() - at) / 1000,
+	       resident_kb());
+	b->cores = cores_new(&(struct cores_config){ .count = 1,
+						     .fibers_max = 8,
+						     .clock = &clock_real,
+						     .random = &random_real,
+						     .store = b->store });
 	b->core = b->cores->core[0];
 }
 
@@ -100,7 +105,7 @@ static struct str message_key(char room[21], uint64_t channel, uint64_t id)
 {
 	channel = __builtin_bswap64(channel);
 	id = __builtin_bswap64(~id);
-	room[0] = STORE_TABLE_MESSAGE;
+	room[0] = 16; /* the table of messages */
 	memcpy(room + 1, &channel, 8);
 	memset(room + 9, 0, 4);
 	memcpy(room + 13, &id, 8);
@@ -134,7 +139,8 @@ static void put_next(struct bench *b)
 	struct store_batch *batch = store_batch_new(b->core, NULL);
 	/* A third of noise is about as hard to press as words are. */
 	random_fill(&b->seeded.random, b->text, VALUE / 3);
-	store_batch_put(batch, message_key(key, some_channel(b), ++b->next_id), (struct str){ b->text, VALUE });
+	store_batch_put(batch, message_key(key, some_channel(b), ++b->next_id),
+			(struct str){ b->text, VALUE });
 	batch->owner = put;
 	batch->done = on_put;
 	b->asked++;
@@ -148,7 +154,8 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void bench_puts(struct bench *b, uint64_t under_way, uint64_t count_max, uint64_t seconds, const char *what)
+static void bench_puts(struct bench *b, uint64_t under_way, uint64_t count_max, uint64_t seconds,
+		       const char *what)
 {
 	uint64_t cpu = cpu_us(), at = now_us(), syncs = b->store->stats.syncs;
 
@@ -162,9 +169,11 @@ static void bench_puts(struct bench *b, uint64_t under_way, uint64_t count_max, 
 	cpu = cpu_us() - cpu;
 	at = now_us() - at;
 	qsort(b->latency_us, b->done, sizeof(*b->latency_us), by_size);
-	printf("%s, %llu under way: %.0f puts/s, %.1f CPU us a put, p50 %u us, p99 %u us, %.1f puts a sync\n", what,
-	       (unsigned long long)under_way, (double)b->done * 1e6 / (double)at, (double)cpu / (double)b->done,
-	       b->latency_us[b->done / 2], b->latency_us[b->done * 99 / 100],
+	printf("%s, %llu under way: %.0f puts/s, %.1f CPU us a put, p50 %u us, p99 %u us, %.1f "
+	       "puts a sync\n",
+	       what, (unsigned long long)under_way, (double)b->done * 1e6 / (double)at,
+	       (double)cpu / (double)b->done, b->latency_us[b->done / 2],
+	       b->latency_us[b->done * 99 / 100],
 	       (double)b->done / (double)MAX(b->store->stats.syncs - syncs, 1u));
 }
 
@@ -176,7 +185,8 @@ static void on_read(struct core *core, struct store_read *read)
 
 static void bench_scans(struct bench *b, uint64_t channels, const char *what)
 {
-	uint64_t cpu = cpu_us(), at = now_us(), scans = 0, rows = 0, disk = b->store->stats.reads_disk;
+	uint64_t cpu = cpu_us(), at = now_us(), scans = 0, rows = 0,
+		 disk = b->store->stats.reads_disk;
 	char key[21];
 
 	while (now_us() < at + SECONDS * 1000000) {
@@ -184,8 +194,12 @@ static void bench_scans(struct bench *b, uint64_t channels, const char *what)
 		bool done = false;
 
 		arena_init(&arena);
-		struct store_read read = { .core = b->core, .arena = &arena, .scan = true, .limit = 50,
-					   .done = on_read, .owner = &done };
+		struct store_read read = { .core = b->core,
+					   .arena = &arena,
+					   .scan = true,
+					   .limit = 50,
+					   .done = on_read,
+					   .owner = &done };
 		read.key = store_partition(message_key(key, 1 + some_channel(b) % channels, 0));
 		if (!store_read(b->store, &read))
 			while (!done)
@@ -194,9 +208,11 @@ static void bench_scans(struct bench *b, uint64_t channels, const char *what)
 		rows += read.count;
 		arena_done(&arena);
 	}
-	printf("newest 50, %s: %.1f CPU us a scan, %.0f scans/s, %.1f rows each, %.1f%% from the disk\n", what,
-	       (double)(cpu_us() - cpu) / (double)scans, (double)scans * 1e6 / (double)(now_us() - at),
-	       (double)rows / (double)scans, (double)(b->store->stats.reads_disk - disk) * 100 / (double)scans);
+	printf("newest 50, %s: %.1f CPU us a scan, %.0f scans/s, %.1f rows each, %.1f%% from the "
+	       "disk\n",
+	       what, (double)(cpu_us() - cpu) / (double)scans,
+	       (double)scans * 1e6 / (double)(now_us() - at), (double)rows / (double)scans,
+	       (double)(b->store->stats.reads_disk - disk) * 100 / (double)scans);
 }
 
 int main(int argc, char **argv)

@@ -75,11 +75,14 @@ static void a_batch_gives_back_what_was_put_into_it(void **state)
 		assert_int_equal(store_row_open(key_a, row, &value, NULL), -EBADMSG);
 		op.row[i] ^= 0x10;
 	}
-	assert_int_equal(store_row_open(key_a, (struct str){ row.ptr, ROW_HEADER - 1 }, &value, NULL), -EBADMSG);
+	assert_int_equal(
+		store_row_open(key_a, (struct str){ row.ptr, ROW_HEADER - 1 }, &value, NULL),
+		-EBADMSG);
 
 	assert_true(store_batch_next(batch, &at, &op));
 	store_op_stamp(&op, 1);
-	assert_int_equal(store_row_open(key_a, (struct str){ op.row, op.row_len }, &value, NULL), 0);
+	assert_int_equal(store_row_open(key_a, (struct str){ op.row, op.row_len }, &value, NULL),
+			 0);
 	assert_int_equal(value.len, 0);
 	assert_true(store_batch_next(batch, &at, &op));
 	assert_int_equal(op.kind, OP_DEL);
@@ -143,7 +146,8 @@ static void a_batch_over_its_limit_stays_readable_and_says_so(void **state)
 static void a_gate_refuses_until_its_owner_has_restarted(void **state)
 {
 	struct store_gate *gate = store_gate_new();
-	struct store_batch *first = store_batch_new(NULL, gate), *second = store_batch_new(NULL, gate);
+	struct store_batch *first = store_batch_new(NULL, gate),
+			   *second = store_batch_new(NULL, gate);
 
 	(void)state;
 	assert_true(store_gate_admits(first));
@@ -239,11 +243,13 @@ static void the_map_is_ordered_and_its_copies_stay_as_they_were(void **state)
 	buf_init(&got, 1 << 20);
 	buf_init(&want, 1 << 20);
 	for (int step = 1; step <= 4000; step++) {
-		int n = (int)random_below(&seeded.random, KEYS), what = (int)random_below(&seeded.random, 100);
+		int n = (int)random_below(&seeded.random, KEYS),
+		    what = (int)random_below(&seeded.random, 100);
 		struct str k = { key, (size_t)snprintf(key, sizeof(key), "%03d", n) };
 
 		if (what < 70) {
-			struct str v = { value, (size_t)snprintf(value, sizeof(value), "%d", step) };
+			struct str v = { value,
+					 (size_t)snprintf(value, sizeof(value), "%d", step) };
 
 			rows_put(&rows, k, v);
 			plain[n] = step;
@@ -254,7 +260,9 @@ static void the_map_is_ordered_and_its_copies_stay_as_they_were(void **state)
 			char hi[16];
 			int end = MIN(n + 20, KEYS);
 
-			rows_drop(&rows, k, (struct str){ hi, (size_t)snprintf(hi, sizeof(hi), "%03d", end) });
+			rows_drop(
+				&rows, k,
+				(struct str){ hi, (size_t)snprintf(hi, sizeof(hi), "%03d", end) });
 			for (int i = n; i < end; i++)
 				plain[i] = 0;
 		}

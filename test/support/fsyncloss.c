@@ -39,7 +39,8 @@ struct file {
 };
 
 static char watched[PATH_MAX];
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* over all here; the cut never gives it back */
+static pthread_mutex_t mutex =
+	PTHREAD_MUTEX_INITIALIZER; /* over all here; the cut never gives it back */
 static struct file *files[FILES];
 static struct file *by_fd[FDS];
 static char fail_suffix[32];
@@ -332,10 +333,13 @@ static ssize_t written(int fd, struct file *file, const void *data, size_t len, 
 	pthread_mutex_lock(&mutex);
 	if (!fails(file)) {
 		int flags = fcntl(fd, F_GETFL);
-		off_t place = at >= 0 ? at : flags & O_APPEND ? size_of(fd) : lseek(fd, 0, SEEK_CUR);
+		off_t place = at >= 0	   ? at
+			: flags & O_APPEND ? size_of(fd)
+					   : lseek(fd, 0, SEEK_CUR);
 
 		before_write(fd, file, place, len);
-		n = at >= 0 ? syscall(SYS_pwrite64, fd, data, len, at) : syscall(SYS_write, fd, data, len);
+		n = at >= 0 ? syscall(SYS_pwrite64, fd, data, len, at)
+			    : syscall(SYS_write, fd, data, len);
 	}
 	int saved = errno;
 	pthread_mutex_unlock(&mutex);

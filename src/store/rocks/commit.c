@@ -11,10 +11,11 @@
 #include "store/rocks/rocks.h"
 
 enum {
-	ROUND_BYTES = 8 << 20, /* a round takes no more batches after these, so that memory and waits are bounded */
-	POLL_US = 250 * 1000,  /* between looks for room while refusing */
+	ROUND_BYTES = 8
+		<< 20, /* a round takes no more batches after these, so that memory and waits are bounded */
+	POLL_US = 250 * 1000, /* between looks for room while refusing */
 	RETRY_US = 1000 * 1000, /* between openings that fail */
-	DROP_PIECE = 1000000,   /* rows */
+	DROP_PIECE = 1000000, /* rows */
 };
 
 void rocks_commit(struct store *store, struct store_batch *batch)
@@ -51,7 +52,8 @@ static uint64_t version_next(struct rocks *r)
 /* Deletes what is in the database with @prefix, no more than DROP_PIECE rows, whose number is set. Not by RocksDB's
  * own range deletion: with that, iterators up to its version 8.5 lose the errors of single files (its pull request
  * 11786), "not in memory" among them, and leave out rows instead. */
-static int drop_some(struct rocks *r, rocksdb_writebatch_t *writes, struct str prefix, uint32_t *ret_count)
+static int drop_some(struct rocks *r, rocksdb_writebatch_t *writes, struct str prefix,
+		     uint32_t *ret_count)
 {
 	rocksdb_readoptions_t *options = rocksdb_readoptions_create();
 	rocksdb_column_family_handle_t *cf = rocks_cf(r, prefix);
@@ -102,7 +104,8 @@ static int drop(struct rocks *r, const struct store_batch *batch, size_t until, 
 
 	for (size_t at = 0; at < until && store_batch_next(batch, &at, &op);)
 		if (op.kind == OP_PUT && str_starts(op.key, prefix))
-			rocksdb_writebatch_delete_cf(r->writes, rocks_cf(r, op.key), op.key.ptr, op.key.len);
+			rocksdb_writebatch_delete_cf(r->writes, rocks_cf(r, op.key), op.key.ptr,
+						     op.key.len);
 	for (;;) {
 		rocksdb_writebatch_set_save_point(r->writes);
 		int e = drop_some(r, r->writes, prefix, &count);
@@ -131,7 +134,8 @@ static int encode(struct rocks *r, struct store_batch *batch)
 		switch (op.kind) {
 		case OP_PUT:
 			store_op_stamp(&op, version_next(r));
-			rocksdb_writebatch_put_cf(r->writes, cf, op.key.ptr, op.key.len, op.row, op.row_len);
+			rocksdb_writebatch_put_cf(r->writes, cf, op.key.ptr, op.key.len, op.row,
+						  op.row_len);
 			break;
 		case OP_DEL:
 			rocksdb_writebatch_delete_cf(r->writes, cf, op.key.ptr, op.key.len);
@@ -167,7 +171,9 @@ static int write_round(struct rocks *r)
 
 	rocksdb_write(r->db, sync ? r->write_sync : r->write_plain, r->writes, &err);
 	if (err) {
-		log_warn("store's log does not take a write, refusing until it is repaired text=\"%s\"", err);
+		log_warn("store's log does not take a write, refusing until it is repaired "
+			 "text=\"%s\"",
+			 err);
 		return rocks_error(err) == -ENOSPC ? -ENOSPC : -EIO;
 	}
 	if (sync)
@@ -224,7 +230,8 @@ static bool trouble_end(struct rocks *r)
 	r->repaired_us = now;
 	r->unsynced_us = 0;
 	atomic_store(&r->refusing, false);
-	log_info("store takes writes again dir=%s epoch=%llu", r->dir, (unsigned long long)r->epoch);
+	log_info("store takes writes again dir=%s epoch=%llu", r->dir,
+		 (unsigned long long)r->epoch);
 	return true;
 }
 
@@ -242,7 +249,8 @@ static void log_failed(struct rocks *r, int why, struct msg *round)
 
 		if (!batch->gate || batch_of(batch)->result)
 			continue;
-		r->suspects = mem_realloc(r->suspects, (r->suspect_count + 1) * sizeof(*r->suspects));
+		r->suspects = mem_realloc(r->suspects,
+					  (r->suspect_count + 1) * sizeof(*r->suspects));
 		r->suspects[r->suspect_count++] = store_gate_ref(batch->gate);
 	}
 }

@@ -5,7 +5,6 @@
  * keys and over partitions, the log of RocksDB at level FATAL, since a full disk under its log aborts the process. */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -22,16 +21,17 @@ enum {
 	MB = 1024 * KB,
 	CACHE_BYTES = 64 * MB,
 	RESERVE_BYTES = 256 * MB,
-	OPEN_ROOM = 16 * MB,       /* below, do not even try to open */
+	OPEN_ROOM = 16 * MB,	     /* below, do not even try to open */
 	ROOM_LOOK_US = 20 * 1000,  /* looks at the room of the disk are this far apart, */
 	ROOM_LOOK_BYTES = 1 * MB,  /* or this much was written */
-	LOG_FATAL = 4,             /* RocksDB's */
+	LOG_FATAL = 4,	       /* RocksDB's */
 	COMPRESS_LZ4 = 4,
 	COMPRESS_ZSTD = 7,
 };
 
 static const char *const cf_names[CF_COUNT] = { "default", "messages" };
-static const struct str key_format = { "\0format", 7 }, key_epoch = { "\0epoch", 6 };
+static const struct str key_format = { "\0format", 7 }, key_epoch = { "\0epoch", 6 },
+			key_partitions = { "\0partitions", 11 };
 
 int rocks_error(char *err)
 {
@@ -107,22 +107,22 @@ static unsigned char prefix_in_range(void *state, const char *key, size_t len)
 	return 0;
 }
 
-/* The name goes into every file, and filters of files with another one are not used: so it says what the lengths
- * are. Made for each set of options, freed with it. */
+/* Filters are made by prefixes, so for a table with rows they stay for ever: see partitions_open(). */
 static const char *prefix_name(void *state)
 {
-	return state;
+	(void)state;
+	return "partition";
+}
+
+static void prefix_free(void *state)
+{
+	(void)state;
 }
 
 static rocksdb_slicetransform_t *prefix_new(void)
 {
-	char *name = mem_alloc(32);
-	uint32_t mark = 0;
-
-	for (int table = 0; table < 256; table++)
-		mark = (mark ^ (uint32_t)store_partition_len((uint8_t)table)) * 16777619u;
-	snprintf(name, 32, "partition.%08x", mark);
-	return rocksdb_slicetransform_create(name, free, prefix_of, prefix_in_domain, prefix_in_range, prefix_name);
+	return rocksdb_slicetransform_create(NULL, prefix_free, prefix_of, prefix_in_domain,
+					     prefix_in_range, prefix_name);
 }
 
 static uint64_t memtables_max(uint64_t cache_bytes)
@@ -180,7 +180,8 @@ static rocksdb_options_t *options_new(uint64_t cache_bytes, rocksdb_cache_t *cac
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
 	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
 	rocksdb_block_based_options_set_whole_key_filtering(t, 1);
-	rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_ribbon_hybrid(10, 1));
+	rocksdb_block_based_options_set_filter_policy(
+		t, rocksdb_filterpolicy_create_ribbon_hybrid(10, 1));
 	rocksdb_options_set_block_based_table_factory(o, t);
 	rocksdb_block_based_options_destroy(t);
 	return o;
@@ -212,13 +213,13 @@ static void pass_shut(struct rocks *r)
 
 /* -- meta rows -- */
 
-static int meta_get(struct rocks *r, struct str key, uint64_t *ret)
+static int meta_get(struct rocks *r, struct str key, void *ret, size_t size)
 {
 	char *err = NULL;
 	size_t len = 0;
-	char *row = rocksdb_get_cf(r->db, r->get_disk, r->cf[CF_REST], key.ptr, key.len, &len, &err);
+	char *row = rocksdb_get_cf(r->db, r->get_disk, r->cf[CF_REST], key.ptr, key.len, &len,
+				   &err);
 	struct str value;
-	uint64_t n;
 	int e = rocks_error(err);
 
 	if (e)
@@ -226,29 +227,41 @@ static int meta_get(struct rocks *r, struct str key, uint64_t *ret)
 	if (!row)
 		return ENOENT;
 	e = store_row_open(key, (struct str){ row, len }, &value, NULL);
-	if (!e && value.len != sizeof(n))
+	if (!e && value.len != size)
 		e = -EBADMSG;
-	if (!e) {
-		memcpy(&n, value.ptr, sizeof(n));
-		*ret = __builtin_bswap64(n);
-	}
+	if (!e)
+		memcpy(ret, value.ptr, size);
 	rocksdb_free(row);
 	return err_trace(e);
 }
 
-static void meta_put(struct rocks *r, struct str key, uint64_t n)
+static int meta_get_number(struct rocks *r, struct str key, uint64_t *ret)
+{
+	int e = meta_get(r, key, ret, sizeof(*ret));
+
+	if (!e)
+		*ret = __builtin_bswap64(*ret);
+	return e;
+}
+
+static void meta_put(struct rocks *r, struct str key, struct str value)
 {
 	/* Through a batch, so that rows have one maker. */
 	struct store_batch *batch = store_batch_new(NULL, NULL);
 	struct store_op op;
 	size_t at = 0;
 
-	n = __builtin_bswap64(n);
-	store_batch_put(batch, key, (struct str){ (char *)&n, sizeof(n) });
+	store_batch_put(batch, key, value);
 	store_batch_next(batch, &at, &op);
 	store_op_stamp(&op, r->epoch << 36);
 	rocksdb_writebatch_put_cf(r->writes, r->cf[CF_REST], key.ptr, key.len, op.row, op.row_len);
 	store_batch_free(batch);
+}
+
+static void meta_put_number(struct rocks *r, struct str key, uint64_t n)
+{
+	n = __builtin_bswap64(n);
+	meta_put(r, key, (struct str){ (char *)&n, sizeof(n) });
 }
 
 int rocks_raise_epoch(struct rocks *r)
@@ -260,8 +273,10 @@ int rocks_raise_epoch(struct rocks *r)
 	r->epoch++;
 	r->counter = 0;
 	rocksdb_writebatch_clear(r->writes);
-	meta_put(r, key_format, FORMAT);
-	meta_put(r, key_epoch, r->epoch);
+	meta_put_number(r, key_format, FORMAT);
+	meta_put_number(r, key_epoch, r->epoch);
+	meta_put(r, key_partitions,
+		 (struct str){ (char *)store_partition_lens, sizeof(store_partition_lens) });
 	rocksdb_write(r->db, r->write_sync, r->writes, &err);
 	rocksdb_writebatch_clear(r->writes);
 	return err_trace(rocks_error(err));
@@ -282,10 +297,32 @@ static bool is_empty(struct rocks *r)
 	return empty;
 }
 
+/* A table whose partition were of another length than when its rows were written would not find them. */
+static int partitions_open(struct rocks *r)
+{
+	uint8_t lens[256];
+	int e = meta_get(r, key_partitions, lens, sizeof(lens));
+
+	if (e)
+		return e < 0 ? e : 0;
+	for (int table = 0; table < 256; table++) {
+		uint8_t now = store_partition_lens[table];
+
+		if (lens[table] == STORE_TABLE_NONE || now == STORE_TABLE_NONE ||
+		    lens[table] == now)
+			continue;
+		log_error("store has other partitions than this program dir=%s table=%d stored=%d "
+			  "known=%d",
+			  r->dir, table, lens[table], now);
+		return -EPROTO;
+	}
+	return 0;
+}
+
 static int meta_open(struct rocks *r)
 {
 	uint64_t format = 0, epoch = 0;
-	int e = meta_get(r, key_format, &format);
+	int e = meta_get_number(r, key_format, &format);
 
 	if (e == ENOENT && !is_empty(r)) {
 		log_error("not a store of ours dir=%s", r->dir);
@@ -294,11 +331,14 @@ static int meta_open(struct rocks *r)
 	if (e < 0)
 		return e;
 	if (format > FORMAT) {
-		log_error("store was written by a newer version dir=%s format=%llu known=%d", r->dir,
-			  (unsigned long long)format, FORMAT);
+		log_error("store was written by a newer version dir=%s format=%llu known=%d",
+			  r->dir, (unsigned long long)format, FORMAT);
 		return -EPROTO;
 	}
-	e = meta_get(r, key_epoch, &epoch);
+	e = partitions_open(r);
+	if (e)
+		return e;
+	e = meta_get_number(r, key_epoch, &epoch);
 	if (e < 0)
 		return e;
 	r->epoch = MAX(r->epoch, epoch);
@@ -321,7 +361,8 @@ bool rocks_room(struct rocks *r, uint64_t extra)
 	uint64_t now = clock_mono_us(&clock_real);
 
 	r->room_written += extra;
-	if (!r->trouble && now - r->room_checked_us < ROOM_LOOK_US && r->room_written < ROOM_LOOK_BYTES)
+	if (!r->trouble && now - r->room_checked_us < ROOM_LOOK_US &&
+	    r->room_written < ROOM_LOOK_BYTES)
 		return true;
 	r->room_checked_us = now;
 	r->room_written = extra;
@@ -346,14 +387,16 @@ int rocks_db_open(struct rocks *r)
 		log_error("no room to open the store dir=%s", r->dir);
 		return -ENOSPC;
 	}
-	r->db = rocksdb_open_column_families(r->options[CF_REST], r->dir, CF_COUNT, cf_names, options, r->cf, &err);
+	r->db = rocksdb_open_column_families(r->options[CF_REST], r->dir, CF_COUNT, cf_names,
+					     options, r->cf, &err);
 	if (err) {
 		char *text = mem_strdup(err);
 		int e = rocks_error(err);
 
 		/* In a repair this comes every second, and that writes are refused was said. */
 		log_at(r->broken ? LOG_DEBUG : LOG_ERROR, "%s dir=%s text=\"%s\"",
-		       e == -EBUSY ? "the store is open already, in this process or another" : "store does not open",
+		       e == -EBUSY ? "the store is open already, in this process or another"
+				   : "store does not open",
 		       r->dir, text);
 		free(text);
 		r->db = NULL;
@@ -421,7 +464,8 @@ static void rocks_close(struct store *store)
 
 		rocksdb_flush_cf(r->db, flush, r->cf[i], &err);
 		if (rocks_error(err))
-			log_warn("store not flushed, the next opening replays its log dir=%s", r->dir);
+			log_warn("store not flushed, the next opening replays its log dir=%s",
+				 r->dir);
 	}
 	rocksdb_flushoptions_destroy(flush);
 	rocks_db_close(r);
@@ -465,7 +509,8 @@ int store_rocks_open(const struct store_rocks_config *config, struct store **ret
 	if (mkdir(config->dir, 0700) && errno != EEXIST) {
 		int e = -errno;
 
-		log_error("cannot make the store's directory dir=%s text=\"%s\"", config->dir, strerror(-e));
+		log_error("cannot make the store's directory dir=%s text=\"%s\"", config->dir,
+			  strerror(-e));
 		return e;
 	}
 	struct rocks *r = aligned_alloc(64, (sizeof(*r) + 63) & ~(size_t)63);

@@ -10,9 +10,9 @@
 #include "store/rocks/rocks.h"
 
 enum {
-	WAIT_US = 3000 * 1000,   /* for a repair, from the question on */
-	CORE_SKIPS = 1000,       /* deleted rows that a core looks over, */
-	CORE_ROWS = 512,         /* rows, */
+	WAIT_US = 3000 * 1000, /* for a repair, from the question on */
+	CORE_SKIPS = 1000, /* deleted rows that a core looks over, */
+	CORE_ROWS = 512, /* rows, */
 	CORE_BYTES = 512 * 1024, /* and bytes that it gathers, before a reader takes over */
 };
 
@@ -20,8 +20,8 @@ struct store_flight {
 	struct store_flight *next, *hash_next;
 	uint64_t hash;
 	uint64_t deadline_us;
-	struct msg *waiters;        /* store_read.msg, linked */
-	_Atomic uint32_t refs;      /* waiters who have not copied yet */
+	struct msg *waiters; /* store_read.msg, linked */
+	_Atomic uint32_t refs; /* waiters who have not copied yet */
 	struct arena arena;
 	struct store_read question; /* its strings lie in the arena */
 };
@@ -37,9 +37,9 @@ static int get(struct rocks *r, struct store_read *read, bool memory)
 
 	if (read->key.len > STORE_KEY_MAX)
 		return ENOENT;
-	rocksdb_pinnableslice_t *slice = rocksdb_get_pinned_cf(r->db, memory ? r->get_memory : r->get_disk,
-							       rocks_cf(r, read->key), read->key.ptr,
-							       read->key.len, &err);
+	rocksdb_pinnableslice_t *slice = rocksdb_get_pinned_cf(
+		r->db, memory ? r->get_memory : r->get_disk, rocks_cf(r, read->key), read->key.ptr,
+		read->key.len, &err);
 	if (err)
 		return rocks_error(err);
 	if (!slice)
@@ -52,7 +52,8 @@ static int get(struct rocks *r, struct store_read *read, bool memory)
 	return e;
 }
 
-static void seek(rocksdb_iterator_t *it, const struct store_read *read, const struct store_range *range)
+static void seek(rocksdb_iterator_t *it, const struct store_read *read,
+		 const struct store_range *range)
 {
 	if (!read->reverse) {
 		rocksdb_iter_seek(it, range->lo.ptr, range->lo.len);
@@ -70,7 +71,8 @@ static void seek(rocksdb_iterator_t *it, const struct store_read *read, const st
 	rocksdb_iter_seek_for_prev(it, last, sizeof(last));
 }
 
-static int gather(rocksdb_iterator_t *it, struct store_read *read, const struct store_range *range, bool memory)
+static int gather(rocksdb_iterator_t *it, struct store_read *read, const struct store_range *range,
+		  bool memory)
 {
 	uint32_t limit = store_read_limit(read), cap = 0;
 	size_t bytes = 0, len;
@@ -106,7 +108,8 @@ static int scan(struct rocks *r, struct store_read *read, bool memory)
 
 	if (!store_range_init(&range, read))
 		return 0;
-	bool whole = store_partition(read->key).len < 1 + store_partition_len((uint8_t)read->key.ptr[0]);
+	bool whole = store_partition(read->key).len <
+		1 + store_partition_len((uint8_t)read->key.ptr[0]);
 	rocksdb_readoptions_t *options = rocksdb_readoptions_create();
 	if (memory) {
 		rocksdb_readoptions_set_read_tier(options, 1);
@@ -156,8 +159,8 @@ static bool same_view(struct str a, struct str b)
 
 static bool same_question(const struct store_read *a, const struct store_read *b)
 {
-	return a->scan == b->scan && a->reverse == b->reverse && a->limit == b->limit && str_eq(a->key, b->key) &&
-	       same_view(a->from, b->from) && same_view(a->to, b->to);
+	return a->scan == b->scan && a->reverse == b->reverse && a->limit == b->limit &&
+		str_eq(a->key, b->key) && same_view(a->from, b->from) && same_view(a->to, b->to);
 }
 
 static struct store_flight *flight_new(const struct store_read *read, uint64_t hash)
@@ -245,7 +248,8 @@ bool rocks_read(struct store *store, struct store_read *read)
 		rocks_leave(r, pass);
 		if (e != -EAGAIN) {
 			read->result = e == -ENOSPC ? -EIO : e;
-			atomic_fetch_add_explicit(&r->store.stats.reads_memory, 1, memory_order_relaxed);
+			atomic_fetch_add_explicit(&r->store.stats.reads_memory, 1,
+						  memory_order_relaxed);
 			return true;
 		}
 	}

@@ -23,8 +23,9 @@ struct rocks {
 	/* db.c */
 	rocksdb_options_t *options[CF_COUNT];
 	rocksdb_writeoptions_t *write_plain, *write_sync;
-	rocksdb_readoptions_t *get_memory, *get_disk; /* never changed, so that all threads may use them */
-	rocksdb_t *db;                                /* NULL while a repair has not worked yet */
+	rocksdb_readoptions_t *get_memory,
+		*get_disk; /* never changed, so that all threads may use them */
+	rocksdb_t *db;				/* NULL while a repair has not worked yet */
 	rocksdb_column_family_handle_t *cf[CF_COUNT];
 	uint64_t epoch, counter; /* of the next version; the committer's */
 	uint64_t room_checked_us, room_written; /* bytes since the last look */
@@ -42,9 +43,9 @@ struct rocks {
 	struct msg *head, *tail; /* batches handed over */
 	bool asleep, stopping;
 	rocksdb_writebatch_t *writes;
-	int trouble;        /* 0, or why nothing is written: -ENOSPC, -EIO */
-	bool broken;        /* the log failed: close and open again */
-	uint64_t retry_us;  /* not before: the next try to get out of trouble */
+	int trouble; /* 0, or why nothing is written: -ENOSPC, -EIO */
+	bool broken; /* the log failed: close and open again */
+	uint64_t retry_us; /* not before: the next try to get out of trouble */
 	uint64_t repaired_us; /* when the last one worked */
 	uint64_t unsynced_us; /* when the oldest write was made that is not synced; 0: none */
 	struct store_gate **suspects; /* of the round that broke the log */
@@ -55,8 +56,8 @@ struct rocks {
 	pthread_t *readers;
 	uint32_t reader_count;
 	pthread_mutex_t read_mutex; /* over the rest */
-	pthread_cond_t read_cond;   /* work, or the end */
-	pthread_cond_t open_cond;   /* the store open again, or the end */
+	pthread_cond_t read_cond; /* work, or the end */
+	pthread_cond_t open_cond; /* the store open again, or the end */
 	struct store_flight *flight_head, *flight_tail;
 	struct store_flight *flight_hash[256];
 	bool read_stopping;
@@ -68,7 +69,7 @@ static inline struct rocks *rocks_of(struct store *store)
 }
 static inline rocksdb_column_family_handle_t *rocks_cf(const struct rocks *r, struct str key)
 {
-	return r->cf[(uint8_t)key.ptr[0] == STORE_TABLE_MESSAGE ? CF_MESSAGES : CF_REST];
+	return r->cf[store_table_is_messages((uint8_t)key.ptr[0]) ? CF_MESSAGES : CF_REST];
 }
 
 /* -- db.c -- */

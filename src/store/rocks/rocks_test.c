@@ -26,7 +26,8 @@ static int open_at(struct rig *rig, const char *dir, uint64_t reserve_bytes)
 	int r = store_rocks_open(&(struct store_rocks_config){ .dir = dir,
 							       .cache_bytes = 16 * MB,
 							       .sync_interval_ms = -1,
-							       .reserve_bytes = reserve_bytes }, &store);
+							       .reserve_bytes = reserve_bytes },
+				 &store);
 
 	if (!r)
 		rig_init(rig, store, false);
@@ -89,7 +90,8 @@ static void each_opening_has_a_higher_epoch_and_rows_carry_it(void **state)
 		struct str k = key(room, epoch), value;
 		uint64_t version = 0;
 		size_t len;
-		char *row = rocksdb_get_cf(r->db, r->get_disk, rocks_cf(r, k), k.ptr, k.len, &len, &err);
+		char *row = rocksdb_get_cf(r->db, r->get_disk, rocks_cf(r, k), k.ptr, k.len, &len,
+					   &err);
 		assert_int_equal(store_row_open(k, (struct str){ row, len }, &value, &version), 0);
 		assert_int_equal(version >> 36, epoch);
 		assert_int_equal(version & 0xfffffffff, 1);
@@ -149,20 +151,48 @@ static void tamper(const char *dir, struct str k, struct str row)
 	rocksdb_writeoptions_destroy(w);
 }
 
-static void a_newer_format_is_refused(void **state)
+/* The same with a good row. */
+static void tamper_well(const char *dir, struct str k, struct str value)
 {
 	struct store_batch *batch = store_batch_new(NULL, NULL);
 	struct store_op op;
-	struct rig rig;
 	size_t at = 0;
+
+	store_batch_put(batch, k, value);
+	assert_true(store_batch_next(batch, &at, &op));
+	store_op_stamp(&op, 1);
+	tamper(dir, op.key, (struct str){ op.row, op.row_len });
+	store_batch_free(batch);
+}
+
+static void a_newer_format_is_refused(void **state)
+{
+	struct rig rig;
 
 	assert_int_equal(open_at(&rig, *state, 1 * MB), 0);
 	rig_done(&rig);
-	store_batch_put(batch, (struct str){ "\0format", 7 }, (struct str){ "\0\0\0\0\0\0\0\x2", 8 });
-	assert_true(store_batch_next(batch, &at, &op));
-	store_op_stamp(&op, 1);
-	tamper(*state, op.key, (struct str){ op.row, op.row_len });
-	store_batch_free(batch);
+	tamper_well(*state, (struct str){ "\0format", 7 }, (struct str){ "\0\0\0\0\0\0\0\x2", 8 });
+	assert_int_equal(open_at(&rig, *state, 1 * MB), -EPROTO);
+}
+
+static void a_table_may_come_or_go_but_not_change_its_partition(void **state)
+{
+	struct str k = { "\0partitions", 11 };
+	uint8_t lens[256];
+	struct rig rig;
+
+	assert_int_equal(open_at(&rig, *state, 1 * MB), 0);
+	put_some(&rig, 0, 10);
+	rig_done(&rig);
+	memcpy(lens, store_partition_lens, sizeof(lens));
+	lens[200] = 4;
+	lens[64] = STORE_TABLE_NONE;
+	tamper_well(*state, k, (struct str){ (char *)lens, sizeof(lens) });
+	assert_int_equal(open_at(&rig, *state, 1 * MB), 0);
+	assert_int_equal(get(&rig, 3), 0);
+	rig_done(&rig);
+	lens[16] = 8;
+	tamper_well(*state, k, (struct str){ (char *)lens, sizeof(lens) });
 	assert_int_equal(open_at(&rig, *state, 1 * MB), -EPROTO);
 }
 
@@ -191,7 +221,9 @@ static void a_rotten_row_is_never_given_out(void **state)
 	assert_int_equal(get(&rig, 8), -EBADMSG);
 	assert_int_equal(get(&rig, 9), 0);
 	arena_init(&arena);
-	struct store_read read = { .arena = &arena, .scan = true, .key = store_partition(key(room, 8)) };
+	struct store_read read = { .arena = &arena,
+				   .scan = true,
+				   .key = store_partition(key(room, 8)) };
 	rig_read(&rig, &read);
 	assert_int_equal(read.result, -EBADMSG);
 	assert_int_equal(read.count, 0);
@@ -253,7 +285,8 @@ static void a_batch_over_the_limit_fails_alone_and_closes_its_gate(void **state)
 	struct rig rig;
 
 	assert_int_equal(open_at(&rig, *state, 1 * MB), 0);
-	struct store_batch *batch = store_batch_new(rig.core, gate), *other = store_batch_new(rig.core, NULL);
+	struct store_batch *batch = store_batch_new(rig.core, gate),
+			   *other = store_batch_new(rig.core, NULL);
 	for (uint64_t n = 0; n < 2; n++)
 		store_batch_put(batch, key(room, n), (struct str){ big, 40 * MB });
 	store_batch_put(other, key(room, 5), (struct str){ big, 40 * MB });
@@ -304,9 +337,12 @@ static void on_counted(struct core *core, struct store_read *read)
 	++*container_of(read, struct counted_read, read)->done;
 }
 
-static void ask(struct rig *rig, struct counted_read *reads, uint32_t n, struct str k, uint32_t *done)
+static void ask(struct rig *rig, struct counted_read *reads, uint32_t n, struct str k,
+		uint32_t *done)
 {
-	reads[n] = (struct counted_read){ .read = { .core = rig->core, .done = on_counted, .key = k }, .done = done };
+	reads[n] = (struct counted_read){
+		.read = { .core = rig->core, .done = on_counted, .key = k }, .done = done
+	};
 	reads[n].read.arena = &reads[n].arena;
 	assert_false(store_read(rig->store, &reads[n].read));
 }
@@ -392,8 +428,12 @@ static void a_large_scan_goes_to_a_reader(void **state)
 	assert_int_equal(open_at(&rig, *state, 1 * MB), 0);
 	put_some(&rig, 0, 7 * 2000);
 	arena_init(&arena);
-	struct store_read small = { .arena = &arena, .scan = true, .key = store_partition(key(room, 0)), .limit = 50 };
-	struct store_read large = { .arena = &arena, .scan = true, .key = store_partition(key(room, 0)) };
+	struct store_read small = {
+		.arena = &arena, .scan = true, .key = store_partition(key(room, 0)), .limit = 50
+	};
+	struct store_read large = { .arena = &arena,
+				    .scan = true,
+				    .key = store_partition(key(room, 0)) };
 	rig_read(&rig, &small);
 	assert_int_equal(small.count, 50);
 	assert_int_equal(atomic_load(&rig.store->stats.reads_disk), 0);
@@ -417,8 +457,9 @@ static void a_fiber_reads_from_the_disk(struct core *core, void *arg)
 	arena_init(&arena);
 	assert_int_equal(store_get_wait(core, &arena, key(room, 1), &value), 0);
 	assert_true(str_eq(value, S("a value")));
-	assert_int_equal(store_scan_wait(core, &arena, store_partition(key(room, 1)), (struct str){},
-					 (struct str){}, true, 10, &rows, &count), 0);
+	assert_int_equal(store_scan_wait(core, &arena, store_partition(key(room, 1)),
+					 (struct str){}, (struct str){}, true, 10, &rows, &count),
+			 0);
 	assert_int_equal(count, 10);
 	arena_done(&arena);
 	++*(int *)arg;
@@ -483,7 +524,8 @@ static void storm_next(struct storm *storm)
 	struct arena arena;
 	char room[64];
 
-	store_batch_put(batch, test_key(room, 32, core_index(storm->core), storm->next++), S("of a storm"));
+	store_batch_put(batch, test_key(room, 32, core_index(storm->core), storm->next++),
+			S("of a storm"));
 	batch->owner = &storm->msg;
 	batch->done = on_storm;
 	store_commit(storm->store, batch);
@@ -511,10 +553,16 @@ static void two_cores_get_their_own_completions_in_order(void **state)
 	struct storm storms[2] = {};
 	struct store *store;
 
-	assert_int_equal(store_rocks_open(&(struct store_rocks_config){
-		.dir = *state, .sync_interval_ms = -1, .reserve_bytes = 1 * MB }, &store), 0);
-	struct cores *cores = cores_new(&(struct cores_config){
-		.count = 2, .fibers_max = 8, .clock = &clock_real, .random = &random_real, .store = store });
+	assert_int_equal(store_rocks_open(&(struct store_rocks_config){ .dir = *state,
+									.sync_interval_ms = -1,
+									.reserve_bytes = 1 * MB },
+					  &store),
+			 0);
+	struct cores *cores = cores_new(&(struct cores_config){ .count = 2,
+								.fibers_max = 8,
+								.clock = &clock_real,
+								.random = &random_real,
+								.store = store });
 	cores_start(cores);
 	for (int i = 0; i < 2; i++) {
 		storms[i].store = store;
@@ -547,7 +595,8 @@ static bool full_begin(struct full *f, const char *dir, uint64_t reserve_bytes)
 {
 	*f = (struct full){ .dir = mem_strdup(dir) };
 	if (geteuid() != 0 || mount("tmpfs", dir, "tmpfs", 0, "size=128m")) {
-		print_message("# skipped: no right to mount a small file system (%s)\n", strerror(errno));
+		print_message("# skipped: no right to mount a small file system (%s)\n",
+			      strerror(errno));
 		free(f->dir);
 		return false;
 	}
@@ -683,6 +732,7 @@ int main(void)
 		IN_DIR(the_directory_is_for_its_owner_only),
 		IN_DIR(a_store_is_open_once),
 		IN_DIR(a_newer_format_is_refused),
+		IN_DIR(a_table_may_come_or_go_but_not_change_its_partition),
 		IN_DIR(somebody_elses_database_is_refused),
 		IN_DIR(a_rotten_row_is_never_given_out),
 		IN_DIR(a_check_finds_rows_in_the_wrong_place),
