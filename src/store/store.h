@@ -43,7 +43,7 @@ struct store_batch {
 	void *owner; /* the caller's */
 };
 enum {
-	STORE_KEY_MAX = 1024, /* bytes; no row is longer */
+	STORE_KEY_MAX = 1024, /* bytes; no key is longer */
 	STORE_BATCH_MAX = 64 << 20, /* bytes of all keys and values of a batch */
 	STORE_SCAN_MAX = 1000000, /* rows */
 	STORE_SCAN_BYTES_MAX = 256 << 20,
