@@ -11,7 +11,7 @@
 #include "user/account.h"
 #include "user/bot.h"
 
-enum { APPLICATIONS_MAX = 100, HEX_MAX = 2 * crypto_sign_PUBLICKEYBYTES + 1 };
+enum { APPLICATIONS_MAX = 100, DESCRIPTION_MAX = 400, HEX_MAX = 2 * crypto_sign_PUBLICKEYBYTES + 1 };
 
 /* Flags that the owner may set: the privileged intents. */
 #define FLAGS_EDITABLE ((1 << 12) | (1 << 13) | (1 << 14) | (1 << 15) | (1 << 18) | (1 << 19))
@@ -161,8 +161,12 @@ static int edit(struct req *req, const struct application_edit *in, struct appli
 	struct application row = *state->application;
 	if (in->has.name)
 		row.name = in->name;
-	if (in->has.description)
+	if (in->has.description) {
 		row.description = text_of(req->arena, in->description);
+		if (str_utf8_len(row.description) > DESCRIPTION_MAX)
+			return req_form_error(req, "description", "BASE_TYPE_MAX_LENGTH", "Must be %d or fewer in length.",
+					      DESCRIPTION_MAX);
+	}
 	if (in->has.flags && !in->null.flags) {
 		if ((in->flags ^ row.flags) & ~(int64_t)FLAGS_EDITABLE)
 			return req_form_error(req, "flags", "APPLICATION_FLAGS_INVALID", "Only the flags of privileged intents can be set.");

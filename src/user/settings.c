@@ -1,5 +1,10 @@
 #include "user/settings.h"
 
+#include <errno.h>
+
+#include "codec/dec.h"
+#include "codec/enc.h"
+#include "codec/json.h"
 #include "user/ready.h"
 
 struct user_settings settings_default(const struct user_state *user)
@@ -27,6 +32,107 @@ struct user_settings settings_default(const struct user_state *user)
 		.view_nsfw_guilds = true,
 		.view_nsfw_commands = true,
 	};
+}
+
+/* Stored as the JSON of the whole: as new fields come, old rows get their defaults. */
+int settings_read_wait(struct txn *txn, struct user_settings *ret)
+{
+	struct settings_row row = {};
+	struct user_settings_edit edit = {};
+	struct dec dec;
+	struct key key;
+
+	int r = txn_get_obj_wait(txn, key_settings(&key, txn->cell->id, 0), &desc_settings_row, &row);
+	if (r && r != ENOENT)
+		return r;
+	*ret = settings_default(user_of(txn));
+	json_t *tree = r ? NULL : json_parse(row.data);
+	if (!tree)
+		return 0;
+	dec_init(&dec, txn->arena);
+	if (!dec_object(&dec, &desc_user_settings_edit, tree, &edit))
+		settings_apply(ret, &edit);
+	json_decref(tree);
+	return 0;
+}
+
+void settings_apply(struct user_settings *settings, const struct user_settings_edit *in)
+{
+#define VALUE(field)                                       \
+	do {                                               \
+		if (in->has.field && !in->null.field)      \
+			settings->field = in->field;       \
+	} while (0)
+#define TEXT(field)                                        \
+	do {                                               \
+		if (in->has.field && in->field.ptr)        \
+			settings->field = in->field;       \
+	} while (0)
+#define LIST(field)                                        \
+	do {                                               \
+		if (in->has.field && in->field.items)      \
+			settings->field = in->field;       \
+	} while (0)
+	LIST(activity_joining_restricted_guild_ids);
+	LIST(activity_restricted_guild_ids);
+	VALUE(afk_timeout);
+	VALUE(allow_accessibility_detection);
+	VALUE(animate_emoji);
+	VALUE(animate_stickers);
+	VALUE(contact_sync_enabled);
+	VALUE(convert_emoticons);
+	if (in->has.custom_status)
+		settings->custom_status = in->custom_status;
+	VALUE(default_guilds_restricted);
+	VALUE(detect_platform_accounts);
+	VALUE(developer_mode);
+	VALUE(disable_games_tab);
+	VALUE(enable_tts_command);
+	VALUE(explicit_content_filter);
+	VALUE(friend_discovery_flags);
+	TEXT(friend_source_flags);
+	VALUE(gif_auto_play);
+	LIST(guild_folders);
+	LIST(guild_positions);
+	VALUE(inline_attachment_media);
+	VALUE(inline_embed_media);
+	TEXT(locale);
+	VALUE(message_display_compact);
+	VALUE(native_phone_integration_enabled);
+	VALUE(passwordless);
+	VALUE(render_embeds);
+	VALUE(render_reactions);
+	LIST(restricted_guilds);
+	VALUE(show_current_game);
+	TEXT(status);
+	VALUE(stream_notifications_enabled);
+	TEXT(theme);
+	VALUE(timezone_offset);
+	VALUE(view_nsfw_guilds);
+	VALUE(view_nsfw_commands);
+#undef VALUE
+#undef TEXT
+#undef LIST
+}
+
+void settings_put(struct txn *txn, const struct user_settings *settings)
+{
+	struct settings_row row = {};
+	struct buf text;
+	struct enc enc;
+	struct key key;
+
+	buf_init(&text, 1 << 20);
+	enc_init(&enc, &text, ENC_JSON);
+	enc_user_settings(&enc, settings);
+	row.data = buf_str(&text);
+	txn_put(txn, key_settings(&key, txn->cell->id, 0), &desc_settings_row, &row);
+	buf_done(&text);
+}
+
+struct user_guild_settings settings_guild_default(uint64_t guild_id)
+{
+	return (struct user_guild_settings){ .guild_id = guild_id, .message_notifications = 3, .mobile_push = true };
 }
 
 enum { CAPABILITY_DEDUPE_USERS = 1 << 4 };
