@@ -45,6 +45,7 @@ struct fake {
 	struct cores *cores;
 	struct local locals[FAKE_CORES];
 	struct gateway_config config;
+	bool torn; /* clients' reads and writes are torn at random places */
 	struct fake_user users[8];
 	uint32_t users_count;
 	struct fake_guild guilds[8];

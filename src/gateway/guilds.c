@@ -97,6 +97,7 @@ static bool failed(struct session *session, struct guild_open *open, int r)
 	if (!assembly_answer(session, guild_id, GUILD_UNAVAILABLE) && !open->said)
 		say_deleted(session, guild_id, true);
 	open->said = true;
+	open->subscribe.joined = false; /* It comes back from an outage now. */
 	ask_again(session->gateway, &open->ask, retry_ms(open->tries++));
 	return true;
 }

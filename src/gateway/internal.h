@@ -199,8 +199,8 @@ void resume_forget(struct resume_ask *ask);
 
 /* Asks for as many of session->guilds as may be. */
 void guilds_pump(struct session *session);
-/* One more: joined just now, or, @silent, again after a restart of the guild. */
-/* At the start of a session; because its user came into the guild; again after the guild's restart, without a snapshot. */
+/* One more: at the start of a session; because its user came into the guild; again after the guild's restart,
+ * without a snapshot. */
 enum guild_open_why { OPEN_FIRST, OPEN_JOINED, OPEN_SILENT };
 void guild_open_start(struct session *session, uint64_t guild_id, enum guild_open_why why);
 bool guild_is_opening(const struct session *session, uint64_t guild_id);

@@ -8,8 +8,9 @@
 
 enum {
 	CAP_MIN = 4,
-	/* One GUILD_CREATE may be larger than all that a ring may hold otherwise; it is charged at most this. */
-	EVENT_CHARGE_MAX = 256 << 10,
+	/* Snapshots may be larger than all that a ring may hold otherwise, and their number is bounded where they are
+	 * asked for (guilds.c): they are charged at most this. */
+	SNAPSHOT_CHARGE_MAX = 32 << 10,
 };
 
 void ring_init(struct ring *ring)
@@ -41,8 +42,10 @@ size_t ring_event_bytes(const struct event *event, enum event_form form)
 {
 	const struct bytes *bytes = form == FORM_ALT ? event->alt : event->full;
 	size_t len = bytes ? bytes->len : 0;
+	bool snapshot = event->type == EVENT_GUILD_CREATE || event->type == EVENT_READY ||
+			event->type == EVENT_READY_SUPPLEMENTAL;
 
-	return MIN(len, EVENT_CHARGE_MAX) + sizeof(*event);
+	return (snapshot ? MIN(len, (size_t)SNAPSHOT_CHARGE_MAX) : len) + sizeof(*event);
 }
 
 static size_t slot_bytes(uintptr_t value)

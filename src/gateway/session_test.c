@@ -759,6 +759,54 @@ static void every_encoding_carries_the_same(void **state)
 	}
 }
 
+static void torn_reads_and_writes_change_nothing(void **state)
+{
+	static const char *queries[] = { Q, "encoding=etf", "compress=zlib-stream" };
+	struct fake *fake = *state;
+
+	fake->torn = true;
+	fake_gateway(fake, 0)->config.rate_limits = fake_gateway(fake, 1)->config.rate_limits = false;
+	struct client *client = bot_on(fake, 0, Q);
+	int said = 0, heard = 0;
+	for (uint32_t round = 0; round < 30; round++) {
+		for (uint64_t n = random_below(&fake->random.random, 20); n; n--)
+			fake_say(fake, fake_guild(GUILD), said++);
+		if (round % 3 == 1) /* a heartbeat's answer comes between events, never inside one */
+			client_send_frame(client, WS_PING, "x", 1);
+		for (uint64_t n = random_below(&fake->random.random, 4); n && heard < said; n--)
+			expect_said(client, heard++);
+		/* Comes back somewhere else, in another encoding, with all that it has not seen. */
+		char session_id[64];
+		int64_t seq = client->seq;
+		uint32_t core = round % 2;
+		strcpy(session_id, client->session_id);
+		client_leave(client, 0);
+		client_free(client);
+		client = client_new(fake, core, queries[round % 3], 700);
+		drop(client_expect(client, GATEWAY_OP_HELLO, NULL));
+		strcpy(client->session_id, session_id);
+		client->seq = seq;
+		if (client->etf) {
+			struct buf term;
+			buf_init(&term, 1000);
+			buf_put(&term, "\x83t\0\0\0\2m\0\0\0\2opa\6m\0\0\0\1dt\0\0\0\3m\0\0\0\5tokenm\0\0\0\5""1.bot"
+				       "m\0\0\0\3seqb", 55);
+			buf_put_u32(&term, (uint32_t)seq);
+			buf_put(&term, "m\0\0\0\nsession_idm\0\0\0\x20", 20);
+			buf_put(&term, session_id, 32);
+			client_send_frame(client, WS_BINARY, term.ptr, term.len);
+			buf_done(&term);
+		} else {
+			client_send(client, "{\"op\":6,\"d\":{\"token\":\"1.bot\",\"session_id\":\"%s\",\"seq\":%ld}}",
+				    session_id, (long)seq);
+		}
+		while (heard < said)
+			expect_said(client, heard++);
+		drop(client_expect(client, 0, "RESUMED"));
+	}
+	client_free(client);
+}
+
 static void atoms_as_keys_and_text_are_refused_in_etf(void **state)
 {
 	struct fake *fake = *state;
@@ -985,6 +1033,7 @@ int main(void)
 		CASE(a_detached_session_that_cannot_hold_more_ends),
 		CASE(what_fell_out_of_the_ring_cannot_be_resumed),
 		CASE(every_encoding_carries_the_same),
+		CASE(torn_reads_and_writes_change_nothing),
 		CASE(atoms_as_keys_and_text_are_refused_in_etf),
 		CASE(a_session_may_change_its_encoding_with_its_socket),
 		CASE(members_are_asked_for_by_the_rules),
