@@ -147,7 +147,7 @@ int interest_merge(struct session *session, uint64_t guild_id, const json_t *fro
 	if (!json_is_object(from))
 		return CLOSE_DECODE_ERROR;
 	/* Only guilds that it is in, so that nobody fills the table with others. */
-	if (!session_sub(session, guild_id) && !guild_is_opening(session, guild_id))
+	if (!session_in_guild(session, guild_id))
 		return 0;
 	struct interest *interest = interest_make(session, guild_id);
 	if (!interest)

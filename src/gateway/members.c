@@ -138,7 +138,7 @@ int members_request(struct conn *conn, const json_t *d)
 	arena_init(&ask->arena);
 	int r = read_request(d, ask);
 	/* A guild that the session is not in does not exist for it; nor is it loaded for that. */
-	if (r || (!session_sub(session, members->work.id) && !guild_is_opening(session, members->work.id))) {
+	if (r || !session_in_guild(session, members->work.id)) {
 		ask_free(ask);
 		return r;
 	}

@@ -855,6 +855,7 @@ static void members_are_asked_for_by_the_rules(void **state)
 	assert_int_equal(guild->members_asked, 2);
 	assert_int_equal(guild->members.user_ids_count, 1);
 	client_send(client, "{\"op\":8,\"d\":{\"guild_id\":\"123\",\"query\":\"\",\"limit\":0}}"); /* not its guild */
+	client_send(client, "{\"op\":8,\"d\":{\"guild_id\":\"1\",\"query\":\"\",\"limit\":0}}"); /* its own account */
 	client_expect_nothing(client);
 	for (int i = 0; i < 2; i++)
 		client_send(client, "{\"op\":8,\"d\":{\"guild_id\":\"%d\",\"query\":\"\",\"limit\":0,\"nonce\":\"n\"}}", GUILD);

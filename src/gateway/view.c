@@ -28,14 +28,19 @@ struct view {
 	struct gateway_local *gateway;
 	uint64_t cell_id;
 	enum cell_kind kind;
-	uint32_t held; /* by questions under way */
-	uint32_t subs, strays; /* strays: of subs, those without a class */
+	uint32_t held;       /* by questions under way */
+	uint32_t subs;
 	struct sub *account; /* an account's sessions */
-	struct map users; /* a guild's: user id → first struct sub */
+	struct guild_view *guild; /* NULL: an account, of which there are as many as sessions: it is kept small */
+};
+
+struct guild_view {
+	struct map users; /* user id → first struct sub */
 	struct map class_ids; /* id + 1 → struct view_class */
 	struct view_class **classes; /* the same, to walk */
 	uint32_t classes_count, classes_cap;
 	bool sweep; /* some have nobody */
+	uint32_t strays; /* sessions without a class */
 	struct publication **missed; /* by strays, which get them when they have a class again */
 	uint32_t missed_count;
 };
@@ -44,11 +49,11 @@ struct view {
 
 static void class_free(struct view *view, struct view_class *class)
 {
-	struct view_class *last = view->classes[--view->classes_count];
+	struct view_class *last = view->guild->classes[--view->guild->classes_count];
 
-	view->classes[class->at] = last;
+	view->guild->classes[class->at] = last;
 	last->at = class->at;
-	map_del(&view->class_ids, class->id + 1ull);
+	map_del(&view->guild->class_ids, class->id + 1ull);
 	bytes_unref(class->see);
 	bytes_unref(class->manage);
 	free(class->subs);
@@ -58,30 +63,30 @@ static void class_free(struct view *view, struct view_class *class)
 /* A class without sight, if it was not defined. */
 static struct view_class *class_make(struct view *view, uint32_t id)
 {
-	struct view_class *class = map_get(&view->class_ids, id + 1ull);
+	struct view_class *class = map_get(&view->guild->class_ids, id + 1ull);
 
 	if (class)
 		return class;
-	if (view->classes_count == view->classes_cap) {
-		view->classes_cap = MAX(view->classes_cap * 2, 2u);
-		view->classes = mem_realloc(view->classes, view->classes_cap * sizeof(struct view_class *));
+	if (view->guild->classes_count == view->guild->classes_cap) {
+		view->guild->classes_cap = MAX(view->guild->classes_cap * 2, 2u);
+		view->guild->classes = mem_realloc(view->guild->classes, view->guild->classes_cap * sizeof(struct view_class *));
 	}
 	class = mem_zalloc(sizeof(*class));
 	class->id = id;
-	class->at = view->classes_count;
-	view->classes[view->classes_count++] = class;
-	map_set(&view->class_ids, id + 1ull, class);
-	view->sweep = true;
+	class->at = view->guild->classes_count;
+	view->guild->classes[view->guild->classes_count++] = class;
+	map_set(&view->guild->class_ids, id + 1ull, class);
+	view->guild->sweep = true;
 	return class;
 }
 
 /* Whoever enters a class has it defined in the same publication; so one that nobody is in can go. */
 static void classes_sweep(struct view *view)
 {
-	for (uint32_t i = view->classes_count; i > 0; i--)
-		if (view->classes[i - 1]->count == 0)
-			class_free(view, view->classes[i - 1]);
-	view->sweep = false;
+	for (uint32_t i = view->guild->classes_count; i > 0; i--)
+		if (view->guild->classes[i - 1]->count == 0)
+			class_free(view, view->guild->classes[i - 1]);
+	view->guild->sweep = false;
 }
 
 static void class_set(struct view *view, const struct effect *effect)
@@ -106,7 +111,7 @@ static void class_leave(struct sub *sub)
 	last->index = sub->index;
 	sub->class = NULL;
 	if (class->count == 0)
-		sub->view->sweep = true;
+		sub->view->guild->sweep = true;
 }
 
 static void class_enter(struct view_class *class, struct sub *sub)
@@ -142,29 +147,35 @@ static struct view *view_make(struct gateway_local *gateway, uint64_t cell_id, e
 	view->gateway = gateway;
 	view->cell_id = cell_id;
 	view->kind = kind;
-	map_init(&view->users);
-	map_init(&view->class_ids);
+	if (kind == CELL_GUILD) {
+		view->guild = mem_zalloc(sizeof(*view->guild));
+		map_init(&view->guild->users);
+		map_init(&view->guild->class_ids);
+	}
 	map_set(&gateway->views, cell_id, view);
 	return view;
 }
 
 static void missed_drop(struct view *view)
 {
-	for (uint32_t i = 0; i < view->missed_count; i++)
-		publication_unref(view->missed[i]);
-	free(view->missed);
-	view->missed = NULL;
-	view->missed_count = 0;
+	for (uint32_t i = 0; i < view->guild->missed_count; i++)
+		publication_unref(view->guild->missed[i]);
+	free(view->guild->missed);
+	view->guild->missed = NULL;
+	view->guild->missed_count = 0;
 }
 
 static void view_free(struct view *view)
 {
-	missed_drop(view);
-	while (view->classes_count)
-		class_free(view, view->classes[0]);
-	free(view->classes);
-	map_done(&view->class_ids);
-	map_done(&view->users);
+	if (view->guild) {
+		missed_drop(view);
+		while (view->guild->classes_count)
+			class_free(view, view->guild->classes[0]);
+		free(view->guild->classes);
+		map_done(&view->guild->class_ids);
+		map_done(&view->guild->users);
+		free(view->guild);
+	}
 	map_del(&view->gateway->views, view->cell_id);
 	free(view);
 }
@@ -192,23 +203,23 @@ void view_release(struct gateway_local *gateway, uint64_t cell_id)
 
 static void stray_found(struct view *view)
 {
-	if (--view->strays == 0)
+	if (--view->guild->strays == 0)
 		missed_drop(view);
 }
 
 static struct sub *user_subs(const struct view *view, uint64_t user_id)
 {
-	return view->kind == CELL_USER ? view->account : map_get(&view->users, user_id);
+	return !view->guild ? view->account : map_get(&view->guild->users, user_id);
 }
 
 static void user_subs_set(struct view *view, uint64_t user_id, struct sub *first)
 {
-	if (view->kind == CELL_USER)
+	if (!view->guild)
 		view->account = first;
 	else if (first)
-		map_set(&view->users, user_id, first);
+		map_set(&view->guild->users, user_id, first);
 	else
-		map_del(&view->users, user_id);
+		map_del(&view->guild->users, user_id);
 }
 
 static struct sub *sub_find(const struct view *view, const struct session *session)
@@ -226,11 +237,18 @@ struct sub *session_sub(const struct session *session, uint64_t cell_id)
 	return view ? sub_find(view, session) : NULL;
 }
 
+bool session_in_guild(const struct session *session, uint64_t guild_id)
+{
+	const struct view *view = view_find(session->gateway, guild_id);
+
+	return (view && view->guild && sub_find(view, session)) || guild_is_opening(session, guild_id);
+}
+
 struct sub *view_account(struct gateway_local *gateway, uint64_t user_id)
 {
 	const struct view *view = view_find(gateway, user_id);
 
-	return view && view->kind == CELL_USER ? view->account : NULL;
+	return view && !view->guild ? view->account : NULL;
 }
 
 static struct sub *sub_new(struct view *view, struct session *session)
@@ -253,7 +271,7 @@ static void sub_free(struct sub *sub)
 	struct view *view = sub->view;
 	struct sub *first = user_subs(view, sub->user_id), **link = &first;
 
-	if (view->kind == CELL_GUILD && !sub->class)
+	if (view->guild && !sub->class)
 		stray_found(view);
 	class_leave(sub);
 	while (*link != sub)
@@ -301,7 +319,7 @@ void sub_leave(struct sub *sub, bool tell)
 	uint64_t session_id = sub->session->id, user_id = sub->user_id;
 
 	sub_free(sub);
-	if (tell && view->kind == CELL_GUILD)
+	if (tell && view->guild)
 		view_leave_guild(view->gateway, view->cell_id, session_id, user_id);
 	view_settle(view);
 }
@@ -364,7 +382,7 @@ static bool event_to_sub(struct sub *sub, const struct audience *to, struct even
 /* One session, with all conditions. */
 static void event_to_one(const struct view *view, struct sub *sub, const struct audience *to, struct event *event)
 {
-	if (view->kind == CELL_GUILD && !sub->class)
+	if (view->guild && !sub->class)
 		return;
 	if ((to->user && to->user != sub->user_id) || (to->session && to->session != sub->session->id))
 		return;
@@ -402,14 +420,14 @@ static void event_publish(const struct view *view, const struct audience *to, st
 
 		if (sub)
 			event_to_one(view, sub, to, event);
-	} else if (to->user || view->kind == CELL_USER) {
+	} else if (to->user || !view->guild) {
 		for (struct sub *sub = user_subs(view, to->user); sub; sub = sub->next)
 			event_to_one(view, sub, to, event);
 	} else if (to->class_id) {
-		event_to_class(map_get(&view->class_ids, to->class_id), to, event);
+		event_to_class(map_get(&view->guild->class_ids, to->class_id), to, event);
 	} else {
-		for (uint32_t i = 0; i < view->classes_count; i++)
-			event_to_class(view->classes[i], to, event);
+		for (uint32_t i = 0; i < view->guild->classes_count; i++)
+			event_to_class(view->guild->classes[i], to, event);
 	}
 }
 
@@ -417,30 +435,30 @@ static void event_publish(const struct view *view, const struct audience *to, st
 
 static void missed_add(struct view *view, const struct publication *publication)
 {
-	if (view->missed_count == MISSED_MAX) {
+	if (view->guild->missed_count == MISSED_MAX) {
 		uint32_t at = 0;
 		uint64_t user_id;
 		void *first;
 
 		log_warn("a restarted cell does not take its sessions back, they are ended cell=%lu", view->cell_id);
-		while (map_next(&view->users, &at, &user_id, &first))
+		while (map_next(&view->guild->users, &at, &user_id, &first))
 			for (struct sub *sub = first; sub; sub = sub->next)
 				if (!sub->class)
 					session_doom(sub->session, DOOM_DEAD);
 		return;
 	}
-	if (!view->missed)
-		view->missed = mem_alloc(MISSED_MAX * sizeof(struct publication *));
+	if (!view->guild->missed)
+		view->guild->missed = mem_alloc(MISSED_MAX * sizeof(struct publication *));
 	struct publication *kept = (struct publication *)publication;
 	atomic_fetch_add_explicit(&kept->refs, 1, memory_order_relaxed);
-	view->missed[view->missed_count++] = kept;
+	view->guild->missed[view->guild->missed_count++] = kept;
 }
 
 static void missed_replay(const struct view *view, struct sub *sub)
 {
-	for (uint32_t i = 0; i < view->missed_count; i++)
-		for (uint32_t k = 0; k < view->missed[i]->count; k++) {
-			const struct effect *effect = &view->missed[i]->effects[k];
+	for (uint32_t i = 0; i < view->guild->missed_count; i++)
+		for (uint32_t k = 0; k < view->guild->missed[i]->count; k++) {
+			const struct effect *effect = &view->guild->missed[i]->effects[k];
 
 			if (effect->kind == EFFECT_EVENT)
 				event_to_one(view, sub, &effect->to, effect->event);
@@ -449,19 +467,19 @@ static void missed_replay(const struct view *view, struct sub *sub)
 
 static void reloaded(struct view *view)
 {
-	if (view->kind == CELL_USER) {
+	if (!view->guild) {
 		for (struct sub *sub = view->account; sub; sub = sub->next)
 			session_reopen(sub->session);
 		return;
 	}
-	while (view->classes_count) {
-		struct view_class *class = view->classes[0];
+	while (view->guild->classes_count) {
+		struct view_class *class = view->guild->classes[0];
 
 		while (class->count) {
 			struct sub *sub = class->subs[class->count - 1];
 
 			class_leave(sub);
-			view->strays++;
+			view->guild->strays++;
 			guild_open_start(sub->session, view->cell_id, OPEN_SILENT);
 		}
 		class_free(view, class);
@@ -476,10 +494,10 @@ static void subscribe(struct view *view, const struct effect *effect)
 	struct session *session = map_get(&gateway->sessions, effect->session);
 
 	/* One that has ended meanwhile is taken out again when the answer comes (guilds.c, identify.c). */
-	if (!session || (view->kind == CELL_USER && session->user_id != view->cell_id))
+	if (!session || (!view->guild && session->user_id != view->cell_id))
 		return;
 	struct sub *sub = sub_find(view, session);
-	if (view->kind == CELL_GUILD) {
+	if (view->guild) {
 		struct view_class *class = class_make(view, effect->class_id);
 		bool stray = sub && !sub->class;
 
@@ -501,7 +519,7 @@ static void subscribe(struct view *view, const struct effect *effect)
 
 static void user_class(struct view *view, const struct effect *effect)
 {
-	if (view->kind == CELL_USER || !user_subs(view, effect->user))
+	if (!view->guild || !user_subs(view, effect->user))
 		return;
 	struct view_class *class = class_make(view, effect->class_id);
 	for (struct sub *sub = user_subs(view, effect->user); sub; sub = sub->next) {
@@ -570,7 +588,7 @@ void view_apply(struct core *core, const struct publication *publication)
 
 	if (!view)
 		return;
-	bool missed = view->strays;
+	bool missed = view->guild && view->guild->strays;
 	view->held++; /* It stays while we stand in it. */
 	for (uint32_t i = 0; i < publication->count; i++) {
 		const struct effect *effect = &publication->effects[i];
@@ -580,7 +598,7 @@ void view_apply(struct core *core, const struct publication *publication)
 			event_publish(view, &effect->to, effect->event);
 			break;
 		case EFFECT_CLASS:
-			if (view->kind == CELL_GUILD)
+			if (view->guild)
 				class_set(view, effect);
 			break;
 		case EFFECT_USER_CLASS:
@@ -609,9 +627,9 @@ void view_apply(struct core *core, const struct publication *publication)
 			break;
 		}
 	}
-	if (missed && view->strays)
+	if (missed && view->guild->strays)
 		missed_add(view, publication);
-	if (view->sweep)
+	if (view->guild && view->guild->sweep)
 		classes_sweep(view);
 	view->held--;
 	view_settle(view);

@@ -24,6 +24,8 @@ struct sub {
 
 /* NULL when @session has not subscribed to the guild or account @cell_id. */
 struct sub *session_sub(const struct session *session, uint64_t cell_id);
+/* In that guild, or about to be. An id that a client names may be anything, its own account's too. */
+bool session_in_guild(const struct session *session, uint64_t guild_id);
 /* The sessions of an account, linked by sub->next. */
 struct sub *view_account(struct gateway_local *gateway, uint64_t user_id);
 /* Which cell a session is subscribed to. */
