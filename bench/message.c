@@ -169,7 +169,8 @@ static uint64_t frames(struct person *p, const char *what)
 
 static void setup(struct person *p, int i)
 {
-	char body[512], ret[BUF];
+	char body[512];
+	static char ret[BUF];
 
 	p->http = dial();
 	snprintf(body, sizeof(body), "{\"username\":\"bench%d_%d\",\"password\":\"bench-password\",\"consent\":true}", (int)getpid(), i);
@@ -181,7 +182,7 @@ static void setup(struct person *p, int i)
 	const char *upgrade = "GET /?v=10&encoding=json HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 			      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 	send_all(p->ws, upgrade, strlen(upgrade));
-	snprintf(body, sizeof(body), "{\"op\":2,\"d\":{\"token\":\"%s\",\"properties\":{\"os\":\"l\",\"browser\":\"b\",\"device\":\"d\"}}}", p->token);
+	snprintf(body, sizeof(body), "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"properties\":{\"os\":\"l\",\"browser\":\"b\",\"device\":\"d\"}}}", p->token);
 	bool answered = false, identified = false;
 	for (uint64_t ready = 0; !ready;) {
 		ssize_t n = recv(p->ws, p->ws_in + p->ws_len, BUF - p->ws_len, 0);
