@@ -15,6 +15,7 @@
 #include "core/local.h"
 #include "gateway/gateway.h"
 #include "limit/limit.h"
+#include "main/ids.h"
 #include "main/serve.h"
 #include "net/addr.h"
 #include "net/listener.h"
@@ -43,10 +44,8 @@ struct daemon {
 	struct timer drain;
 	uint64_t drain_until_us;
 	bool stopping;
-	struct start_msg {
-		struct msg msg;
-		struct daemon *daemon;
-	} *starts;
+	struct msg start;
+	struct ids_keeper *ids;
 };
 
 static int fail(char **error, int r, const char *what)
@@ -265,10 +264,29 @@ static void on_recovered(struct core *core)
 	sd_notify(0, "READY=1");
 }
 
+static void on_recover(struct core *core, struct msg *msg)
+{
+	free(msg);
+	intents_recover(core, on_recovered);
+}
+
+static void on_ids(struct core *core)
+{
+	struct cores *cores = core_cores(core);
+
+	for (uint32_t i = 0; i < cores->count; i++) {
+		struct msg *msg = mem_zalloc(sizeof(*msg));
+
+		msg->run = on_recover;
+		core_post(cores->core[i], msg);
+	}
+}
+
 static void on_start(struct core *core, struct msg *msg)
 {
-	(void)msg;
-	intents_recover(core, on_recovered);
+	struct daemon *daemon = container_of(msg, struct daemon, start);
+
+	daemon->ids = ids_keeper_new(core, on_ids);
 }
 
 int daemon_new(struct config *config, struct daemon **ret_daemon, char **error)
@@ -322,11 +340,8 @@ int daemon_new(struct config *config, struct daemon **ret_daemon, char **error)
 
 int daemon_run(struct daemon *daemon)
 {
-	daemon->starts = mem_zalloc(daemon->cores->count * sizeof(*daemon->starts));
-	for (uint32_t i = 0; i < daemon->cores->count; i++) {
-		daemon->starts[i].msg.run = on_start;
-		core_post(daemon->cores->core[i], &daemon->starts[i].msg);
-	}
+	daemon->start.run = on_start;
+	core_post(daemon->cores->core[0], &daemon->start);
 	cores_start(daemon->cores);
 	cores_join(daemon->cores); /* the main thread has nothing else to do */
 	return 0;
@@ -354,7 +369,7 @@ void daemon_free(struct daemon *daemon)
 	free(daemon->app.trusted);
 	free(daemon->app.default_url);
 	free(daemon->app.gateway_url);
-	free(daemon->starts);
+	ids_keeper_free(daemon->ids);
 	config_free(daemon->config);
 	free(daemon);
 }
