@@ -145,7 +145,6 @@ def _(scene):
     raw = b''.join(request('GET', p, auth(scene)) for p in paths)
     answers = scene.exchange(raw + request('GET', '/api/v10/gateway', auth(scene, CLOSE)))
     eq(len(answers), 21, 'answers')
-    keys = [sorted(json.loads(body))[0] for _, _, body in answers]
     for i, path in enumerate(paths):
         body = json.loads(answers[i][2])
         if path.endswith('@me'):
@@ -155,8 +154,7 @@ def _(scene):
         elif path.endswith('nonsense'):
             eq((answers[i][0], body['code']), (404, 0))
         else:
-            eq(body['id'], scene.hall, 'answer %d' % i)
-    assert keys
+            eq((answers[i][0], body.get('id')), (200, scene.hall), 'answer %d' % i)
 
 
 @step('pipelined writes take effect in order')
