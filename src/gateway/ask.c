@@ -1,7 +1,7 @@
 /* Questions to cells: a message to the owner, the work there, a message back.
  *
- * cell_post() may run the work at once when the cell lives here, and its publications with it. Going through the
- * owner's inbox in all cases keeps that out of the middle of our own walks. */
+ * cell_post() may run the work at once when the cell lives here, and its publications with it.
+ * Going through the owner's inbox in all cases keeps that out of the middle of our own walks. */
 #include <assert.h>
 
 #include "gateway/internal.h"
@@ -23,7 +23,7 @@ static void answer(struct ask *ask, int r)
 static void on_done(struct core *core, struct cell_work *work, int r)
 {
 	(void)core;
-	answer((struct ask *)(void *)work - 1, r);
+	answer((struct ask *)((char *)work - sizeof(struct ask)), r);
 }
 
 static void on_arrived(struct core *core, struct msg *msg)
@@ -55,7 +55,8 @@ static void on_timer(struct core *core, struct timer *timer)
 
 void ask_post(struct gateway_local *gateway, struct ask *ask, struct cell_work *work)
 {
-	assert((void *)work == (void *)(ask + 1)); /* on_done() finds its way back by this */
+	assert((char *)work ==
+	       (char *)ask + sizeof(*ask)); /* on_done() finds its way back by this */
 	ask->gateway = gateway;
 	ask->work = work;
 	work->done = on_done;

@@ -74,7 +74,8 @@ static void forget(struct conn *conn)
 	conn->resuming = NULL;
 }
 
-/* The close frame goes out if nothing stands in its way; then the peer is given a moment to read it. */
+/* The close frame goes out if nothing stands in its way; then the peer is given a moment to read
+ * it. */
 static void say_goodbye(struct conn *conn, int code, struct str reason)
 {
 	struct core *core = conn->gateway->core;
@@ -130,7 +131,8 @@ void conn_left(struct conn *conn, int code)
 	struct session *session = conn->session;
 
 	forget(conn);
-	/* Who says that it is done is offline at once; any other code, or none, means to come back. */
+	/* Who says that it is done is offline at once; any other code, or none, means to come
+	 * back. */
 	if (session && (code == CLOSE_NORMAL || code == CLOSE_GOING_AWAY)) {
 		conn->session = NULL;
 		session->conn = NULL;
@@ -143,7 +145,7 @@ void conn_left(struct conn *conn, int code)
 
 /* -- beginning -- */
 
-static struct str or(struct str text, struct str otherwise)
+static struct str or (struct str text, struct str otherwise)
 {
 	return text.len ? text : otherwise;
 }
@@ -161,8 +163,8 @@ static int read_query(struct conn *conn, struct str query)
 		else if (str_eq(key, S("compress")))
 			compress = value;
 	}
-	version = or(version, S("10"));
-	encoding = or(encoding, S("json"));
+	version = or (version, S("10"));
+	encoding = or (encoding, S("json"));
 	conn->etf = str_eq(encoding, S("etf"));
 	conn->version = str_eq(version, S("9")) ? 9 : 10;
 	if (!str_eq(version, S("9")) && !str_eq(version, S("10")))
@@ -189,7 +191,8 @@ static char *base_url(const struct gateway_local *gateway, const struct gateway_
 	buf_init(&text, 600);
 	buf_put_str(&text, upgrade->secure ? S("wss://") : S("ws://"));
 	for (size_t i = 0; i < host.len && i < 512; i++)
-		if ((host.ptr[i] >= '0' && host.ptr[i] <= '9') || ((host.ptr[i] | 32) >= 'a' && (host.ptr[i] | 32) <= 'z') ||
+		if ((host.ptr[i] >= '0' && host.ptr[i] <= '9') ||
+		    ((host.ptr[i] | 32) >= 'a' && (host.ptr[i] | 32) <= 'z') ||
 		    strchr(".-_:[]", host.ptr[i]))
 			buf_putc(&text, host.ptr[i]);
 	buf_putc(&text, '\0');
@@ -207,14 +210,16 @@ void gateway_serve(struct core *core, struct sock *sock, const struct gateway_up
 	buf_init(&conn->out, GATEWAY_BODY_MAX);
 	conn_adopt(gateway, conn);
 	conn->base_url = base_url(gateway, upgrade);
-	int code = gateway->draining || open >= gateway->config.connections_max ? CLOSE_SERVICE_RESTART :
-										  read_query(conn, upgrade->query);
+	int code = gateway->draining || open >= gateway->config.connections_max
+		? CLOSE_SERVICE_RESTART
+		: read_query(conn, upgrade->query);
 	if (code) {
 		conn_close(conn, code);
 		return;
 	}
 	conn_alive(conn);
-	int n = snprintf(hello, sizeof(hello), "{\"heartbeat_interval\":%u}", gateway->config.heartbeat_ms);
+	int n = snprintf(hello, sizeof(hello), "{\"heartbeat_interval\":%u}",
+			 gateway->config.heartbeat_ms);
 	if (conn_send_op(conn, GATEWAY_OP_HELLO, (struct str){ hello, (size_t)n }))
 		conn_input(conn, upgrade->leftover);
 }

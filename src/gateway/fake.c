@@ -169,13 +169,16 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 	snprintf(who->presence, sizeof(who->presence), "%.*s", STR_FMT(open->presence));
 	snprintf(who->resume_url, sizeof(who->resume_url), "%.*s", STR_FMT(open->resume_url));
 	fake_publish(world, who->id, CELL_USER, who->views,
-		     &(struct effect){ .kind = EFFECT_SUBSCRIBE, .session = open->session, .core = open->core }, 1);
+		     &(struct effect){ .kind = EFFECT_SUBSCRIBE,
+				       .session = open->session,
+				       .core = open->core },
+		     1);
 	open->user_id = who->id;
 	open->bot = who->bot;
 	open->guilds = mem_dup(who->guilds, who->guilds_count * sizeof(who->guilds[0]));
 	open->guilds_count = who->guilds_count;
-	snprintf(text, sizeof(text), "{\"v\":%d,\"session_id\":\"%.*s\",\"user\":{\"id\":\"%lu\"}}", open->version,
-		 STR_FMT(open->session_id), who->id);
+	snprintf(text, sizeof(text), "{\"v\":%d,\"session_id\":\"%.*s\",\"user\":{\"id\":\"%lu\"}}",
+		 open->version, STR_FMT(open->session_id), who->id);
 	open->ready = bytes_from(str_z(text));
 	return 0;
 }
@@ -206,7 +209,9 @@ int user_check_run(struct txn *txn, struct cell_work *work)
 	(void)txn;
 	if (!who)
 		return ENOENT;
-	return who->check ? who->check : knows(who, check->token_hash) ? 0 : CLOSE_AUTHENTICATION_FAILED;
+	return who->check			? who->check
+		: knows(who, check->token_hash) ? 0
+						: CLOSE_AUTHENTICATION_FAILED;
 }
 
 static int subscribe(struct fake_guild *guild, struct realm_subscribe *in)
@@ -218,8 +223,14 @@ static int subscribe(struct fake_guild *guild, struct realm_subscribe *in)
 		return guild->result;
 	}
 	struct effect effects[] = {
-		{ .kind = EFFECT_CLASS, .class_id = 1, .see = bytes_from((struct str){ "\x01", 1 }) },
-		{ .kind = EFFECT_SUBSCRIBE, .session = in->session, .user = in->user_id, .core = in->core, .class_id = 1 },
+		{ .kind = EFFECT_CLASS,
+		  .class_id = 1,
+		  .see = bytes_from((struct str){ "\x01", 1 }) },
+		{ .kind = EFFECT_SUBSCRIBE,
+		  .session = in->session,
+		  .user = in->user_id,
+		  .core = in->core,
+		  .class_id = 1 },
 	};
 	guild->subscribed++;
 	guild->views |= 1ull << in->core;
@@ -228,7 +239,8 @@ static int subscribe(struct fake_guild *guild, struct realm_subscribe *in)
 		effects[1].snapshot = bytes_from(str_z(text));
 		if (!in->bot) {
 			effects[1].own_member = bytes_from(S("[{\"nick\":null}]"));
-			effects[1].presences = bytes_from(S("{\"voice_states\":[1],\"presences\":[2]}"));
+			effects[1].presences = bytes_from(
+				S("{\"voice_states\":[1],\"presences\":[2]}"));
 		}
 	}
 	fake_publish(world, guild->id, CELL_GUILD, guild->views, effects, 2);
@@ -273,7 +285,8 @@ int realm_members_run(struct txn *txn, struct cell_work *work)
 	(void)txn;
 	guild->members_asked++;
 	guild->members = *container_of(work, struct realm_members, work);
-	snprintf(guild->members_query, sizeof(guild->members_query), "%.*s", STR_FMT(guild->members.query));
+	snprintf(guild->members_query, sizeof(guild->members_query), "%.*s",
+		 STR_FMT(guild->members.query));
 	return 0;
 }
 
@@ -284,7 +297,8 @@ void fake_say(struct fake *fake, struct fake_guild *guild, int n)
 	snprintf(text, sizeof(text), "{\"n\":%d}", n);
 	fake_publish(fake, guild->id, CELL_GUILD, guild->views,
 		     &(struct effect){ .kind = EFFECT_EVENT,
-				       .event = fake_event(EVENT_MESSAGE_CREATE, INTENT_GUILD_MESSAGES, text, NULL) },
+				       .event = fake_event(EVENT_MESSAGE_CREATE,
+							   INTENT_GUILD_MESSAGES, text, NULL) },
 		     1);
 }
 
@@ -303,8 +317,10 @@ struct fake *fake_new(const struct gateway_config *config)
 	fake->clock = (struct clock){ fake_mono, fake_mono };
 	fake->now_us = 1000000000;
 	random_seeded_init(&fake->random, 7);
-	fake->cores = cores_new(&(struct cores_config){
-		.count = FAKE_CORES, .fibers_max = 4, .clock = &fake->clock, .random = &fake->random.random });
+	fake->cores = cores_new(&(struct cores_config){ .count = FAKE_CORES,
+							.fibers_max = 4,
+							.clock = &fake->clock,
+							.random = &fake->random.random });
 	if (config)
 		fake->config = *config;
 	else
@@ -392,7 +408,8 @@ struct client *client_new(struct fake *fake, uint32_t core, const char *query, s
 		assert_int_equal(inflateInit(client->inflate), Z_OK);
 	}
 	sock_pair(client->core, client->core, &config, &server, &client->sock);
-	gateway_serve(client->core, server, &(struct gateway_upgrade){ .query = str_z(query), .host = S("chat:1") });
+	gateway_serve(client->core, server,
+		      &(struct gateway_upgrade){ .query = str_z(query), .host = S("chat:1") });
 	fake_run(fake);
 	return client;
 }
@@ -470,7 +487,8 @@ static json_t *decode(struct client *client, uint8_t opcode, struct str payload)
 		z_stream *z = client->inflate;
 
 		assert_int_equal(opcode, WS_BINARY);
-		assert_true(payload.len >= 4 && !memcmp(payload.ptr + payload.len - 4, "\0\0\xff\xff", 4));
+		assert_true(payload.len >= 4 &&
+			    !memcmp(payload.ptr + payload.len - 4, "\0\0\xff\xff", 4));
 		buf_clear(&client->plain);
 		z->next_in = (Bytef *)(uintptr_t)payload.ptr;
 		z->avail_in = (uInt)payload.len;
@@ -489,7 +507,9 @@ static json_t *decode(struct client *client, uint8_t opcode, struct str payload)
 
 		buf_clear(&client->plain);
 		dst = buf_reserve(&client->plain, size);
-		assert_int_equal(uncompress((Bytef *)dst, &size, (const Bytef *)payload.ptr, payload.len), Z_OK);
+		assert_int_equal(
+			uncompress((Bytef *)dst, &size, (const Bytef *)payload.ptr, payload.len),
+			Z_OK);
 		client->plain.len = size;
 		payload = buf_str(&client->plain);
 	}
@@ -560,9 +580,11 @@ json_t *client_expect(struct client *client, int op, const char *name)
 	json_t *json = client_next(client);
 
 	if (!json)
-		fail_msg("op %d %s did not come (close code %d)", op, name ? name : "", client->close_code);
+		fail_msg("op %d %s did not come (close code %d)", op, name ? name : "",
+			 client->close_code);
 	const char *t = json_string_value(json_object_get(json, "t"));
-	if (json_integer_value(json_object_get(json, "op")) != op || (name && (!t || strcmp(t, name) != 0))) {
+	if (json_integer_value(json_object_get(json, "op")) != op ||
+	    (name && (!t || strcmp(t, name) != 0))) {
 		char *text = json_dumps(json, 0);
 		fail_msg("wanted op %d %s, got %s", op, name ? name : "", text);
 	}
@@ -593,7 +615,8 @@ int client_closed(struct client *client)
 void client_identify(struct client *client, const char *token, uint32_t intents)
 {
 	json_decref(client_expect(client, GATEWAY_OP_HELLO, NULL));
-	client_send(client, "{\"op\":2,\"d\":{\"token\":\"%s\",\"intents\":%u,\"properties\":{}}}", token, intents);
+	client_send(client, "{\"op\":2,\"d\":{\"token\":\"%s\",\"intents\":%u,\"properties\":{}}}",
+		    token, intents);
 	json_t *ready = client_expect(client, 0, "READY");
 	snprintf(client->session_id, sizeof(client->session_id), "%s",
 		 json_string_value(json_object_get(ready, "session_id")));

@@ -1,5 +1,5 @@
-/* For tests: cores under a turned clock, a domain that remembers what it was asked, and clients on in-memory
- * sockets that speak WebSocket. */
+/* For tests: cores under a turned clock, a domain that remembers what it was asked, and clients
+ * on in-memory sockets that speak WebSocket. */
 #pragma once
 
 #include <jansson.h>
@@ -18,19 +18,19 @@ struct fake_user {
 	uint64_t id;
 	const char *token;
 	bool bot;
-	int result;        /* of user_open; 0 */
-	int check;         /* of user_check */
+	int result; /* of user_open; 0 */
+	int check; /* of user_check */
 	uint32_t guilds_count;
 	uint64_t guilds[8];
 	uint32_t opened, closed, presences;
-	uint64_t views;    /* cores */
+	uint64_t views; /* cores */
 	char presence[256], resume_url[256];
 };
 struct fake_guild {
 	uint64_t id;
-	int result;        /* of realm_subscribe */
+	int result; /* of realm_subscribe */
 	uint32_t failures; /* that many times, then 0 */
-	bool slow;         /* keeps the question until fake_guild_answer() */
+	bool slow; /* keeps the question until fake_guild_answer() */
 	struct cell_work *kept;
 	uint64_t views;
 	uint32_t subscribed, left, members_asked;
@@ -81,18 +81,19 @@ struct client {
 	struct sock *sock;
 	struct buf in;
 	bool etf, ended;
-	int close_code;        /* 0: none has come */
-	void *inflate;         /* z_stream of a zlib-stream connection */
+	int close_code; /* 0: none has come */
+	void *inflate; /* z_stream of a zlib-stream connection */
 	struct buf plain;
 	char session_id[64];
-	int64_t seq;           /* the last that came */
+	int64_t seq; /* the last that came */
 };
 /* @capacity: bytes on their way, 0: many. */
 struct client *client_new(struct fake *fake, uint32_t core, const char *query, size_t capacity);
 void client_free(struct client *client);
 void client_send_frame(struct client *client, uint8_t opcode, const void *payload, size_t len);
 /* Text as a frame; fake_run() is called. */
-void client_send(struct client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void client_send(struct client *client, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* The next payload, NULL when there is none (or a close: close_code). The caller owns it. */
 json_t *client_next(struct client *client);
 /* Takes the next one and checks its op and (dispatches) name; its d. */

@@ -1,10 +1,11 @@
 /* The gateway: what speaks op codes over WebSockets (v9 and v10), and remembers sessions.
  *
  * Three things, each in its own file, live on a core:
- *  - a connection (conn.c): a socket that was upgraded, its frames, its compression. Comes and goes.
- *  - a session (session.c): identified once, lives on one core as its id says; keeps events for RESUME while it has
- *    no connection. A RESUME that arrives elsewhere moves the connection to the session.
- *  - a view of a cell (view.c): which sessions here see what of a guild or an account; moved only by publications.
+ *  - a connection (conn.c): a socket that was upgraded, its frames, its compression.
+ *  - a session (session.c): identified once, lives on one core as its id says; keeps events for
+ *    RESUME while it has no connection. A RESUME that arrives elsewhere moves the connection to it.
+ *  - a view of a cell (view.c): which sessions here see what of a guild or an account; moved only by
+ *    publications.
  * What the domain answers to the gateway's questions is in gateway/domain.h. */
 #pragma once
 
@@ -21,16 +22,17 @@ struct publication;
 struct sock;
 
 struct gateway_config {
-	bool rate_limits;        /* frames, IDENTIFY, op 3, whole member lists */
+	bool rate_limits;	  /* frames, IDENTIFY, op 3, whole member lists */
 	uint32_t heartbeat_ms;   /* said in HELLO */
-	/* Said in READY as resume_gateway_url: "wss://chat.example.org". NULL or empty: where the client came to. */
+	/* Said in READY as resume_gateway_url: "wss://chat.example.org". NULL or empty: where
+	 * the client came to. */
 	const char *public_url;
 	uint32_t connections_max; /* on a core; more are closed with 1012 */
 	/* Sessions without a connection: for how long, and how many and how much of them. */
 	uint32_t detached_ms;
 	uint32_t detached_per_user; /* on a core */
-	uint32_t detached_max;      /* on a core */
-	uint64_t detached_bytes;    /* on a core */
+	uint32_t detached_max; /* on a core */
+	uint64_t detached_bytes; /* on a core */
 	/* What a session holds at most for a slow or absent client. */
 	uint32_t ring_events;
 	uint32_t ring_bytes;
@@ -38,39 +40,42 @@ struct gateway_config {
 /* What a server with default settings does; limits are on. */
 void gateway_config_init(struct gateway_config *config);
 
-/* The state of a core, kept in local_of(core)->gateway (core/local.h); made on each core before it serves. @config is
- * copied, its public_url must stay. */
+/* The state of a core, kept in local_of(core)->gateway (core/local.h); made on each core before
+ * it serves. @config is copied, its public_url must stay. */
 struct gateway_local *gateway_local_new(struct core *core, const struct gateway_config *config);
-/* After the cores have stopped: drops every session and connection without a word. NULL does nothing. */
+/* After the cores have stopped: drops every session and connection without a word. NULL does
+ * nothing. */
 void gateway_local_free(struct gateway_local *gateway);
 
 /* What main knows of the upgrade request. All views; copied. */
 struct gateway_upgrade {
 	struct str leftover; /* bytes that came behind the request */
-	struct str query;    /* without '?' */
-	struct str host;     /* of the Host header, for the resume URL */
-	bool secure;         /* the client came by TLS, ours or a trusted proxy's */
+	struct str query; /* without '?' */
+	struct str host; /* of the Host header, for the resume URL */
+	bool secure; /* the client came by TLS, ours or a trusted proxy's */
 };
 /* Takes over a socket right after the 101 answer, on the core that has it. */
 void gateway_serve(struct core *core, struct sock *sock, const struct gateway_upgrade *upgrade);
 
-/* Any thread: every connection is asked to come back (op 7), later ones are turned away. Sessions stay as they are;
- * gateway_stats()->connections goes to zero as the clients leave. */
+/* Any thread: every connection is asked to come back (op 7), later ones are turned away.
+ * Sessions stay as they are; gateway_stats()->connections goes to zero as the clients leave. */
 void gateway_drain(struct cores *cores);
 
-/* Applies a cell's publication to this core's view; publish_apply (cell/publish.h) is to be set to this at start. */
+/* Applies a cell's publication to this core's view; publish_apply (cell/publish.h) is to be set
+ * to this at start. */
 void view_apply(struct core *core, const struct publication *publication);
 
-/* Monotonic but for the first four, which say how many there are now. Written by the core, read by any thread. */
+/* Monotonic but for the first four, which say how many there are now. Written by the core, read
+ * by any thread. */
 struct gateway_stats {
 	_Atomic uint64_t connections, sessions, detached, detached_bytes;
 	_Atomic uint64_t identifies, resumes, resumes_refused, moves, expired;
-	_Atomic uint64_t events;      /* appended to sessions */
-	_Atomic uint64_t deliveries;  /* dispatches handed to sockets */
+	_Atomic uint64_t events; /* appended to sessions */
+	_Atomic uint64_t deliveries; /* dispatches handed to sockets */
 	_Atomic uint64_t sends, bytes; /* calls of send, what they took */
-	_Atomic uint64_t frames;      /* received */
+	_Atomic uint64_t frames; /* received */
 	_Atomic uint64_t too_slow;
-	_Atomic uint64_t closes[32];  /* by gateway_close_slot() */
+	_Atomic uint64_t closes[32]; /* by gateway_close_slot() */
 };
 const struct gateway_stats *gateway_stats(struct core *core);
 /* 0..31 for 1000..1015 and 4000..4015, slot 0 (1000) for what is none of these; and back. */

@@ -1,7 +1,8 @@
-/* What one delivery costs the core: sessions in one guild over TCP on the loopback, a message of some 540 bytes
- * to all of them; one at a time, and sixteen in a turn. CPU of the core's thread only. Then memory of an idle one.
+/* What one delivery costs the core: sessions in one guild over TCP on the loopback, a message of
+ * some 540 bytes to all of them; one at a time, and sixteen in a turn. CPU of the core's thread
+ * only. Then memory of an idle one.
  *
- *	bench_gateway [SESSIONS] */
+ * 	bench_gateway [SESSIONS] */
 #include <arpa/inet.h>
 #include <malloc.h>
 #include <netinet/tcp.h>
@@ -73,7 +74,8 @@ static void say(struct core *core)
 	memset(text, 'x', BODY);
 	memcpy(text, "{\"content\":\"", 12);
 	memcpy(text + BODY - 2, "\"}", 2);
-	struct event *event = event_new(EVENT_MESSAGE_CREATE, bytes_from((struct str){ text, BODY }));
+	struct event *event = event_new(EVENT_MESSAGE_CREATE,
+					bytes_from((struct str){ text, BODY }));
 	event->intents = INTENT_GUILD_MESSAGES;
 	publish(core, (struct effect){ .kind = EFFECT_EVENT, .event = event });
 }
@@ -99,14 +101,15 @@ static void measure(struct core *core, const char *name, uint32_t at_once, uint3
 		usleep(20000); /* the readers catch up */
 	}
 	double n = (double)(stats->deliveries - before);
-	printf("%-4s %u sessions: %.2f us a delivery, %.2f deliveries a send\n", name, sessions, (double)ns / n / 1000,
-	       n / (double)(stats->sends - sends));
+	printf("%-4s %u sessions: %.2f us a delivery, %.2f deliveries a send\n", name, sessions,
+	       (double)ns / n / 1000, n / (double)(stats->sends - sends));
 }
 
 int main(int argc, char **argv)
 {
 	uint32_t count = argc > 1 ? (uint32_t)atoi(argv[1]) : 2000;
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(address);
 	int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct gateway_config config;

@@ -1,5 +1,6 @@
-/* A session asks the guilds of its account to let it in: a bounded number at once, and no more while its client has
- * much to read. A guild that cannot answer now is said to be unavailable and asked again later. */
+/* A session asks the guilds of its account to let it in: a bounded number at once, and no more
+ * while its client has much to read. A guild that cannot answer now is said to be unavailable
+ * and asked again later. */
 #include <stdlib.h>
 
 #include "gateway/internal.h"
@@ -11,7 +12,7 @@ struct guild_open {
 	struct ask ask;
 	struct realm_subscribe subscribe;
 	struct session *session; /* NULL: it has ended */
-	struct list node;        /* of session->opens */
+	struct list node; /* of session->opens */
 	uint32_t tries;
 	bool said; /* that it is unavailable */
 };
@@ -23,7 +24,7 @@ static uint64_t open_guild(const struct guild_open *open)
 
 bool guild_is_opening(const struct session *session, uint64_t guild_id)
 {
-	list_for_each(node, &session->opens)
+	list_for_each (node, &session->opens)
 		if (open_guild(list_entry(node, struct guild_open, node)) == guild_id)
 			return true;
 	for (uint32_t i = session->guilds_at; i < session->guilds_count; i++)
@@ -34,7 +35,7 @@ bool guild_is_opening(const struct session *session, uint64_t guild_id)
 
 void guild_opens_drop(struct session *session)
 {
-	list_for_each(node, &session->opens) {
+	list_for_each (node, &session->opens) {
 		struct guild_open *open = list_entry(node, struct guild_open, node);
 
 		list_del(node);
@@ -54,7 +55,8 @@ static void say_deleted(struct session *session, uint64_t guild_id, bool unavail
 	if (!(session->intents & INTENT_GUILDS))
 		return;
 	buf_init(&text, 128);
-	buf_printf(&text, "{\"id\":\"%lu\"%s}", guild_id, unavailable ? ",\"unavailable\":true" : "");
+	buf_printf(&text, "{\"id\":\"%lu\"%s}", guild_id,
+		   unavailable ? ",\"unavailable\":true" : "");
 	session_dispatch(session, EVENT_GUILD_DELETE, bytes_from(buf_str(&text)));
 	buf_done(&text);
 }
@@ -115,7 +117,8 @@ static void on_answer(struct gateway_local *gateway, struct ask *ask, int r)
 		return;
 	}
 	if (!session && r == 0)
-		view_leave_guild(gateway, guild_id, open->subscribe.session, open->subscribe.user_id);
+		view_leave_guild(gateway, guild_id, open->subscribe.session,
+				 open->subscribe.user_id);
 	list_del(&open->node);
 	free(open);
 	if (session && r == 0)
@@ -153,7 +156,8 @@ void guild_open_start(struct session *session, uint64_t guild_id, enum guild_ope
 
 void guilds_pump(struct session *session)
 {
-	while (session->guilds_at < session->guilds_count && session->opens_running < GATEWAY_OPENING_MAX &&
+	while (session->guilds_at < session->guilds_count &&
+	       session->opens_running < GATEWAY_OPENING_MAX &&
 	       session->ring.unsent_bytes < GATEWAY_OPENING_BYTES)
 		guild_open_start(session, session->guilds[session->guilds_at++], OPEN_FIRST);
 	if (session->guilds_at == session->guilds_count && session->guilds) {

@@ -1,7 +1,8 @@
-/* Op 2: a session begins. The payload is checked here as far as the wire goes; whether the token is good and the
- * intents are allowed is for the account to say (gateway/domain.h, user_open).
+/* Op 2: a session begins. The payload is checked here as far as the wire goes; whether the token
+ * is good and the intents are allowed is for the account to say (gateway/domain.h, user_open).
  *
- * Until the account has answered the session is OPENING: the account's events may come before the answer, and are held. */
+ * Until the account has answered the session is OPENING: the account's events may come before
+ * the answer, and are held. */
 #include <stdlib.h>
 
 #include "gateway/internal.h"
@@ -20,7 +21,8 @@ static void open_free(struct open_ask *ask)
 	free(ask);
 }
 
-/* One IDENTIFY for each token and concurrency bucket in a while, over all cores: asked where the account lives. */
+/* One IDENTIFY for each token and concurrency bucket in a while, over all cores: asked where the
+ * account lives. */
 static int check_concurrency(struct gateway_local *owner, struct ask *ask)
 {
 	const struct user_open *open = &container_of(ask, struct open_ask, ask)->open;
@@ -30,8 +32,10 @@ static int check_concurrency(struct gateway_local *owner, struct ask *ask)
 		return 0;
 	memcpy(&key, open->token_hash, sizeof(key));
 	key = (key ^ (open->shard_id % LIMIT_MAX_CONCURRENCY)) | 1;
-	return gate_try(&owner->identify_gate, key, core_now_us(owner->core), LIMIT_IDENTIFY_WINDOW_MS * 1000ull) ?
-		       ASK_REFUSED : 0;
+	return gate_try(&owner->identify_gate, key, core_now_us(owner->core),
+			LIMIT_IDENTIFY_WINDOW_MS * 1000ull)
+		? ASK_REFUSED
+		: 0;
 }
 
 /* The account's view was held by the question. What it brought is not wanted. */
@@ -48,11 +52,14 @@ static void opened(struct session *session, struct open_ask *ask)
 	struct user_open *open = &ask->open;
 
 	session->bot = open->bot;
+	/* Intents filter what bots get; people get all that is for them. */
 	if (!session->bot)
-		session->intents = UINT32_MAX; /* They filter what bots get; people get all that is for them. */
+		session->intents = UINT32_MAX;
 	if (!session->large_threshold)
-		session->large_threshold = session->bot ? LIMIT_LARGE_THRESHOLD_BOT : LIMIT_LARGE_THRESHOLD_USER;
-	for (struct sub *sub = view_account(session->gateway, session->user_id); sub; sub = sub->next)
+		session->large_threshold = session->bot ? LIMIT_LARGE_THRESHOLD_BOT
+							: LIMIT_LARGE_THRESHOLD_USER;
+	for (struct sub *sub = view_account(session->gateway, session->user_id); sub;
+	     sub = sub->next)
 		if (sub->session == session)
 			sub->intents = session->intents;
 	free(session->conn->base_url);
@@ -61,7 +68,8 @@ static void opened(struct session *session, struct open_ask *ask)
 	if (session->bot) {
 		session->guilds = TAKE(open->guilds);
 		session->guilds_count = open->guilds_count;
-		ring_push_front(&session->ring, event_new(EVENT_READY, TAKE(open->ready)), FORM_FULL);
+		ring_push_front(&session->ring, event_new(EVENT_READY, TAKE(open->ready)),
+				FORM_FULL);
 		session_go(session);
 		guilds_pump(session);
 	} else {
@@ -130,7 +138,9 @@ static struct open_ask *open_ask_new(struct session *session)
 
 	arena_init(&ask->arena);
 	session_name(session, name);
-	open->work = (struct cell_work){ .kind = CELL_USER, .id = session->user_id, .run = user_open_run };
+	open->work = (struct cell_work){ .kind = CELL_USER,
+					 .id = session->user_id,
+					 .run = user_open_run };
 	memcpy(open->token_hash, session->token_hash, sizeof(open->token_hash));
 	open->session = session->id;
 	open->core = core_index(session->gateway->core);
@@ -158,7 +168,8 @@ void session_reopen(struct session *session)
 
 /* -- the payload -- */
 
-static struct str property(struct arena *arena, const json_t *properties, const char *key, const char *old_key)
+static struct str property(struct arena *arena, const json_t *properties, const char *key,
+			   const char *old_key)
 {
 	struct str text = json_text(json_object_get(properties, key));
 
@@ -208,9 +219,9 @@ static int read_numbers(const json_t *d, struct session *session)
 	if (json_is_integer(large)) {
 		json_int_t n = json_integer_value(large);
 
-		session->large_threshold = n < LIMIT_LARGE_THRESHOLD_MIN ? LIMIT_LARGE_THRESHOLD_MIN :
-					   n > LIMIT_LARGE_THRESHOLD_MAX ? LIMIT_LARGE_THRESHOLD_MAX :
-									   (uint32_t)n;
+		session->large_threshold = n < LIMIT_LARGE_THRESHOLD_MIN ? LIMIT_LARGE_THRESHOLD_MIN
+			: n > LIMIT_LARGE_THRESHOLD_MAX			 ? LIMIT_LARGE_THRESHOLD_MAX
+									 : (uint32_t)n;
 	}
 	return read_shard(json_object_get(d, "shard"), session);
 }

@@ -1,5 +1,6 @@
-/* What a person's client wants to know of a guild (op 14, 37): kept here for each session, bounded; member lists and
- * the choice of events go by it. Sub-objects merge field by field, absent fields stay as they are. */
+/* What a person's client wants to know of a guild (op 14, 37): kept here for each session,
+ * bounded; member lists and the choice of events go by it. Sub-objects merge field by field,
+ * absent fields stay as they are. */
 #include <stdlib.h>
 
 #include "gateway/internal.h"
@@ -66,7 +67,8 @@ static bool merge_flag(const json_t *from, const char *key, bool *flag)
 	return json_is_boolean(value);
 }
 
-static bool merge_ids(const json_t *from, const char *key, uint32_t max, uint64_t **ids, uint32_t *count)
+static bool merge_ids(const json_t *from, const char *key, uint32_t max, uint64_t **ids,
+		      uint32_t *count)
 {
 	const json_t *list = json_object_get(from, key);
 	uint64_t *fresh;
@@ -89,13 +91,14 @@ static bool merge_ids(const json_t *from, const char *key, uint32_t max, uint64_
 /* One hundred rows, aligned; any other range is passed over. */
 static void read_ranges(const json_t *list, struct interest_channel *channel)
 {
-	for (size_t i = 0; i < json_array_size(list) && channel->ranges_count < INTEREST_RANGES_MAX; i++) {
+	for (size_t i = 0; i < json_array_size(list) && channel->ranges_count < INTEREST_RANGES_MAX;
+	     i++) {
 		const json_t *range = json_array_get(list, i);
 		json_int_t low = json_integer_value(json_array_get(range, 0));
 		json_int_t high = json_integer_value(json_array_get(range, 1));
 
-		if (json_array_size(range) != 2 || low < 0 || low % LIMIT_MEMBER_LIST_RANGE || low > INT32_MAX ||
-		    high != low + LIMIT_MEMBER_LIST_RANGE - 1)
+		if (json_array_size(range) != 2 || low < 0 || low % LIMIT_MEMBER_LIST_RANGE ||
+		    low > INT32_MAX || high != low + LIMIT_MEMBER_LIST_RANGE - 1)
 			continue;
 		channel->ranges[channel->ranges_count][0] = (uint32_t)low;
 		channel->ranges[channel->ranges_count++][1] = (uint32_t)high;
@@ -116,7 +119,8 @@ static void merge_channel(struct interest *interest, uint64_t channel_id, const 
 				(CHANNELS_MAX - 1) * sizeof(*interest->channels));
 			at--;
 		} else {
-			interest->channels = mem_realloc(interest->channels, (at + 1) * sizeof(*interest->channels));
+			interest->channels = mem_realloc(interest->channels,
+							 (at + 1) * sizeof(*interest->channels));
 			interest->channels_count++;
 		}
 	}
@@ -136,9 +140,8 @@ static bool merge_channels(const json_t *from, struct interest *interest)
 		return false;
 	if (json_object_size(map) == 0)
 		interest->channels_count = 0;
-	json_object_foreach(map, key, ranges)
-		if (str_u64(str_z(key), &channel_id) && channel_id)
-			merge_channel(interest, channel_id, ranges);
+	json_object_foreach(map, key, ranges) if (str_u64(str_z(key), &channel_id) && channel_id)
+		merge_channel(interest, channel_id, ranges);
 	return true;
 }
 
@@ -153,13 +156,14 @@ int interest_merge(struct session *session, uint64_t guild_id, const json_t *fro
 	if (!interest)
 		return 0;
 	bool good = merge_flag(from, "typing", &interest->typing) &&
-		    merge_flag(from, "threads", &interest->threads) &&
-		    merge_flag(from, "activities", &interest->activities) &&
-		    merge_flag(from, "member_updates", &interest->member_updates) &&
-		    merge_ids(from, "members", MEMBERS_MAX, &interest->members, &interest->members_count) &&
-		    merge_ids(from, "thread_member_lists", THREAD_LISTS_MAX, &interest->thread_lists,
-			      &interest->thread_lists_count) &&
-		    merge_channels(from, interest);
+		merge_flag(from, "threads", &interest->threads) &&
+		merge_flag(from, "activities", &interest->activities) &&
+		merge_flag(from, "member_updates", &interest->member_updates) &&
+		merge_ids(from, "members", MEMBERS_MAX, &interest->members,
+			  &interest->members_count) &&
+		merge_ids(from, "thread_member_lists", THREAD_LISTS_MAX, &interest->thread_lists,
+			  &interest->thread_lists_count) &&
+		merge_channels(from, interest);
 	interest->opened |= interest->typing || interest->channels_count > 0;
 	return good ? 0 : CLOSE_DECODE_ERROR;
 }

@@ -27,16 +27,16 @@
 #include "ws/frame.h"
 
 enum {
-	GATEWAY_SLOT = 64 << 10,      /* bytes gathered for one send */
-	GATEWAY_INPUT = 16 << 10,     /* bytes read at once */
+	GATEWAY_SLOT = 64 << 10,	 /* bytes gathered for one send */
+	GATEWAY_INPUT = 16 << 10,	  /* bytes read at once */
 	GATEWAY_ANSWERS_MAX = 1024,   /* small messages that wait for one socket */
-	GATEWAY_FLUSH_US = 500,       /* a slice of flushing; then others come in between */
+	GATEWAY_FLUSH_US = 500,	/* a slice of flushing; then others come in between */
 	GATEWAY_CONN_BURST = 512 << 10, /* bytes to one socket in one go */
-	GATEWAY_OPENING_MAX = 64,     /* guilds that a session asks for at once */
+	GATEWAY_OPENING_MAX = 64,	  /* guilds that a session asks for at once */
 	GATEWAY_OPENING_BYTES = 2 << 20, /* unsent, above which it asks for no more */
 	GATEWAY_ASSEMBLE_MS = 2000,   /* then READY goes out with the late guilds unavailable */
 	GATEWAY_BODY_MAX = 256 << 20, /* READY of somebody in many guilds */
-	GATEWAY_CLOSE_MS = 2000,      /* how long the last bytes may take */
+	GATEWAY_CLOSE_MS = 2000,	 /* how long the last bytes may take */
 	INTEREST_RANGES_MAX = 5,
 };
 
@@ -51,20 +51,21 @@ struct gateway_local {
 	struct ring_limits ring_limits;
 	/* cell_post(), but for tests. */
 	void (*post)(struct core *from, struct cell_work *work);
-	struct map sessions;      /* id → struct session */
-	struct map views;         /* id of a cell → struct view */
+	struct map sessions;	     /* id → struct session */
+	struct map views;	  /* id of a cell → struct view */
 	struct list conns;
-	struct list dirty;        /* connections with something to send */
-	struct list doomed;       /* sessions that could not hold what they got */
+	struct list dirty;	   /* connections with something to send */
+	struct list doomed;	    /* sessions that could not hold what they got */
 	struct deferred flush;
-	struct list waiting;      /* of struct ask, to be asked again */
+	struct list waiting;	     /* of struct ask, to be asked again */
 	struct list detached;     /* sessions, the longest detached first */
 	struct timer detached_timer;
 	struct gate identify_gate, members_gate; /* for the users and guilds that this core owns */
-	char *slot;               /* GATEWAY_SLOT bytes, going out */
-	char *input;              /* GATEWAY_INPUT bytes, just come */
+	char *slot; /* GATEWAY_SLOT bytes, going out */
+	char *input; /* GATEWAY_INPUT bytes, just come */
 	struct buf scratch, packed; /* for compression */
-	struct ws_compress *payload_zlib; /* of all connections that want single payloads compressed */
+	struct ws_compress
+		*payload_zlib; /* of all connections that want single payloads compressed */
 	bool draining;
 	struct gateway_stats stats;
 };
@@ -75,7 +76,8 @@ static inline struct gateway_local *gateway_of(struct core *core)
 /* Only the core itself writes, so no locked instruction is needed. */
 static inline void stat_add(_Atomic uint64_t *stat, uint64_t n)
 {
-	atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) + n,
+			      memory_order_relaxed);
 }
 static inline void stat_sub(_Atomic uint64_t *stat, uint64_t n)
 {
@@ -84,16 +86,17 @@ static inline void stat_sub(_Atomic uint64_t *stat, uint64_t n)
 
 /* A work that is a question to a cell and comes back to the session's core. */
 struct ask {
-	struct msg msg;             /* there and back */
+	struct msg msg; /* there and back */
 	struct gateway_local *gateway; /* who asks */
 	struct cell_work *work;
-	/* On the owner, before the cell is entered; what it returns but 0 is the answer. Optional. */
+	/* On the owner, before the cell is entered; what it returns but 0 is the answer.
+	 * Optional. */
 	int (*check)(struct gateway_local *owner, struct ask *ask);
 	/* On the asking core. */
 	void (*answered)(struct gateway_local *gateway, struct ask *ask, int r);
 	int result;
-	struct timer timer;     /* until it is asked again */
-	struct list node;       /* in gateway->waiting meanwhile */
+	struct timer timer; /* until it is asked again */
+	struct list node; /* in gateway->waiting meanwhile */
 };
 /* @work is part of the same allocation as @ask; its done is set here. */
 void ask_post(struct gateway_local *gateway, struct ask *ask, struct cell_work *work);
@@ -108,9 +111,9 @@ enum {
 /* -- sessions: session.c -- */
 
 enum session_state {
-	SESSION_OPENING,    /* the account is asked; events are held */
+	SESSION_OPENING, /* the account is asked; events are held */
 	SESSION_ASSEMBLING, /* a person's READY is being put together; events are held */
-	SESSION_LIVE,       /* with or without a connection */
+	SESSION_LIVE, /* with or without a connection */
 };
 enum session_doom {
 	DOOM_NONE,
@@ -121,29 +124,29 @@ enum { SESSION_NAME_LEN = 32 };
 
 struct session {
 	struct gateway_local *gateway;
-	uint64_t id;             /* the first half of its name; the lowest bits are the core's index */
-	uint64_t id2;            /* the second half */
+	uint64_t id; /* the first half of its name; the lowest bits are the core's index */
+	uint64_t id2; /* the second half */
 	uint64_t user_id;
 	uint8_t token_hash[32];
-	uint32_t intents;        /* all bits for people */
+	uint32_t intents; /* all bits for people */
 	uint32_t capabilities, large_threshold;
 	uint32_t shard_id, shard_count; /* count 0: none */
-	uint8_t version;         /* 9 or 10 */
+	uint8_t version; /* 9 or 10 */
 	uint8_t state, doom;
 	bool bot, has_intents;
-	bool waits;              /* in gateway->detached */
+	bool waits; /* in gateway->detached */
 	struct ring ring;
-	struct conn *conn;       /* NULL: detached */
-	struct list subs;        /* of struct sub, the account's first */
-	struct list node;        /* in gateway->detached or ->doomed */
+	struct conn *conn; /* NULL: detached */
+	struct list subs; /* of struct sub, the account's first */
+	struct list node; /* in gateway->detached or ->doomed */
 	uint64_t detached_us;
-	struct list opens;       /* of struct guild_open: asked, or waiting to try again */
+	struct list opens; /* of struct guild_open: asked, or waiting to try again */
 	uint32_t opens_running;
 	uint32_t guilds_count, guilds_at;
-	uint64_t *guilds;        /* from guilds_at on: still to be asked for */
+	uint64_t *guilds; /* from guilds_at on: still to be asked for */
 	struct assembly *assembly;
 	struct interest *interest; /* op 14, 37; the first of a list */
-	uint32_t presences;      /* op 3 since presences_us */
+	uint32_t presences; /* op 3 since presences_us */
 	uint64_t presences_us;
 };
 
@@ -151,11 +154,13 @@ struct session {
 struct session *session_new(struct gateway_local *gateway);
 /* The session of that name on this core, or NULL. */
 struct session *session_find(struct gateway_local *gateway, uint64_t id);
-/* Ends it for good: it leaves its views, the account is told, its connection (if any) stays open without it. */
+/* Ends it for good: it leaves its views, the account is told, its connection (if any) stays open
+ * without it. */
 void session_end(struct session *session);
 /* The same, and its connection is closed with 4004: its token is void. */
 void session_revoke(struct session *session);
-/* The connection is gone or going: the session waits for a RESUME, or ends when none is possible. */
+/* The connection is gone or going: the session waits for a RESUME, or ends when none is
+ * possible. */
 void session_detach(struct session *session);
 void session_attach(struct session *session, struct conn *conn);
 /* Takes over a reference to @event. Never ends the session, so it may be called from any walk. */
@@ -199,8 +204,8 @@ void resume_forget(struct resume_ask *ask);
 
 /* Asks for as many of session->guilds as may be. */
 void guilds_pump(struct session *session);
-/* One more: at the start of a session; because its user came into the guild; again after the guild's restart,
- * without a snapshot. */
+/* One more: at the start of a session; because its user came into the guild; again after the
+ * guild's restart, without a snapshot. */
 enum guild_open_why { OPEN_FIRST, OPEN_JOINED, OPEN_SILENT };
 void guild_open_start(struct session *session, uint64_t guild_id, enum guild_open_why why);
 bool guild_is_opening(const struct session *session, uint64_t guild_id);
@@ -245,30 +250,32 @@ struct conn {
 	struct sock *sock;
 	struct session *session;
 	struct resume_ask *resuming;
-	struct list node;        /* in gateway->conns */
-	struct list dirty;       /* in gateway->dirty */
-	struct timer timer;      /* no IDENTIFY, no heartbeat, the last bytes do not leave */
+	struct list node; /* in gateway->conns */
+	struct list dirty; /* in gateway->dirty */
+	struct timer timer; /* no IDENTIFY, no heartbeat, the last bytes do not leave */
 	struct ws_parser *parser; /* only while a message is incomplete */
 	struct ws_compress *compress; /* the whole stream; NULL: none */
-	struct buf out;          /* whole frames that go before any event, and the rest of a compressed one */
-	size_t out_at;           /* of out: taken */
-	size_t part;             /* of the event at the ring's cursor: bytes taken of its frame */
-	char *base_url;          /* for READY; NULL after it */
+	struct buf
+		out; /* whole frames that go before any event, and the rest of a compressed one */
+	size_t out_at; /* of out: taken */
+	size_t part; /* of the event at the ring's cursor: bytes taken of its frame */
+	char *base_url; /* for READY; NULL after it */
 	uint64_t window_us;
-	uint32_t window_frames;  /* since window_us */
-	uint32_t answers;        /* put into out since it was empty */
+	uint32_t window_frames; /* since window_us */
+	uint32_t answers; /* put into out since it was empty */
 	uint8_t version;
 	bool etf, blocked, closing;
-	bool payload_zlib;       /* single payloads are compressed, when they are large */
-	bool quiet;              /* nothing was dispatched since the last heartbeat */
-	bool catching_up;        /* after a RESUME that had much to say */
+	bool payload_zlib; /* single payloads are compressed, when they are large */
+	bool quiet; /* nothing was dispatched since the last heartbeat */
+	bool catching_up; /* after a RESUME that had much to say */
 };
 
 /* Starts to own a connection: new, or from another core. */
 void conn_adopt(struct gateway_local *gateway, struct conn *conn);
 /* The opposite, before it is sent to another core. */
 void conn_release(struct conn *conn);
-/* Says why and ends it; the session ends or stays as the code demands. @conn is not to be used afterwards. */
+/* Says why and ends it; the session ends or stays as the code demands. @conn is not to be used
+ * afterwards. */
 void conn_close(struct conn *conn, int code);
 /* The socket is broken or at its end. The same. */
 void conn_lost(struct conn *conn);
@@ -291,7 +298,8 @@ bool conn_flush(struct conn *conn);
 [[nodiscard]] bool conn_send_frame(struct conn *conn, enum ws_opcode opcode, struct str payload);
 /* Bytes from the client; @conn may be gone afterwards. */
 void conn_input(struct conn *conn, struct str bytes);
-/* The ETF of an event's body, made once for all cores; without the version byte. Lives as long as @event. */
+/* The ETF of an event's body, made once for all cores; without the version byte. Lives as long
+ * as @event. */
 struct str event_etf(struct event *event, enum event_form form);
 void conn_on_deferred(struct core *core, struct deferred *deferred);
 /* sock_event_h */
@@ -313,8 +321,9 @@ bool json_id(const json_t *json, uint64_t *ret);
 char *json_presence(json_t *presence);
 static inline struct str json_text(const json_t *json)
 {
-	return json_is_string(json) ? (struct str){ json_string_value(json), json_string_length(json) }
-				    : (struct str){};
+	return json_is_string(json)
+		? (struct str){ json_string_value(json), json_string_length(json) }
+		: (struct str){};
 }
 /* Absent and null are the same here. */
 static inline bool json_absent(const json_t *json)

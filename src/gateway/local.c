@@ -10,7 +10,8 @@ enum {
 	DETACHED_BYTES = 512 << 20,
 	RING_EVENTS = 8192,
 	RING_BYTES = 8 << 20,
-	/* What the client has confirmed is kept a while: some come back with an older number than their heartbeats said. */
+	/* What the client has confirmed is kept a while: some come back with an older number
+	 * than their heartbeats said. */
 	RING_KEEP_EVENTS = 512,
 	RING_KEEP_BYTES = 256 << 10,
 	RING_KEEP_US = 120 * 1000 * 1000,
@@ -37,8 +38,8 @@ struct gateway_local *gateway_local_new(struct core *core, const struct gateway_
 
 	gateway->core = core;
 	gateway->config = *config;
-	/* A connection that is too slow is closed at the configured size; its session then has some room left, so that
-	 * the client may still come back. */
+	/* A connection that is too slow is closed at the configured size; its session then has
+	 * some room left, so that the client may still come back. */
 	gateway->ring_limits = (struct ring_limits){
 		.events_max = config->ring_events + config->ring_events / 4,
 		.bytes_max = config->ring_bytes + config->ring_bytes / 4,
@@ -122,7 +123,7 @@ static void on_drain(struct core *core, struct msg *msg)
 	if (gateway->draining)
 		return;
 	gateway->draining = true;
-	list_for_each(node, &gateway->conns) {
+	list_for_each (node, &gateway->conns) {
 		struct conn *conn = list_entry(node, struct conn, node);
 
 		if (!conn->closing && !conn_send_op(conn, GATEWAY_OP_RECONNECT, S("null")))

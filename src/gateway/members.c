@@ -1,4 +1,5 @@
-/* Op 8: which members a client asks for. Read here, answered by the guild with GUILD_MEMBERS_CHUNK events. */
+/* Op 8: which members a client asks for. Read here, answered by the guild with
+ * GUILD_MEMBERS_CHUNK events. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@ struct members_ask {
 	struct ask ask;
 	struct realm_members members;
 	struct arena arena;
-	bool whole;        /* everybody is asked for */
+	bool whole; /* everybody is asked for */
 	uint64_t after_us; /* when it was too soon */
 };
 
@@ -21,7 +22,8 @@ static void ask_free(struct members_ask *ask)
 	free(ask);
 }
 
-/* Everybody of a guild once in a while for each bot, over all its sessions and shards: counted where the guild is. */
+/* Everybody of a guild once in a while for each bot, over all its sessions and shards: counted
+ * where the guild is. */
 static int check_whole(struct gateway_local *owner, struct ask *base)
 {
 	struct members_ask *ask = container_of(base, struct members_ask, ask);
@@ -86,7 +88,8 @@ static int read_ids(const json_t *ids, struct members_ask *ask)
 		return CLOSE_DECODE_ERROR;
 	ask->members.user_ids = arena_array(&ask->arena, uint64_t, count);
 	for (size_t i = 0; i < count; i++)
-		if (!json_id(json_is_array(ids) ? json_array_get(ids, i) : ids, &ask->members.user_ids[i]))
+		if (!json_id(json_is_array(ids) ? json_array_get(ids, i) : ids,
+			     &ask->members.user_ids[i]))
 			return CLOSE_DECODE_ERROR;
 	ask->members.user_ids_count = (uint32_t)count;
 	return 0;

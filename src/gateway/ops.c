@@ -1,4 +1,6 @@
-/* Payloads from clients: which op code may come when, and who reads it. Every function answers 0 or a close code. */
+/* Payloads from clients: which op code may come when, and who reads it. Every function answers 0
+ * or a close code. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "codec/etf.h"
@@ -13,8 +15,8 @@ static int heartbeat(struct conn *conn, const json_t *seq)
 	if (!json_absent(seq) && !json_is_integer(seq))
 		return CLOSE_DECODE_ERROR;
 	if (session && !session_held(session) && json_integer_value(seq) > 0)
-		ring_confirm(&session->ring, &conn->gateway->ring_limits, (uint64_t)json_integer_value(seq),
-			     core_now_us(conn->gateway->core));
+		ring_confirm(&session->ring, &conn->gateway->ring_limits,
+			     (uint64_t)json_integer_value(seq), core_now_us(conn->gateway->core));
 	if (session || conn->resuming)
 		conn_alive(conn);
 	if (!conn_send_op(conn, GATEWAY_OP_HEARTBEAT_ACK, S("null")))
@@ -46,7 +48,8 @@ static void on_presence(struct gateway_local *gateway, struct ask *base, int r)
 	struct presence_ask *ask = container_of(base, struct presence_ask, ask);
 
 	(void)gateway;
-	(void)r; /* An account that could not take it is restarted, and asks nobody; the next op 3 sets it right. */
+	/* An account that could not take it is restarted; the next op 3 sets it right. */
+	(void)r;
 	free(ask->text);
 	free(ask);
 }
@@ -57,6 +60,7 @@ static int presence(struct conn *conn, json_t *d)
 	struct session *session = conn->session;
 	uint64_t now_us = core_now_us(gateway->core);
 
+	assert(session);
 	if (!json_is_object(d))
 		return CLOSE_DECODE_ERROR;
 	if (now_us - session->presences_us > LIMIT_PRESENCE_UPDATES_MS * 1000ull) {
@@ -100,9 +104,11 @@ static int subscriptions(struct conn *conn, json_t *d)
 
 	if (!json_is_object(map))
 		return CLOSE_DECODE_ERROR;
-	json_object_foreach(map, key, value) {
-		int r = str_u64(str_z(key), &guild_id) && guild_id ? interest_merge(conn->session, guild_id, value) :
-								     CLOSE_DECODE_ERROR;
+	json_object_foreach(map, key, value)
+	{
+		int r = str_u64(str_z(key), &guild_id) && guild_id
+			? interest_merge(conn->session, guild_id, value)
+			: CLOSE_DECODE_ERROR;
 		if (r)
 			return r;
 	}
@@ -111,7 +117,8 @@ static int subscriptions(struct conn *conn, json_t *d)
 
 /* -- which op -- */
 
-/* What only has to make sense: questions that nothing answers yet (voice, soundboard, channel status). */
+/* What only has to make sense: questions that nothing answers yet (voice, soundboard, channel
+ * status). */
 static int object_or_null(const json_t *d)
 {
 	return json_absent(d) || json_is_object(d) ? 0 : CLOSE_DECODE_ERROR;
@@ -120,27 +127,17 @@ static int object_or_null(const json_t *d)
 static int run(struct conn *conn, enum gateway_op op, json_t *d)
 {
 	switch (op) {
-	case GATEWAY_OP_HEARTBEAT:
-		return heartbeat(conn, d);
-	case GATEWAY_OP_QOS_HEARTBEAT:
-		return qos_heartbeat(conn, d);
-	case GATEWAY_OP_IDENTIFY:
-		return identify(conn, d);
-	case GATEWAY_OP_RESUME:
-		return resume(conn, d);
-	case GATEWAY_OP_PRESENCE_UPDATE:
-		return presence(conn, d);
-	case GATEWAY_OP_REQUEST_GUILD_MEMBERS:
-		return members_request(conn, d);
-	case GATEWAY_OP_GUILD_SUBSCRIPTIONS:
-		return subscription(conn, d);
-	case GATEWAY_OP_GUILD_SUBSCRIPTIONS_BULK:
-		return subscriptions(conn, d);
+	case GATEWAY_OP_HEARTBEAT: return heartbeat(conn, d);
+	case GATEWAY_OP_QOS_HEARTBEAT: return qos_heartbeat(conn, d);
+	case GATEWAY_OP_IDENTIFY: return identify(conn, d);
+	case GATEWAY_OP_RESUME: return resume(conn, d);
+	case GATEWAY_OP_PRESENCE_UPDATE: return presence(conn, d);
+	case GATEWAY_OP_REQUEST_GUILD_MEMBERS: return members_request(conn, d);
+	case GATEWAY_OP_GUILD_SUBSCRIPTIONS: return subscription(conn, d);
+	case GATEWAY_OP_GUILD_SUBSCRIPTIONS_BULK: return subscriptions(conn, d);
 	case GATEWAY_OP_VOICE_SERVER_PING:
-	case GATEWAY_OP_UPDATE_TIME_SPENT_SESSION_ID:
-		return 0;
-	default:
-		return object_or_null(d);
+	case GATEWAY_OP_UPDATE_TIME_SPENT_SESSION_ID: return 0;
+	default: return object_or_null(d);
 	}
 }
 
@@ -158,7 +155,8 @@ int ops_run(struct conn *conn, const json_t *root)
 	if (!conn->session && !op->early)
 		return CLOSE_NOT_AUTHENTICATED;
 	/* Whether it is a bot is known when the account has answered. */
-	if (op->people && !op->early && (conn->session->bot || conn->session->state == SESSION_OPENING))
+	if (op->people && !op->early &&
+	    (conn->session->bot || conn->session->state == SESSION_OPENING))
 		return CLOSE_UNKNOWN_OPCODE;
 	return op->dead ? 0 : run(conn, (enum gateway_op)code, d);
 }

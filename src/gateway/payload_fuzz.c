@@ -1,5 +1,6 @@
-/* Payloads of clients, JSON and ETF, into the op dispatcher; the questions that they lead to are answered by the
- * input too. The first byte chooses encoding, who speaks, and the answers; then payloads, each after its length. */
+/* Payloads of clients, JSON and ETF, into the op dispatcher; the questions that they lead to are
+ * answered by the input too. The first byte chooses encoding, who speaks, and the answers; then
+ * payloads, each after its length. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -20,7 +21,9 @@ static struct world {
 /* Instead of the domain: never runs the work. */
 static void answer(struct core *core, struct cell_work *work)
 {
-	static const int results[] = { 0, 4004, ENOENT, -EAGAIN, ERR_RESTARTED, ERR_UNKNOWN_GUILD, -EIO, 0 };
+	static const int results[] = {
+		0, 4004, ENOENT, -EAGAIN, ERR_RESTARTED, ERR_UNKNOWN_GUILD, -EIO, 0
+	};
 	int r = results[world.answer++ % ARRAY_SIZE(results)];
 
 	if (work->run == user_open_run && r == 0) {
@@ -41,8 +44,10 @@ static void begin(void)
 	struct gateway_config config;
 
 	random_seeded_init(&world.random, 1);
-	world.cores = cores_new(&(struct cores_config){
-		.count = 1, .fibers_max = 1, .clock = &clock_real, .random = &world.random.random });
+	world.cores = cores_new(&(struct cores_config){ .count = 1,
+							.fibers_max = 1,
+							.clock = &clock_real,
+							.random = &world.random.random });
 	gateway_config_init(&config);
 	config.rate_limits = false;
 	world.local.gateway = gateway_local_new(world.cores->core[0], &config);
@@ -92,8 +97,10 @@ int fuzz_gateway(const uint8_t *data, size_t size)
 	uint8_t mode = data[0];
 	world.answer = mode >> 3;
 	sock_pair(core, core, NULL, &server, &client);
-	gateway_serve(core, server, &(struct gateway_upgrade){
-					    .query = mode & 1 ? S("encoding=etf") : S("encoding=json"), .host = S("h") });
+	gateway_serve(core, server,
+		      &(struct gateway_upgrade){ .query = mode & 1 ? S("encoding=etf")
+								   : S("encoding=json"),
+						 .host = S("h") });
 	struct conn *conn = sock_owner(server);
 	if (mode & 2)
 		log_in(conn, mode & 4);
@@ -106,7 +113,9 @@ int fuzz_gateway(const uint8_t *data, size_t size)
 		data += 2;
 		size -= 2;
 		len = MIN(len, size);
-		int code = conn->closing ? 0 : ops_payload(conn, mode & 1, (struct str){ (const char *)data, len });
+		int code = conn->closing
+			? 0
+			: ops_payload(conn, mode & 1, (struct str){ (const char *)data, len });
 		if (code) {
 			assert(close_find(code));
 			conn_close(conn, code);
@@ -118,7 +127,8 @@ int fuzz_gateway(const uint8_t *data, size_t size)
 	}
 	sock_close(core, client);
 	turn();
-	/* Sessions without a connection, and those whose questions are asked again, do not outlive the input. */
+	/* Sessions without a connection, and those whose questions are asked again, do not
+	 * outlive the input. */
 	while (!list_empty(&world.local.gateway->detached))
 		session_end(list_entry(world.local.gateway->detached.next, struct session, node));
 	turn();

@@ -1,5 +1,6 @@
-/* READY of people: their guilds come inside it, so all of them are asked first. A guild that takes too long is left
- * out as unavailable, and its GUILD_CREATE follows. What else happens meanwhile is held by the ring and comes after. */
+/* READY of people: their guilds come inside it, so all of them are asked first. A guild that
+ * takes too long is left out as unavailable, and its GUILD_CREATE follows. What else happens
+ * meanwhile is held by the ring and comes after. */
 #include <stdlib.h>
 
 #include "codec/json.h"
@@ -135,7 +136,8 @@ static struct bytes *supplemental_text(const struct assembly *assembly)
 	put_each(&text, assembly, put_nothing);
 	buf_put_str(&text, S(",\"merged_presences\":{\"friends\":[],\"guilds\":"));
 	put_each(&text, assembly, put_presences);
-	buf_put_str(&text, S("},\"lazy_private_channels\":[],\"disclose\":[],\"game_invites\":[]}"));
+	buf_put_str(&text,
+		    S("},\"lazy_private_channels\":[],\"disclose\":[],\"game_invites\":[]}"));
 	struct bytes *bytes = text.full ? NULL : bytes_from(buf_str(&text));
 	buf_done(&text);
 	return bytes;
@@ -152,7 +154,8 @@ static void finish(struct session *session)
 		supplemental = supplemental_text(assembly);
 	assembly_free(assembly);
 	if (supplemental)
-		ring_push_front(&session->ring, event_new(EVENT_READY_SUPPLEMENTAL, supplemental), FORM_FULL);
+		ring_push_front(&session->ring, event_new(EVENT_READY_SUPPLEMENTAL, supplemental),
+				FORM_FULL);
 	if (ready)
 		ring_push_front(&session->ring, event_new(EVENT_READY, ready), FORM_FULL);
 	else
@@ -168,7 +171,8 @@ static void on_late(struct core *core, struct timer *timer)
 
 void assembly_start(struct session *session, struct bytes *ready, uint64_t *guilds, uint32_t count)
 {
-	struct assembly *assembly = mem_zalloc(sizeof(*assembly) + count * sizeof(assembly->guilds[0]));
+	struct assembly *assembly = mem_zalloc(sizeof(*assembly) +
+					       count * sizeof(assembly->guilds[0]));
 
 	assembly->session = session;
 	assembly->ready = ready;

@@ -25,11 +25,8 @@ static bool on_message(struct conn *conn, const struct ws_message *message)
 
 	stat_add(&conn->gateway->stats.frames, 1);
 	switch (message->opcode) {
-	case WS_CLOSE:
-		conn_left(conn, message->code);
-		return false;
-	case WS_PONG:
-		return true;
+	case WS_CLOSE: conn_left(conn, message->code); return false;
+	case WS_PONG: return true;
 	case WS_PING:
 		if (too_many(conn))
 			code = CLOSE_RATE_LIMITED;
@@ -37,8 +34,9 @@ static bool on_message(struct conn *conn, const struct ws_message *message)
 			code = CLOSE_UNKNOWN_ERROR;
 		break;
 	default:
-		code = too_many(conn) ? CLOSE_RATE_LIMITED :
-					ops_payload(conn, message->opcode == WS_BINARY, message->payload);
+		code = too_many(conn)
+			? CLOSE_RATE_LIMITED
+			: ops_payload(conn, message->opcode == WS_BINARY, message->payload);
 	}
 	if (!code)
 		return true;
@@ -78,7 +76,8 @@ static bool parse(struct conn *conn, char *data, size_t size)
 		ws_parser_init(&fresh, LIMIT_GATEWAY_PAYLOAD_BYTES);
 		parser = &fresh;
 	}
-	/* The connection may end under a message, with a parser of its own; so it is taken away meanwhile. */
+	/* The connection may end under a message, with a parser of its own; so it is taken away
+	 * meanwhile. */
 	conn->parser = NULL;
 	while ((r = ws_parser_next(parser, &data, &size, &message)) == WS_MESSAGE)
 		if (!on_message(conn, &message))

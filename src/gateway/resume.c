@@ -1,5 +1,6 @@
-/* Op 6: a session gets a new connection. First the token is checked, as in IDENTIFY: a session's name is no secret.
- * Then the connection goes to the core that has the session, and there the ring's cursor moves back. */
+/* Op 6: a session gets a new connection. First the token is checked, as in IDENTIFY: a session's
+ * name is no secret. Then the connection goes to the core that has the session, and there the
+ * ring's cursor moves back. */
 #include <stdlib.h>
 
 #include "gateway/internal.h"
@@ -8,7 +9,7 @@ struct resume_ask {
 	struct ask ask;
 	struct user_check check;
 	struct conn *conn; /* NULL: gone meanwhile */
-	uint64_t id, id2;  /* of the session wanted; 0: such a name cannot be */
+	uint64_t id, id2; /* of the session wanted; 0: such a name cannot be */
 	uint64_t user_id, seq;
 };
 
@@ -30,7 +31,8 @@ static void refuse(struct conn *conn, bool again)
 static bool owns(const struct resume_ask *ask, const struct session *session)
 {
 	return session->id2 == ask->id2 && session->user_id == ask->user_id &&
-	       memcmp(session->token_hash, ask->check.token_hash, sizeof(session->token_hash)) == 0;
+		memcmp(session->token_hash, ask->check.token_hash, sizeof(session->token_hash)) ==
+		0;
 }
 
 /* One session never feeds two sockets. */
@@ -55,17 +57,14 @@ static void resume_here(struct conn *conn, const struct resume_ask *ask)
 		return;
 	}
 	switch (ring_peek(&session->ring, ask->seq)) {
-	case RING_TOO_OLD:
-		refuse(conn, false);
-		return;
+	case RING_TOO_OLD: refuse(conn, false); return;
 	case RING_TOO_NEW:
 		/* Libraries come back with the same number after this; so it must be gone. */
 		take_over(session);
 		session_end(session);
 		conn_close(conn, CLOSE_INVALID_SEQ);
 		return;
-	case RING_OK:
-		break;
+	case RING_OK: break;
 	}
 	take_over(session);
 	ring_rewind(&session->ring, ask->seq);
@@ -144,7 +143,9 @@ int resume(struct conn *conn, const json_t *d)
 	draft.conn = conn;
 	draft.ask.answered = on_checked;
 	draft.check.work = (struct cell_work){
-		.kind = CELL_USER, .id = draft.user_id, .run = user_check_run,
+		.kind = CELL_USER,
+		.id = draft.user_id,
+		.run = user_check_run,
 	};
 	conn->resuming = mem_dup(&draft, sizeof(draft));
 	ask_post(conn->gateway, &conn->resuming->ask, &conn->resuming->check.work);

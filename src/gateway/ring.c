@@ -8,8 +8,8 @@
 
 enum {
 	CAP_MIN = 4,
-	/* Snapshots may be larger than all that a ring may hold otherwise, and their number is bounded where they are
-	 * asked for (guilds.c): they are charged at most this. */
+	/* Snapshots may be larger than all that a ring may hold otherwise, and their number is
+	 * bounded where they are asked for (guilds.c): they are charged at most this. */
 	SNAPSHOT_CHARGE_MAX = 32 << 10,
 };
 
@@ -43,7 +43,7 @@ size_t ring_event_bytes(const struct event *event, enum event_form form)
 	const struct bytes *bytes = form == FORM_ALT ? event->alt : event->full;
 	size_t len = bytes ? bytes->len : 0;
 	bool snapshot = event->type == EVENT_GUILD_CREATE || event->type == EVENT_READY ||
-			event->type == EVENT_READY_SUPPLEMENTAL;
+		event->type == EVENT_READY_SUPPLEMENTAL;
 
 	return (snapshot ? MIN(len, (size_t)SNAPSHOT_CHARGE_MAX) : len) + sizeof(*event);
 }
@@ -57,6 +57,7 @@ static void resize(struct ring *ring, uint32_t cap)
 {
 	uintptr_t *slots = cap ? mem_alloc(cap * sizeof(*slots)) : NULL;
 
+	assert(ring->count <= cap);
 	for (uint32_t i = 0; i < ring->count; i++)
 		slots[i] = *slot(ring, i);
 	free(ring->slots);
@@ -98,7 +99,8 @@ void ring_done(struct ring *ring)
 	ring_init(ring);
 }
 
-bool ring_push(struct ring *ring, const struct ring_limits *limits, struct event *event, enum event_form form)
+bool ring_push(struct ring *ring, const struct ring_limits *limits, struct event *event,
+	       enum event_form form)
 {
 	size_t bytes = ring_event_bytes(event, form);
 
@@ -107,7 +109,8 @@ bool ring_push(struct ring *ring, const struct ring_limits *limits, struct event
 	ring->count++;
 	ring->bytes += bytes;
 	ring->unsent_bytes += bytes;
-	while ((ring->count > limits->events_max || ring->bytes > limits->bytes_max) && ring->first < ring->cursor)
+	while ((ring->count > limits->events_max || ring->bytes > limits->bytes_max) &&
+	       ring->first < ring->cursor)
 		drop_first(ring);
 	return ring->count <= limits->events_max && ring->bytes <= limits->bytes_max;
 }
@@ -152,12 +155,14 @@ enum ring_peek ring_peek(const struct ring *ring, uint64_t seq)
 void ring_rewind(struct ring *ring, uint64_t seq)
 {
 	assert(ring_peek(ring, seq) == RING_OK);
-	/* A socket that was replaced in the middle of a replay may stand before what the client has by now. */
+	/* A socket that was replaced in the middle of a replay may stand before what the client
+	 * has by now. */
 	while (ring->cursor <= seq)
 		ring_advance(ring);
 	while (ring->cursor > seq + 1) {
 		ring->cursor--;
-		ring->unsent_bytes += slot_bytes(*slot(ring, (uint32_t)(ring->cursor - ring->first)));
+		ring->unsent_bytes += slot_bytes(
+			*slot(ring, (uint32_t)(ring->cursor - ring->first)));
 	}
 	if (ring->confirmed < seq)
 		ring->confirmed = seq;
@@ -170,7 +175,8 @@ void ring_trim(struct ring *ring, uint64_t seq)
 	shrink(ring);
 }
 
-void ring_confirm(struct ring *ring, const struct ring_limits *limits, uint64_t seq, uint64_t now_us)
+void ring_confirm(struct ring *ring, const struct ring_limits *limits, uint64_t seq,
+		  uint64_t now_us)
 {
 	if (seq > ring->taken)
 		seq = ring->taken; /* It cannot have more than it was sent. */

@@ -1,11 +1,12 @@
-/* The replay ring of a session, which is its send queue too: references to encoded events, numbered by `s`.
+/* The replay ring of a session, which is its send queue too: references to encoded events,
+ * numbered by `s`.
  *
  *     first                cursor              next = first + count
  *       | taken by a socket  | not yet taken      |
  *
- * A cursor says how far the socket has come; RESUME moves it back, nothing is copied. Events leave at the front:
- * those that the client has confirmed some while ago, and the oldest ones that were sent when there are too many.
- * Owned by the session's core. */
+ * A cursor says how far the socket has come; RESUME moves it back, nothing is copied. Events
+ * leave at the front: those that the client has confirmed some while ago, and the oldest ones
+ * that were sent when there are too many. Owned by the session's core. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,32 +18,33 @@ struct event;
 enum event_form { FORM_FULL, FORM_ALT };
 
 struct ring {
-	uintptr_t *slots;       /* cap of them, circular; an event, its form in the lowest bit */
+	uintptr_t *slots; /* cap of them, circular; an event, its form in the lowest bit */
 	uint32_t head, count, cap;
-	uint64_t first;         /* `s` of the oldest one held; `s` begins at 1 */
-	uint64_t cursor;        /* `s` of the next one to send */
-	uint64_t taken;         /* the highest that was ever taken whole by a socket */
-	uint64_t confirmed;     /* the highest that the client has said it has */
-	uint64_t mark;          /* what was confirmed at mark_us */
+	uint64_t first; /* `s` of the oldest one held; `s` begins at 1 */
+	uint64_t cursor; /* `s` of the next one to send */
+	uint64_t taken; /* the highest that was ever taken whole by a socket */
+	uint64_t confirmed; /* the highest that the client has said it has */
+	uint64_t mark; /* what was confirmed at mark_us */
 	uint64_t mark_us;
-	size_t bytes;           /* of all events held, as if nobody else had them */
-	size_t unsent_bytes;    /* of those from the cursor on */
+	size_t bytes; /* of all events held, as if nobody else had them */
+	size_t unsent_bytes; /* of those from the cursor on */
 };
 
 struct ring_limits {
-	uint32_t events_max;    /* held */
+	uint32_t events_max; /* held */
 	size_t bytes_max;
-	uint32_t keep_events;   /* confirmed ones up to this many, and */
-	size_t keep_bytes;      /* up to this many bytes, stay for */
-	uint64_t keep_us;       /* at least this long, at most twice as long */
+	uint32_t keep_events; /* confirmed ones up to this many, and */
+	size_t keep_bytes; /* up to this many bytes, stay for */
+	uint64_t keep_us; /* at least this long, at most twice as long */
 };
 
 void ring_init(struct ring *ring);
 /* Gives all references back. */
 void ring_done(struct ring *ring);
-/* Takes over a reference. False: too many events are unsent (it is in the ring all the same), the session is too slow. */
-[[nodiscard]] bool ring_push(struct ring *ring, const struct ring_limits *limits, struct event *event,
-			     enum event_form form);
+/* Takes over a reference. False: too many events are unsent (it is in the ring all the same),
+ * the session is too slow. */
+[[nodiscard]] bool ring_push(struct ring *ring, const struct ring_limits *limits,
+			     struct event *event, enum event_form form);
 /* Puts @event before all that is held, which moves up by one `s`; as long as nothing was sent. */
 void ring_push_front(struct ring *ring, struct event *event, enum event_form form);
 /* The `s` that the next event will get; one less is the last one given. */
@@ -64,7 +66,8 @@ enum ring_peek ring_peek(const struct ring *ring, uint64_t seq);
 /* RESUME: it is sent again. Only when ring_peek() says OK. */
 void ring_rewind(struct ring *ring, uint64_t seq);
 /* The client has @seq (a heartbeat said so); drops what was confirmed long enough ago. */
-void ring_confirm(struct ring *ring, const struct ring_limits *limits, uint64_t seq, uint64_t now_us);
+void ring_confirm(struct ring *ring, const struct ring_limits *limits, uint64_t seq,
+		  uint64_t now_us);
 /* Drops all up to and with @seq that were taken by the socket. */
 void ring_trim(struct ring *ring, uint64_t seq);
 /* What an event counts as. */

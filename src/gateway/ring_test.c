@@ -11,7 +11,11 @@
 
 enum { EVENTS = 3000 };
 static const struct ring_limits limits = {
-	.events_max = 64, .bytes_max = 64 << 10, .keep_events = 16, .keep_bytes = 4000, .keep_us = 1000,
+	.events_max = 64,
+	.bytes_max = 64 << 10,
+	.keep_events = 16,
+	.keep_bytes = 4000,
+	.keep_us = 1000,
 };
 
 static struct event *event_of(int n)
@@ -67,7 +71,8 @@ static void any_history_keeps_numbers_and_sums(void **state)
 			now_us += random_below(&random.random, 100);
 			switch (random_below(&random.random, 8)) {
 			case 0: /* before anything was sent */
-				if (ring.taken == 0 && next == ring.first + ring.count && ring.first == 1 && next < 20) {
+				if (ring.taken == 0 && next == ring.first + ring.count &&
+				    ring.first == 1 && next < 20) {
 					memmove(said + 2, said + 1, next * sizeof(said[0]));
 					said[1] = n;
 					next++;
@@ -78,7 +83,8 @@ static void any_history_keeps_numbers_and_sums(void **state)
 			case 2:
 			case 3:
 				if (!ring_push(&ring, &limits, event_of(n), FORM_FULL)) {
-					assert_true(ring_next(&ring) - ring.cursor >= limits.events_max);
+					assert_true(ring_next(&ring) - ring.cursor >=
+						    limits.events_max);
 					while (ring_unsent(&ring))
 						ring_advance(&ring);
 				}
@@ -89,15 +95,14 @@ static void any_history_keeps_numbers_and_sums(void **state)
 				if (ring_unsent(&ring))
 					ring_advance(&ring);
 				break;
-			case 6:
-				ring_confirm(&ring, &limits, any, now_us);
-				break;
+			case 6: ring_confirm(&ring, &limits, any, now_us); break;
 			case 7: {
 				enum ring_peek peek = ring_peek(&ring, any);
 
-				assert_int_equal(peek, any > ring.taken     ? RING_TOO_NEW :
-						       any + 1 < ring.first ? RING_TOO_OLD :
-									      RING_OK);
+				assert_int_equal(peek,
+						 any > ring.taken		? RING_TOO_NEW
+							 : any + 1 < ring.first ? RING_TOO_OLD
+										: RING_OK);
 				if (peek == RING_OK) {
 					ring_rewind(&ring, any);
 					assert_int_equal(ring.cursor, any + 1);
@@ -196,10 +201,12 @@ static void close_codes_say_what_becomes_of_the_session(void **state)
 		int code;
 		bool kept, back;
 	} rows[] = {
-		{ 4000, true, true },   { 4001, true, true },	{ 4002, true, true },	{ 4003, false, true },
-		{ 4004, false, false }, { 4005, true, true },	{ 4007, false, true },	{ 4008, true, true },
-		{ 4009, true, true },   { 4010, false, false }, { 4011, false, false }, { 4012, false, false },
-		{ 4013, false, false }, { 4014, false, false }, { 1000, false, true },	{ 1001, false, true },
+		{ 4000, true, true },	{ 4001, true, true },	{ 4002, true, true },
+		{ 4003, false, true },	{ 4004, false, false }, { 4005, true, true },
+		{ 4007, false, true },	{ 4008, true, true },	{ 4009, true, true },
+		{ 4010, false, false }, { 4011, false, false }, { 4012, false, false },
+		{ 4013, false, false }, { 4014, false, false }, { 1000, false, true },
+		{ 1001, false, true },
 	};
 
 	(void)state;
@@ -210,7 +217,8 @@ static void close_codes_say_what_becomes_of_the_session(void **state)
 		assert_int_equal(desc->may_resume, rows[i].kept);
 		assert_int_equal(desc->may_reconnect, rows[i].back);
 		assert_true(strlen(desc->text) <= 123);
-		assert_int_equal(gateway_close_code(gateway_close_slot(rows[i].code)), rows[i].code);
+		assert_int_equal(gateway_close_code(gateway_close_slot(rows[i].code)),
+				 rows[i].code);
 	}
 	assert_null(close_find(4006));
 	assert_int_equal(gateway_close_slot(-5), 0);

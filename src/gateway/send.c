@@ -1,7 +1,7 @@
-/* Bytes out. A connection with something to say is on its core's dirty list, and says all of it at the end of the
- * turn: one copy into the core's slot, one send. What a socket does not take is not kept anywhere; the ring's cursor
- * and the bytes taken of the event under it say where to go on. Only compressed frames, which cannot be made twice,
- * are kept in conn->out. */
+/* Bytes out. A connection with something to say is on its core's dirty list, and says all of it
+ * at the end of the turn: one copy into the core's slot, one send. What a socket does not take
+ * is not kept anywhere; the ring's cursor and the bytes taken of the event under it say where to
+ * go on. Only compressed frames, which cannot be made twice, are kept in conn->out. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@
 enum {
 	PREFIX_MAX = 160,
 	PAYLOAD_ZLIB_MIN = 512, /* smaller payloads are not worth their own zlib stream */
-	FLUSH_CHECK = 8,        /* connections between two looks at the clock */
+	FLUSH_CHECK = 8, /* connections between two looks at the clock */
 };
 
 void conn_mark(struct conn *conn)
@@ -31,16 +31,14 @@ struct frame {
 	uint32_t header_len, head_len; /* of the frame; of it and the payload's own beginning */
 	struct str body;
 	uint32_t tail_len; /* a brace, or nothing */
-	size_t len;        /* all together */
+	size_t len; /* all together */
 };
 
-static size_t put_z(char *dst, size_t at, const char *z)
+static size_t put(char *dst, size_t at, struct str s)
 {
-	size_t len = strlen(z);
-
-	assert(at + len < PREFIX_MAX);
-	memcpy(dst + at, z, len);
-	return at + len;
+	assert(at + s.len < PREFIX_MAX);
+	memcpy(dst + at, s.ptr, s.len);
+	return at + s.len;
 }
 
 static size_t put_number(char *dst, size_t at, uint64_t n)
@@ -60,24 +58,21 @@ static size_t put_number(char *dst, size_t at, uint64_t n)
 
 static size_t json_prefix(char *dst, const char *name, uint64_t seq)
 {
-	size_t at = put_z(dst, 0, "{\"t\":\"");
+	size_t at = put(dst, 0, S("{\"t\":\""));
 
-	at = put_z(dst, at, name);
-	at = put_z(dst, at, "\",\"s\":");
+	at = put(dst, at, str_z(name));
+	at = put(dst, at, S("\",\"s\":"));
 	at = put_number(dst, at, seq);
-	return put_z(dst, at, ",\"op\":0,\"d\":");
+	return put(dst, at, S(",\"op\":0,\"d\":"));
 }
 
-static size_t etf_binary(char *dst, size_t at, const char *z)
+static size_t etf_binary(char *dst, size_t at, struct str s)
 {
-	size_t len = strlen(z);
-
-	assert(at + 5 + len < PREFIX_MAX);
+	assert(at + 5 < PREFIX_MAX);
 	dst[at++] = 109; /* BINARY_EXT */
 	for (uint32_t i = 0; i < 4; i++)
-		dst[at++] = (char)(len >> (24 - 8 * i));
-	memcpy(dst + at, z, len);
-	return at + len;
+		dst[at++] = (char)(s.len >> (24 - 8 * i));
+	return put(dst, at, s);
 }
 
 static size_t etf_prefix(char *dst, const char *name, uint64_t seq)
@@ -86,9 +81,9 @@ static size_t etf_prefix(char *dst, const char *name, uint64_t seq)
 	size_t at = sizeof(map_of_4);
 
 	memcpy(dst, map_of_4, sizeof(map_of_4));
-	at = etf_binary(dst, at, "t");
-	at = etf_binary(dst, at, name);
-	at = etf_binary(dst, at, "s");
+	at = etf_binary(dst, at, S("t"));
+	at = etf_binary(dst, at, str_z(name));
+	at = etf_binary(dst, at, S("s"));
 	if (seq <= INT32_MAX) {
 		dst[at++] = 98; /* INTEGER_EXT */
 		for (uint32_t i = 0; i < 4; i++)
@@ -100,10 +95,10 @@ static size_t etf_prefix(char *dst, const char *name, uint64_t seq)
 		for (uint32_t i = 0; i < 8; i++)
 			dst[at++] = (char)(seq >> (8 * i));
 	}
-	at = etf_binary(dst, at, "op");
+	at = etf_binary(dst, at, S("op"));
 	dst[at++] = 97; /* SMALL_INTEGER_EXT */
 	dst[at++] = 0;
-	return etf_binary(dst, at, "d");
+	return etf_binary(dst, at, S("d"));
 }
 
 struct str event_etf(struct event *event, enum event_form form)
@@ -121,8 +116,8 @@ struct str event_etf(struct event *event, enum event_form form)
 	made = bytes_from(buf_str(&term));
 	buf_done(&term);
 	/* Another core may have been faster. */
-	if (atomic_compare_exchange_strong_explicit(&event->etf[form], &there, made, memory_order_acq_rel,
-						    memory_order_acquire))
+	if (atomic_compare_exchange_strong_explicit(&event->etf[form], &there, made,
+						    memory_order_acq_rel, memory_order_acquire))
 		return bytes_str(made);
 	bytes_unref(made);
 	return bytes_str(there);
@@ -153,7 +148,8 @@ static void frame_make(const struct conn *conn, uint64_t seq, struct frame *fram
 	char prefix[PREFIX_MAX];
 
 	frame_payload(conn, seq, frame, prefix);
-	frame->header_len = (uint32_t)ws_header(frame->head, conn->etf ? WS_BINARY : WS_TEXT, frame->len);
+	frame->header_len = (uint32_t)ws_header(frame->head, conn->etf ? WS_BINARY : WS_TEXT,
+						frame->len);
 	memcpy(frame->head + frame->header_len, prefix, frame->head_len);
 	frame->head_len += frame->header_len;
 	frame->len += frame->header_len;
@@ -169,7 +165,8 @@ static size_t frame_copy(const struct frame *frame, size_t from, char *dst, size
 		memcpy(dst, frame->head + from, n);
 		done = n;
 	}
-	if (done < room && from + done >= frame->head_len && from + done < frame->head_len + frame->body.len) {
+	if (done < room && from + done >= frame->head_len &&
+	    from + done < frame->head_len + frame->body.len) {
 		size_t at = from + done - frame->head_len;
 
 		n = MIN(frame->body.len - at, room - done);
@@ -210,7 +207,8 @@ static enum sent send_out(struct conn *conn)
 {
 	while (conn->out.len > conn->out_at) {
 		size_t taken;
-		enum sent sent = send_bytes(conn, conn->out.ptr + conn->out_at, conn->out.len - conn->out_at, &taken);
+		enum sent sent = send_bytes(conn, conn->out.ptr + conn->out_at,
+					    conn->out.len - conn->out_at, &taken);
 
 		conn->out_at += taken;
 		if (sent != SENT_ALL)
@@ -235,7 +233,8 @@ static void advance(struct conn *conn)
 	stat_add(&conn->gateway->stats.deliveries, 1);
 	ring_advance(ring);
 	if (ring->cursor == 2)
-		ring_trim(ring, 1); /* READY is not kept: who lost it does not know the session's name. */
+		ring_trim(ring,
+			  1); /* READY is not kept: who lost it does not know the session's name. */
 }
 
 /* Counts @taken bytes into the events from the cursor on. */
@@ -254,7 +253,8 @@ static void take(struct conn *conn, size_t taken)
 	}
 }
 
-/* One slot full of events, from where the cursor stands; @only_part: the rest of the one that was begun. */
+/* One slot full of events, from where the cursor stands; @only_part: the rest of the one that
+ * was begun. */
 static enum sent send_slot(struct conn *conn, bool only_part, size_t *ret_taken)
 {
 	const struct ring *ring = &conn->session->ring;
@@ -358,7 +358,8 @@ static enum sent send_packed(struct conn *conn, size_t *ret_taken)
 {
 	enum sent sent = SENT_ALL;
 
-	while (ring_unsent(&conn->session->ring) && conn->out.len < GATEWAY_SLOT && sent == SENT_ALL)
+	while (ring_unsent(&conn->session->ring) && conn->out.len < GATEWAY_SLOT &&
+	       sent == SENT_ALL)
 		sent = pack_event(conn);
 	trim_scratch(conn->gateway);
 	*ret_taken = conn->out.len;
@@ -383,7 +384,8 @@ static enum sent flush(struct conn *conn)
 	if (sent == SENT_ALL && conn->part == 0)
 		sent = send_out(conn);
 	while (sent == SENT_ALL && has_events(conn) && budget) {
-		sent = conn->compress || conn->payload_zlib ? send_packed(conn, &taken) : send_slot(conn, false, &taken);
+		sent = conn->compress || conn->payload_zlib ? send_packed(conn, &taken)
+							    : send_slot(conn, false, &taken);
 		budget -= MIN(budget, taken);
 	}
 	return sent;
@@ -396,7 +398,8 @@ static void settle(struct conn *conn)
 	if (!session)
 		return;
 	if (session->ring.unsent_bytes <= session->gateway->config.ring_bytes / 2 &&
-	    ring_next(&session->ring) - session->ring.cursor <= session->gateway->config.ring_events / 2)
+	    ring_next(&session->ring) - session->ring.cursor <=
+		    session->gateway->config.ring_events / 2)
 		conn->catching_up = false;
 	if (session->guilds_at < session->guilds_count)
 		guilds_pump(session);
@@ -451,7 +454,8 @@ bool conn_send_op(struct conn *conn, int op, struct str d)
 	char text[256];
 	struct buf term;
 
-	int n = snprintf(text, sizeof(text), "{\"t\":null,\"s\":null,\"op\":%d,\"d\":%.*s}", op, STR_FMT(d));
+	int n = snprintf(text, sizeof(text), "{\"t\":null,\"s\":null,\"op\":%d,\"d\":%.*s}", op,
+			 STR_FMT(d));
 	assert(n > 0 && n < (int)sizeof(text));
 	struct str payload = { text, (size_t)n };
 	buf_init(&term, 1024);

@@ -47,8 +47,8 @@ static bool hex_u64(const char *text, uint64_t *ret)
 
 bool session_name_parse(struct str name, uint64_t *ret_id, uint64_t *ret_id2)
 {
-	return name.len == SESSION_NAME_LEN && hex_u64(name.ptr, ret_id) && hex_u64(name.ptr + 16, ret_id2) &&
-	       *ret_id != 0;
+	return name.len == SESSION_NAME_LEN && hex_u64(name.ptr, ret_id) &&
+		hex_u64(name.ptr + 16, ret_id2) && *ret_id != 0;
 }
 
 uint32_t session_id_core(uint64_t id)
@@ -58,7 +58,8 @@ uint32_t session_id_core(uint64_t id)
 
 bool session_shard_has(const struct session *session, uint64_t guild_id)
 {
-	return session->shard_count == 0 || (guild_id >> 22) % session->shard_count == session->shard_id;
+	return session->shard_count == 0 ||
+		(guild_id >> 22) % session->shard_count == session->shard_id;
 }
 
 /* -- beginning -- */
@@ -72,7 +73,8 @@ struct session *session_new(struct gateway_local *gateway)
 		random_fill(core_random(gateway->core), random, sizeof(random));
 		session->id = random[0] >> CORE_BITS << CORE_BITS | core_index(gateway->core);
 		session->id2 = random[1];
-	} while (session->id <= core_index(gateway->core) || map_get(&gateway->sessions, session->id));
+	} while (session->id <= core_index(gateway->core) ||
+		 map_get(&gateway->sessions, session->id));
 	session->gateway = gateway;
 	ring_init(&session->ring);
 	list_init(&session->subs);
@@ -107,7 +109,8 @@ static void detached_watch(struct gateway_local *gateway)
 	uint64_t end_us = first->detached_us + (uint64_t)gateway->config.detached_ms * 1000;
 	uint64_t now_us = core_now_us(gateway->core);
 
-	timer_set(gateway->core, &gateway->detached_timer, end_us > now_us ? (end_us - now_us) / 1000 + 1 : 0);
+	timer_set(gateway->core, &gateway->detached_timer,
+		  end_us > now_us ? (end_us - now_us) / 1000 + 1 : 0);
 }
 
 static void detached_add(struct session *session)
@@ -168,7 +171,8 @@ static void detached_bound(struct gateway_local *gateway, uint64_t user_id)
 	}
 	if (count > gateway->config.detached_per_user)
 		session_end(oldest);
-	while (atomic_load_explicit(&gateway->stats.detached, memory_order_relaxed) > gateway->config.detached_max ||
+	while (atomic_load_explicit(&gateway->stats.detached, memory_order_relaxed) >
+		       gateway->config.detached_max ||
 	       (atomic_load_explicit(&gateway->stats.detached_bytes, memory_order_relaxed) >
 			gateway->config.detached_bytes &&
 		!list_empty(&gateway->detached)))
@@ -199,7 +203,8 @@ void session_attach(struct session *session, struct conn *conn)
 	conn->session = session;
 	conn->part = 0;
 	conn->catching_up = session->ring.unsent_bytes > session->gateway->config.ring_bytes / 2 ||
-			    ring_next(&session->ring) - session->ring.cursor > session->gateway->config.ring_events / 2;
+		ring_next(&session->ring) - session->ring.cursor >
+			session->gateway->config.ring_events / 2;
 }
 
 /* -- ending -- */
@@ -211,7 +216,8 @@ struct close_ask {
 
 static void on_closed(struct gateway_local *gateway, struct ask *ask, int r)
 {
-	/* An account that could not even be asked would be online for ever. One that was restarted has forgotten us. */
+	/* An account that could not even be asked would be online for ever. One that was
+	 * restarted has forgotten us. */
 	if (r == -EAGAIN)
 		ask_again(gateway, ask, 500);
 	else
@@ -224,7 +230,10 @@ void session_tell_close(struct gateway_local *gateway, uint64_t session_id, uint
 
 	ask->ask.answered = on_closed;
 	ask->close.work = (struct cell_work){
-		.kind = CELL_USER, .id = user_id, .if_loaded = true, .run = user_close_run,
+		.kind = CELL_USER,
+		.id = user_id,
+		.if_loaded = true,
+		.run = user_close_run,
 	};
 	ask->close.session = session_id;
 	ask_post(gateway, &ask->ask, &ask->close.work);
@@ -257,7 +266,8 @@ void session_end(struct session *session)
 	while (!list_empty(&session->subs))
 		sub_leave(list_entry(session->subs.prev, struct sub, of_session), true);
 	session_free(session);
-	/* While it is opening the account does not know it yet; the answer will find it gone (identify.c). */
+	/* While it is opening the account does not know it yet; the answer will find it gone
+	 * (identify.c). */
 	if (!opening)
 		session_tell_close(gateway, id, user_id);
 }
@@ -327,7 +337,7 @@ void session_append(struct session *session, struct event *event, enum event_for
 		return;
 	conn_mark(session->conn);
 	bool behind = ring_next(ring) - ring->cursor > gateway->config.ring_events ||
-		      ring->unsent_bytes > gateway->config.ring_bytes;
+		ring->unsent_bytes > gateway->config.ring_bytes;
 	if (behind && !session->conn->catching_up && !session->doom)
 		session_doom(session, DOOM_SLOW);
 }

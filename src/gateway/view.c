@@ -1,11 +1,12 @@
 /* Who sees what of a cell, on one core.
  *
- * A guild's view holds this core's sessions grouped by audience class; all members of a class have the same roles
- * and so the same bits of visible channels. Who may get an event is asked once a class; per session there remain
- * its intents and whether it may read content. The view of an account has no classes: all its sessions see all.
+ * A guild's view holds this core's sessions grouped by audience class; all members of a class
+ * have the same roles and so the same bits of visible channels. Who may get an event is asked
+ * once a class; per session there remain its intents and whether it may read content. The view
+ * of an account has no classes: all its sessions see all.
  *
- * A view lives as long as it has sessions, or questions to its cell whose answers are not back: until then the
- * cell may believe that this core still has its classes. */
+ * A view lives as long as it has sessions, or questions to its cell whose answers are not back:
+ * until then the cell may believe that this core still has its classes. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -13,7 +14,9 @@
 #include "gateway/internal.h"
 #include "model/permissions.h"
 
-enum { MISSED_MAX = 4096 }; /* publications between a cell's restart and the last session's return */
+enum {
+	MISSED_MAX = 4096
+}; /* publications between a cell's restart and the last session's return */
 
 struct view_class {
 	uint32_t id;
@@ -31,7 +34,8 @@ struct view {
 	uint32_t held;       /* by questions under way */
 	uint32_t subs;
 	struct sub *account; /* an account's sessions */
-	struct guild_view *guild; /* NULL: an account, of which there are as many as sessions: it is kept small */
+	/* NULL: an account. There are as many of these as sessions, so they are kept small. */
+	struct guild_view *guild;
 };
 
 struct guild_view {
@@ -69,7 +73,9 @@ static struct view_class *class_make(struct view *view, uint32_t id)
 		return class;
 	if (view->guild->classes_count == view->guild->classes_cap) {
 		view->guild->classes_cap = MAX(view->guild->classes_cap * 2, 2u);
-		view->guild->classes = mem_realloc(view->guild->classes, view->guild->classes_cap * sizeof(struct view_class *));
+		view->guild->classes = mem_realloc(view->guild->classes,
+						   view->guild->classes_cap *
+							   sizeof(struct view_class *));
 	}
 	class = mem_zalloc(sizeof(*class));
 	class->id = id;
@@ -80,7 +86,8 @@ static struct view_class *class_make(struct view *view, uint32_t id)
 	return class;
 }
 
-/* Whoever enters a class has it defined in the same publication; so one that nobody is in can go. */
+/* Whoever enters a class has it defined in the same publication; so one that nobody is in can
+ * go. */
 static void classes_sweep(struct view *view)
 {
 	for (uint32_t i = view->guild->classes_count; i > 0; i--)
@@ -241,7 +248,8 @@ bool session_in_guild(const struct session *session, uint64_t guild_id)
 {
 	const struct view *view = view_find(session->gateway, guild_id);
 
-	return (view && view->guild && sub_find(view, session)) || guild_is_opening(session, guild_id);
+	return (view && view->guild && sub_find(view, session)) ||
+		guild_is_opening(session, guild_id);
 }
 
 struct sub *view_account(struct gateway_local *gateway, uint64_t user_id)
@@ -294,19 +302,24 @@ static void on_left(struct gateway_local *gateway, struct ask *ask, int r)
 {
 	struct leave_ask *leave = container_of(ask, struct leave_ask, ask);
 
-	(void)r; /* A cell that is not in memory, or was restarted, does not know the session either. */
+	/* A cell that is not in memory, or was restarted, does not know the session either. */
+	(void)r;
 	view_release(gateway, leave->leave.work.id);
 	free(leave);
 }
 
-void view_leave_guild(struct gateway_local *gateway, uint64_t guild_id, uint64_t session_id, uint64_t user_id)
+void view_leave_guild(struct gateway_local *gateway, uint64_t guild_id, uint64_t session_id,
+		      uint64_t user_id)
 {
 	struct leave_ask *ask = mem_zalloc(sizeof(*ask));
 
 	view_hold(gateway, guild_id, CELL_GUILD);
 	ask->ask.answered = on_left;
 	ask->leave.work = (struct cell_work){
-		.kind = CELL_GUILD, .id = guild_id, .if_loaded = true, .run = realm_unsubscribe_run,
+		.kind = CELL_GUILD,
+		.id = guild_id,
+		.if_loaded = true,
+		.run = realm_unsubscribe_run,
 	};
 	ask->leave.session = session_id;
 	ask->leave.user_id = user_id;
@@ -365,7 +378,8 @@ static bool reads_content(const struct sub *sub, const struct event *event)
 }
 
 /* Appends the event if this session is to have it. Whether a reference was used up. */
-static bool event_to_sub(struct sub *sub, const struct audience *to, struct event *event, enum choice choice)
+static bool event_to_sub(struct sub *sub, const struct audience *to, struct event *event,
+			 enum choice choice)
 {
 	if (to->not_user && to->not_user == sub->user_id)
 		return false;
@@ -380,11 +394,13 @@ static bool event_to_sub(struct sub *sub, const struct audience *to, struct even
 }
 
 /* One session, with all conditions. */
-static void event_to_one(const struct view *view, struct sub *sub, const struct audience *to, struct event *event)
+static void event_to_one(const struct view *view, struct sub *sub, const struct audience *to,
+			 struct event *event)
 {
 	if (view->guild && !sub->class)
 		return;
-	if ((to->user && to->user != sub->user_id) || (to->session && to->session != sub->session->id))
+	if ((to->user && to->user != sub->user_id) ||
+	    (to->session && to->session != sub->session->id))
 		return;
 	if (sub->class && to->class_id && sub->class->id != to->class_id - 1)
 		return;
@@ -440,7 +456,9 @@ static void missed_add(struct view *view, const struct publication *publication)
 		uint64_t user_id;
 		void *first;
 
-		log_warn("a restarted cell does not take its sessions back, they are ended cell=%lu", view->cell_id);
+		log_warn(
+			"a restarted cell does not take its sessions back, they are ended cell=%lu",
+			view->cell_id);
 		while (map_next(&view->guild->users, &at, &user_id, &first))
 			for (struct sub *sub = first; sub; sub = sub->next)
 				if (!sub->class)
@@ -493,7 +511,8 @@ static void subscribe(struct view *view, const struct effect *effect)
 	struct gateway_local *gateway = view->gateway;
 	struct session *session = map_get(&gateway->sessions, effect->session);
 
-	/* One that has ended meanwhile is taken out again when the answer comes (guilds.c, identify.c). */
+	/* One that has ended meanwhile is taken out again when the answer comes (guilds.c,
+	 * identify.c). */
 	if (!session || (!view->guild && session->user_id != view->cell_id))
 		return;
 	struct sub *sub = sub_find(view, session);
@@ -576,7 +595,8 @@ static void logout(struct view *view, const uint8_t token_hash[32])
 		struct session *session = sub->session;
 
 		next = sub->next;
-		if (everyone || memcmp(token_hash, session->token_hash, sizeof(session->token_hash)) == 0)
+		if (everyone ||
+		    memcmp(token_hash, session->token_hash, sizeof(session->token_hash)) == 0)
 			session_revoke(session);
 	}
 }
@@ -594,37 +614,22 @@ void view_apply(struct core *core, const struct publication *publication)
 		const struct effect *effect = &publication->effects[i];
 
 		switch (effect->kind) {
-		case EFFECT_EVENT:
-			event_publish(view, &effect->to, effect->event);
-			break;
+		case EFFECT_EVENT: event_publish(view, &effect->to, effect->event); break;
 		case EFFECT_CLASS:
 			if (view->guild)
 				class_set(view, effect);
 			break;
-		case EFFECT_USER_CLASS:
-			user_class(view, effect);
-			break;
+		case EFFECT_USER_CLASS: user_class(view, effect); break;
 		case EFFECT_SUBSCRIBE:
 			if (effect->core == core_index(core))
 				subscribe(view, effect);
 			break;
-		case EFFECT_UNSUBSCRIBE:
-			unsubscribe(view, effect);
-			break;
-		case EFFECT_GUILD_JOIN:
-			guild_join(view, effect->guild_id);
-			break;
-		case EFFECT_GUILD_LEAVE:
-			guild_leave(view, effect->guild_id);
-			break;
-		case EFFECT_LOGOUT:
-			logout(view, effect->token_hash);
-			break;
-		case EFFECT_RELOADED:
-			reloaded(view);
-			break;
-		case EFFECT_FORGET: /* for those who remember tokens */
-			break;
+		case EFFECT_UNSUBSCRIBE: unsubscribe(view, effect); break;
+		case EFFECT_GUILD_JOIN: guild_join(view, effect->guild_id); break;
+		case EFFECT_GUILD_LEAVE: guild_leave(view, effect->guild_id); break;
+		case EFFECT_LOGOUT: logout(view, effect->token_hash); break;
+		case EFFECT_RELOADED: reloaded(view); break;
+		case EFFECT_FORGET: /* for those who remember tokens */ break;
 		}
 	}
 	if (missed && view->guild->strays)

@@ -14,7 +14,8 @@ enum { GUILD = 77, CLASSES = 6, USERS = 12, SESSIONS = 24, SLOTS = 20, STEPS = 4
 /* What the test knows, independent of the view. */
 struct model {
 	struct fake *fake;
-	struct class {
+	struct class
+	{
 		uint8_t see[3], manage[3];
 		uint64_t perms;
 		bool defined;
@@ -91,7 +92,10 @@ static void come(struct model *m, struct person *person)
 	view_hold(session->gateway, GUILD, CELL_GUILD);
 	struct effect effects[] = {
 		class_effect(m, class_id),
-		{ .kind = EFFECT_SUBSCRIBE, .session = session->id, .core = 0, .class_id = class_id * 1000 },
+		{ .kind = EFFECT_SUBSCRIBE,
+		  .session = session->id,
+		  .core = 0,
+		  .class_id = class_id * 1000 },
 	};
 	apply(m, effects, 2);
 	view_release(session->gateway, GUILD);
@@ -103,13 +107,15 @@ static void go(struct model *m, struct person *person)
 
 	switch (dice(m, 3)) {
 	case 0: { /* the guild says so */
-		struct effect effect = { .kind = EFFECT_UNSUBSCRIBE, .session = person->session->id };
+		struct effect effect = { .kind = EFFECT_UNSUBSCRIBE,
+					 .session = person->session->id };
 
 		apply(m, &effect, 1);
 		break;
 	}
 	case 1: { /* the whole user */
-		struct effect effect = { .kind = EFFECT_UNSUBSCRIBE, .user = person->session->user_id };
+		struct effect effect = { .kind = EFFECT_UNSUBSCRIBE,
+					 .user = person->session->user_id };
 
 		apply(m, &effect, 1);
 		for (uint32_t i = 0; i < SESSIONS; i++)
@@ -160,7 +166,8 @@ static int wanted(struct model *m, const struct person *person, const struct aud
 		return 0;
 	if (to->class_id && to->class_id - 1 != m->class_of[person->user] * 1000)
 		return 0;
-	if (to->perms_any && !(class->perms & to->perms_any) && !(class->perms & PERM_ADMINISTRATOR))
+	if (to->perms_any && !(class->perms & to->perms_any) &&
+	    !(class->perms & PERM_ADMINISTRATOR))
 		return 0;
 	if (to->channel_slot) {
 		bool sees = bit(class->see, to->channel_slot - 1);
@@ -178,7 +185,8 @@ static int wanted(struct model *m, const struct person *person, const struct aud
 	}
 	if (event->intents && !(event->intents & person->session->intents) && to->always_user != id)
 		return 0;
-	if (to->content && event->alt && !(person->session->intents & INTENT_MESSAGE_CONTENT) && event->author != id) {
+	if (to->content && event->alt && !(person->session->intents & INTENT_MESSAGE_CONTENT) &&
+	    event->author != id) {
 		bool mentioned = false;
 
 		for (uint32_t i = 0; i < event->mentions_count; i++)
@@ -192,7 +200,8 @@ static int wanted(struct model *m, const struct person *person, const struct aud
 static void publish(struct model *m)
 {
 	struct audience to = {};
-	struct event *event = fake_event(EVENT_MESSAGE_CREATE, dice(m, 3) ? INTENT_GUILD_MESSAGES : 0, "{}",
+	struct event *event = fake_event(EVENT_MESSAGE_CREATE,
+					 dice(m, 3) ? INTENT_GUILD_MESSAGES : 0, "{}",
 					 dice(m, 2) ? "[]" : NULL);
 
 	if (dice(m, 2))
@@ -228,7 +237,8 @@ static void publish(struct model *m)
 		struct ring *ring = &person->session->ring;
 		person->got += form != 0;
 		if (ring_next(ring) != person->got + 1)
-			fail_msg("session %u: %lu events instead of %u", i, ring_next(ring) - 1, person->got);
+			fail_msg("session %u: %lu events instead of %u", i, ring_next(ring) - 1,
+				 person->got);
 		if (form) {
 			enum event_form got;
 
@@ -249,19 +259,16 @@ static void classes_give_each_session_what_a_check_of_each_would(void **state)
 
 		random_seeded_init(&m.fake->random, (uint64_t)world + 1);
 		for (uint32_t i = 0; i < CLASSES; i++)
-			random_fill(&m.fake->random.random, m.classes[i].see, sizeof(m.classes[i].see));
+			random_fill(&m.fake->random.random, m.classes[i].see,
+				    sizeof(m.classes[i].see));
 		for (uint32_t i = 0; i < SESSIONS; i++)
 			m.people[i].user = i % USERS;
 		for (uint32_t step = 0; step < STEPS; step++) {
 			struct person *person = &m.people[dice(&m, SESSIONS)];
 
 			switch (dice(&m, 10)) {
-			case 0:
-				change_class(&m, (uint32_t)dice(&m, CLASSES));
-				break;
-			case 1:
-				move(&m, (uint32_t)dice(&m, USERS));
-				break;
+			case 0: change_class(&m, (uint32_t)dice(&m, CLASSES)); break;
+			case 1: move(&m, (uint32_t)dice(&m, USERS)); break;
 			case 2:
 			case 3:
 				if (!person->session)
@@ -271,8 +278,7 @@ static void classes_give_each_session_what_a_check_of_each_would(void **state)
 				if (person->session && dice(&m, 2))
 					go(&m, person);
 				break;
-			default:
-				publish(&m);
+			default: publish(&m);
 			}
 		}
 		for (uint32_t i = 0; i < SESSIONS; i++)
