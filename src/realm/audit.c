@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "cell/ids.h"
 #include "codec/enc.h"
+#include "model/limits.h"
+#include "model/snowflake.h"
 
 struct audit audit_begin(struct txn *txn, uint64_t actor_id, enum audit_action action, uint64_t target_id,
 			 struct str reason)
@@ -142,4 +144,32 @@ void audit_put(struct audit *audit)
 	event.guild_id = txn->cell->id;
 	event.has.guild_id = true;
 	txn_event(txn, EVENT_GUILD_AUDIT_LOG_ENTRY_CREATE, (struct audience){ .perms_any = PERM_VIEW_AUDIT_LOG }, &event);
+}
+
+uint64_t audit_floor(struct core *core)
+{
+	uint64_t now_ms = core_wall_us(core) / 1000;
+
+	return snowflake_at(now_ms > LIMIT_AUDIT_LOG_KEEP_MS ? now_ms - LIMIT_AUDIT_LOG_KEEP_MS : 0);
+}
+
+int audit_expire_run(struct txn *txn, void *arg)
+{
+	enum { PIECE = 1000 };
+	uint64_t floor = audit_floor(txn->core);
+	struct key prefix_key, from_key;
+	struct store_row *rows;
+	uint32_t count;
+
+	(void)arg;
+	if (!floor)
+		return 0;
+	/* Keys hold the inverted id: what is older comes after. */
+	int r = txn_scan_wait(txn, prefix_audit_log_entry(&prefix_key, txn->cell->id),
+			      key_audit_log_entry(&from_key, txn->cell->id, floor - 1), (struct str){}, false, PIECE, &rows, &count);
+	if (r)
+		return r;
+	for (uint32_t i = 0; i < count; i++)
+		txn_del(txn, rows[i].key);
+	return 0;
 }

@@ -50,3 +50,8 @@ void audit_json(struct audit *audit, const char *key, struct str before, struct 
 struct str audit_number(struct audit *audit, uint64_t n);
 /* Adds row and event. Options are written when any has-bit is set. */
 void audit_put(struct audit *audit);
+
+/* Entries older than this id are no longer shown. */
+uint64_t audit_floor(struct core *core);
+/* For cell_tell() on a guild: removes some of the entries that have passed their time. */
+int audit_expire_run(struct txn *txn, void *arg);

@@ -92,3 +92,34 @@ void channel_event_sight(struct txn *txn, const struct live_channel *channel, st
 	txn_event_raw(txn, EVENT_CHANNEL_UPDATE, to, sees ? encode_whole(realm, channel) : encode_hidden(realm, channel),
 		      NULL);
 }
+
+uint32_t channel_children(const struct realm *realm, uint64_t category_id)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < realm->slots_count; i++) {
+		const struct live_channel *channel = realm->slots[i];
+
+		count += channel && channel->row->parent_id == category_id && !channel_is_thread(channel->row);
+	}
+	return count;
+}
+
+static bool siblings(const struct channel *a, const struct channel *b)
+{
+	return a->parent_id == b->parent_id && channel_is_voice(a) == channel_is_voice(b) &&
+	       (a->type == CHANNEL_TYPE_CATEGORY) == (b->type == CHANNEL_TYPE_CATEGORY);
+}
+
+int64_t channel_next_position(const struct realm *realm, const struct channel *row)
+{
+	int64_t next = 0;
+
+	for (uint32_t i = 0; i < realm->slots_count; i++) {
+		const struct live_channel *channel = realm->slots[i];
+
+		if (channel && channel->row->id != row->id && !channel_is_thread(channel->row) && siblings(channel->row, row))
+			next = MAX(next, channel->row->position + 1);
+	}
+	return next;
+}

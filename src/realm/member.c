@@ -1,5 +1,8 @@
 #include "realm/member.h"
 
+#include <stdlib.h>
+#include <strings.h>
+
 struct user member_user(const struct member_row *row)
 {
 	struct user user = {
@@ -74,4 +77,64 @@ bool member_has_role(const struct member_row *row, uint64_t role_id)
 		if (row->roles.items[i] == role_id)
 			return true;
 	return false;
+}
+
+bool member_matches(const struct member_row *row, struct str prefix)
+{
+	struct str names[] = { row->username, row->nick, row->global_name };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].len >= prefix.len && strncasecmp(names[i].ptr, prefix.ptr, prefix.len) == 0)
+			return true;
+	return false;
+}
+
+/* A heap with the highest id on top keeps the lowest @limit of them: no need to sort a big guild for a small page. */
+static void sift_down(struct live_member **heap, uint32_t count, uint32_t at)
+{
+	for (;;) {
+		uint32_t child = 2 * at + 1;
+
+		if (child >= count)
+			return;
+		if (child + 1 < count && heap[child + 1]->row->user_id > heap[child]->row->user_id)
+			child++;
+		if (heap[at]->row->user_id >= heap[child]->row->user_id)
+			return;
+		struct live_member *swap = heap[at];
+		heap[at] = heap[child];
+		heap[child] = swap;
+		at = child;
+	}
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t x = (*(struct live_member *const *)a)->row->user_id, y = (*(struct live_member *const *)b)->row->user_id;
+
+	return x < y ? -1 : x > y;
+}
+
+struct live_member **members_page(struct realm *realm, struct arena *arena, uint64_t after, uint32_t limit, uint32_t *ret_count)
+{
+	struct live_member **heap = arena_array(arena, struct live_member *, limit + 1);
+	uint32_t at = 0, count = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&realm->members, &at, &id, &value)) {
+		if (id <= after)
+			continue;
+		if (count < limit) {
+			heap[count++] = value;
+			for (uint32_t i = count / 2; count == limit && i > 0; i--)
+				sift_down(heap, count, i - 1);
+		} else if (limit && id < heap[0]->row->user_id) {
+			heap[0] = value;
+			sift_down(heap, count, 0);
+		}
+	}
+	qsort(heap, count, sizeof(*heap), by_id);
+	*ret_count = count;
+	return heap;
 }

@@ -1,22 +1,10 @@
 /* REQUEST_GUILD_MEMBERS: chunks of 1,000 to the one session that asked. */
-#include <strings.h>
-
 #include "gateway/domain.h"
 #include "model/intents.h"
 #include "realm/member.h"
 #include "realm/perms.h"
 
 enum { CHUNK = 1000, QUERY_MAX = 100 };
-
-static bool matches(const struct member_row *row, struct str prefix)
-{
-	struct str names[] = { row->username, row->nick, row->global_name };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].len >= prefix.len && strncasecmp(names[i].ptr, prefix.ptr, prefix.len) == 0)
-			return true;
-	return false;
-}
 
 static int may_ask_all(const struct realm *realm, const struct realm_members *in)
 {
@@ -82,7 +70,7 @@ int realm_members_run(struct txn *txn, struct cell_work *work)
 			return r;
 		found = arena_array(txn->arena, struct live_member *, realm->members.count + 1);
 		while ((all || count < limit) && map_next(&realm->members, &at, &id, &value))
-			if (!in->query.len || matches(((struct live_member *)value)->row, in->query))
+			if (!in->query.len || member_matches(((struct live_member *)value)->row, in->query))
 				found[count++] = value;
 	}
 	struct guild_members_chunk chunk = { .guild_id = txn->cell->id,

@@ -85,6 +85,14 @@ bool overwrite_allowed(const struct realm *realm, const struct live_member *acto
 	return !(changed & ~(base | perms_channel(realm, actor, channel, 0)));
 }
 
+bool overwrites_personal(const struct channel *row)
+{
+	for (uint32_t i = 0; i < row->permission_overwrites.count; i++)
+		if (row->permission_overwrites.items[i].type == OVERWRITE_MEMBER)
+			return true;
+	return false;
+}
+
 static struct live_channel *put_list(struct txn *txn, const struct channel *old, const struct overwrite_list *list)
 {
 	struct channel row = *old;
@@ -106,10 +114,14 @@ void overwrites_put(struct txn *txn, struct live_channel *channel, const struct 
 		if (child && child->row->parent_id == channel->row->id && overwrites_equal(child->row, channel->row))
 			children[count++] = child;
 	}
+	bool personal = overwrites_personal(channel->row);
 	put_list(txn, channel->row, list);
 	for (uint32_t i = 0; i < count; i++)
 		put_list(txn, children[i]->row, list);
-	class_rekey(txn, channel->row->id);
+	if (personal || overwrites_personal(channel->row))
+		class_rekey(txn, channel->row->id);
+	else
+		class_refresh(txn, channel->row->id);
 	channel_event(txn, EVENT_CHANNEL_UPDATE, channel);
 	for (uint32_t i = 0; i < count; i++)
 		channel_event(txn, EVENT_CHANNEL_UPDATE, children[i]);

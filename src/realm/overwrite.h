@@ -17,6 +17,8 @@ struct overwrite_list overwrites_without(struct arena *arena, const struct chann
  * bits that they do not hold in the guild or in the channel, unless an overwrite there gives them MANAGE_ROLES. */
 bool overwrite_allowed(const struct realm *realm, const struct live_member *actor, const struct live_channel *channel,
 		       const struct overwrite *before, const struct overwrite *after);
+/* Does any of them concern a single member? Then class_rekey() must follow a change, else class_refresh() will do. */
+bool overwrites_personal(const struct channel *row);
 /* Gives @channel the list and puts its row; of a category also the children that were in step with it. Then classes are
  * computed anew, and all of them are told with CHANNEL_UPDATE. */
 void overwrites_put(struct txn *txn, struct live_channel *channel, const struct overwrite_list *list);

@@ -7,6 +7,7 @@
 #include "codec/dup.h"
 #include "codec/row.h"
 #include "message/bucket.h"
+#include "realm/audit.h"
 #include "realm/class.h"
 #include "realm/pins.h"
 #include "store/store.h"
@@ -411,7 +412,10 @@ static int load_wait(struct cell *cell)
 	}
 	if (cell->kind == CELL_DM && !realm->channels.count)
 		return ENOENT;
-	return bucket_load_newest_wait(realm);
+	int r = bucket_load_newest_wait(realm);
+	if (!r && cell->kind == CELL_GUILD)
+		cell_tell(cell->core, CELL_GUILD, cell->id, false, audit_expire_run, NULL);
+	return r;
 }
 
 static bool busy(const struct cell *cell)

@@ -37,9 +37,9 @@ static void tell(struct txn *txn, enum event_type type, const struct role *row)
 	txn_event(txn, type, (struct audience){}, &event);
 }
 
-void role_update(struct txn *txn, const struct role *row)
+void role_tell(struct txn *txn, const struct role *row)
 {
-	tell(txn, EVENT_GUILD_ROLE_UPDATE, realm_put_role(txn, row)->row);
+	tell(txn, EVENT_GUILD_ROLE_UPDATE, row);
 }
 
 void role_put_order(struct txn *txn, const uint64_t *order, uint32_t count, int64_t first)
@@ -50,7 +50,7 @@ void role_put_order(struct txn *txn, const uint64_t *order, uint32_t count, int6
 		if (row.position == first + i)
 			continue;
 		row.position = first + i;
-		role_update(txn, &row);
+		role_tell(txn, realm_put_role(txn, &row)->row);
 	}
 }
 

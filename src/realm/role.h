@@ -7,8 +7,8 @@
 uint64_t *role_order(struct realm *realm, struct arena *arena, uint32_t *ret_count);
 /* Where in @order @member's power ends: what is at this index or above is out of reach. The owner: @count. */
 uint32_t role_reach(const struct realm *realm, const struct live_member *member, const uint64_t *order, uint32_t count);
-/* Puts @row and tells it: GUILD_ROLE_UPDATE. Classes are the caller's. */
-void role_update(struct txn *txn, const struct role *row);
+/* GUILD_ROLE_UPDATE of a row that was put; classes come before it. */
+void role_tell(struct txn *txn, const struct role *row);
 /* Gives the roles of @order positions from @first up; those that moved are put and told. */
 void role_put_order(struct txn *txn, const uint64_t *order, uint32_t count, int64_t first);
 /* A new role, right above @everyone, below all others: GUILD_ROLE_CREATE. */

@@ -85,9 +85,62 @@ static int buckets_wait(struct txn *txn, uint64_t channel_id, bool *ret_more)
 	return r;
 }
 
+/* Rows of a thread's members, of pins: some hundred at most. */
+static int small_wait(struct txn *txn, struct str prefix)
+{
+	struct store_row *rows;
+	struct arena arena;
+	uint32_t count;
+	int r;
+
+	do {
+		arena_init(&arena);
+		r = scan_wait(txn, &arena, prefix, &rows, &count);
+		if (!r && count)
+			r = del_rows_wait(txn, rows, count);
+		arena_done(&arena);
+	} while (!r && count == PIECE);
+	return r;
+}
+
+/* Invites to the channel, webhooks into it. */
+static int links_wait(struct txn *txn, uint64_t channel_id)
+{
+	struct store_row *invites, *webhooks;
+	struct key key;
+	uint32_t invites_count, webhooks_count;
+
+	int r = txn_scan_wait(txn, prefix_invite(&key, txn->cell->id), (struct str){}, (struct str){}, false, 0, &invites,
+			      &invites_count);
+	if (!r)
+		r = txn_scan_wait(txn, prefix_webhook(&key, txn->cell->id), (struct str){}, (struct str){}, false, 0, &webhooks,
+				  &webhooks_count);
+	if (r)
+		return r;
+	struct store_batch *batch = store_batch_new(txn->core, NULL);
+	for (uint32_t i = 0; i < invites_count; i++) {
+		struct invite_row row = {};
+
+		if (row_get(invites[i].value, &desc_invite_row, txn->arena, &row) || row.channel_id != channel_id)
+			continue;
+		invite_forget(batch, row.code);
+		store_batch_del(batch, invites[i].key);
+	}
+	for (uint32_t i = 0; i < webhooks_count; i++) {
+		struct webhook row = {};
+
+		if (row_get(webhooks[i].value, &desc_webhook, txn->arena, &row) || row.channel_id != channel_id)
+			continue;
+		store_batch_del(batch, key_webhook_entry(&key, row.id));
+		store_batch_del(batch, webhooks[i].key);
+	}
+	store_batch_del(batch, key_channel_entry(&key, channel_id));
+	store_batch_del(batch, key_stage_instance(&key, txn->cell->id, channel_id));
+	return txn_before_wait(txn, batch);
+}
+
 static int channel_wait(struct txn *txn, uint64_t channel_id)
 {
-	struct store_batch *batch;
 	struct key key;
 	bool more = true;
 
@@ -97,9 +150,8 @@ static int channel_wait(struct txn *txn, uint64_t channel_id)
 		if (r)
 			return r;
 	}
-	batch = store_batch_new(txn->core, NULL);
-	store_batch_del(batch, key_channel_entry(&key, channel_id));
-	return txn_before_wait(txn, batch);
+	int r = small_wait(txn, prefix_pin_channel(&key, txn->cell->id, channel_id));
+	return r ? r : small_wait(txn, prefix_thread_member_thread(&key, txn->cell->id, channel_id));
 }
 
 int sweep_intent_channel(struct txn *txn, const struct intent *intent)
@@ -110,7 +162,8 @@ int sweep_intent_channel(struct txn *txn, const struct intent *intent)
 		return EINVAL;
 	if (realm_channel(realm_of(txn), row.channel_id))
 		return EINVAL; /* it is there: not ours to remove */
-	return channel_wait(txn, row.channel_id);
+	int r = channel_wait(txn, row.channel_id);
+	return r ? r : links_wait(txn, row.channel_id);
 }
 
 /* In a user's cell. */
@@ -185,6 +238,15 @@ static int channel_leaves(struct txn *txn, const struct store_row *row)
 	return channel_wait(txn, channel_id);
 }
 
+static void channel_goes(struct store_batch *batch, const struct store_row *row)
+{
+	struct key key;
+	uint64_t id;
+
+	if (parse_channel(row->key, NULL, &id))
+		store_batch_del(batch, key_channel_entry(&key, id));
+}
+
 static void invite_goes(struct store_batch *batch, const struct store_row *row)
 {
 	struct str code;
@@ -223,7 +285,7 @@ static void sticker_goes(struct store_batch *batch, const struct store_row *row)
 int sweep_intent_guild(struct txn *txn, const struct intent *intent)
 {
 	static const struct kind kinds[] = {
-		{ prefix_member, member_leaves, NULL },	  { prefix_channel, channel_leaves, NULL },
+		{ prefix_member, member_leaves, NULL },	  { prefix_channel, channel_leaves, channel_goes },
 		{ prefix_invite, NULL, invite_goes },	  { prefix_webhook, NULL, webhook_goes },
 		{ prefix_emoji, NULL, emoji_goes },	  { prefix_sticker, NULL, sticker_goes },
 	};

@@ -16,6 +16,32 @@
 
 enum { SESSIONS_MAX = 1024 };
 
+/* When somebody was last here, to six hours: for prunes. */
+static void note_seen(struct txn *txn)
+{
+	const int64_t often_us = 6 * 3600LL * 1000000, now = (int64_t)core_wall_us(txn->core);
+	struct account row = *user_of(txn)->account;
+
+	if (row.last_seen_at + often_us > now)
+		return;
+	row.last_seen_at = now;
+	user_put_account(txn, &row);
+}
+
+int64_t user_last_seen(const struct user_state *user, int64_t now_us)
+{
+	int64_t seen = MAX(user->account->last_seen_at, user->account->created_at);
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
+
+	if (user->sessions.count)
+		return now_us;
+	while (map_next(&user->tokens, &at, &id, &value))
+		seen = MAX(seen, ((struct live_token *)value)->row->last_used_at);
+	return seen;
+}
+
 static bool token_good(const struct user_state *user, const struct live_token *token, uint64_t wall_us)
 {
 	if (!token || user->account->disabled || user->account->delete_at)
@@ -124,6 +150,7 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 					  .session = open->session,
 					  .user = open->user_id,
 					  .core = open->core });
+	note_seen(txn);
 	return 0;
 }
 
@@ -139,6 +166,7 @@ int user_close_run(struct txn *txn, struct cell_work *work)
 	}
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .session = close->session });
 	presence_merge(txn);
+	note_seen(txn);
 	return 0;
 }
 

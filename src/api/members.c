@@ -1,0 +1,141 @@
+/* Members: read, kick, leave. Edits: member_edit.c. */
+#include <errno.h>
+
+#include "api/reach.h"
+#include "model/limits.h"
+#include "realm/audit.h"
+#include "realm/join.h"
+#include "realm/member.h"
+
+enum {
+	/* Flags of an application that may see members' lists. */
+	GUILD_MEMBERS_FLAGS = 1 << 14 | 1 << 15,
+};
+
+static struct member view_of(struct req *req, const struct live_member *member)
+{
+	return member_view(member->row, arena_new(req->arena, struct user));
+}
+
+static void fill(struct req *req, struct live_member **members, uint32_t count, struct member_list *out)
+{
+	out->items = arena_array(req->arena, struct member, count + 1);
+	for (uint32_t i = 0; i < count; i++)
+		out->items[out->count++] = view_of(req, members[i]);
+}
+
+int api_list_guild_members(struct req *req, const struct members_query *query, struct member_list *out)
+{
+	struct reach reach;
+	uint32_t count;
+
+	int r = reach_guild(req, 0, &reach);
+	if (r)
+		return r;
+	if (req->who.bot && !(req->who.app_flags & GUILD_MEMBERS_FLAGS))
+		return ERR_MISSING_ACCESS;
+	struct live_member **page = members_page(reach.realm, req->arena, query->after, (uint32_t)query->limit, &count);
+	fill(req, page, count, out);
+	return 0;
+}
+
+int api_search_guild_members(struct req *req, const struct members_search_query *query, struct member_list *out)
+{
+	struct reach reach;
+	uint32_t at = 0, count = 0;
+	uint64_t id;
+	void *value;
+
+	int r = reach_guild(req, 0, &reach);
+	if (r)
+		return r;
+	struct live_member **found = arena_array(req->arena, struct live_member *, query->limit);
+	while (count < query->limit && map_next(&reach.realm->members, &at, &id, &value))
+		if (member_matches(((struct live_member *)value)->row, query->query))
+			found[count++] = value;
+	fill(req, found, count, out);
+	return 0;
+}
+
+int api_get_guild_member(struct req *req, struct member *out)
+{
+	struct reach reach;
+
+	int r = reach_guild(req, 0, &reach);
+	if (r)
+		return r;
+	const struct live_member *member = realm_member(reach.realm, req->path.user_id);
+	if (!member)
+		return ERR_UNKNOWN_MEMBER;
+	*out = view_of(req, member);
+	return 0;
+}
+
+int api_get_my_guild_member(struct req *req, struct member *out)
+{
+	struct reach reach;
+
+	int r = reach_guild(req, 0, &reach);
+	if (r)
+		return r;
+	*out = view_of(req, reach.member);
+	out->bio = reach.member->row->bio;
+	out->pronouns = reach.member->row->pronouns;
+	out->has.bio = out->has.pronouns = true;
+	return 0;
+}
+
+/* -- going -- */
+
+static int check_kick(struct req *req)
+{
+	struct reach reach;
+
+	int r = reach_guild(req, 0, &reach);
+	if (r)
+		return r;
+	const struct live_member *member = realm_member(reach.realm, req->path.user_id);
+	if (!(reach.perms & PERM_KICK_MEMBERS))
+		return ERR_MISSING_PERMISSIONS;
+	if (!member)
+		return ERR_UNKNOWN_MEMBER;
+	return perms_above(reach.realm, reach.member, member) ? 0 : ERR_MISSING_PERMISSIONS;
+}
+
+int api_delete_guild_member(struct req *req)
+{
+	int r = check_kick(req);
+
+	if (!r)
+		r = realm_leave_prepare_wait(req->txn);
+	if (!r)
+		r = check_kick(req);
+	if (r)
+		return r;
+	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_MEMBER_KICK, req->path.user_id, req_reason(req));
+	realm_leave(req->txn, req->path.user_id);
+	audit_put(&audit);
+	return 0;
+}
+
+static int check_leave(struct req *req)
+{
+	struct reach reach;
+
+	int r = reach_guild(req, 0, &reach);
+	return r ? r : perms_is_owner(reach.realm, reach.member) ? ERR_INVALID_GUILD : 0;
+}
+
+int api_leave_guild(struct req *req)
+{
+	int r = check_leave(req);
+
+	if (!r)
+		r = realm_leave_prepare_wait(req->txn);
+	if (!r)
+		r = check_leave(req);
+	if (r)
+		return r;
+	realm_leave(req->txn, req->who.user_id);
+	return 0;
+}

@@ -1,0 +1,216 @@
+/* Pruning: members without roles who have not been here for a while. */
+#include <errno.h>
+
+#include "api/reach.h"
+#include "codec/json.h"
+#include "model/limits.h"
+#include "realm/audit.h"
+#include "realm/join.h"
+#include "realm/member.h"
+#include "user/user.h"
+
+enum { PIECE = 500, ROLES_MAX = LIMIT_ROLES };
+
+static const uint64_t need = PERM_KICK_MEMBERS | PERM_MANAGE_GUILD;
+
+struct terms {
+	uint64_t actor_id;
+	int64_t before_us;       /* not seen since */
+	struct u64_list roles; /* these may be held */
+};
+
+/* "1,2,3" */
+static int read_ids(struct req *req, struct str text, struct u64_list *ret)
+{
+	ret->items = arena_array(req->arena, uint64_t, ROLES_MAX);
+	while (text.len) {
+		size_t end = str_find(text, ',');
+		struct str one = str_trim((struct str){ text.ptr, end });
+
+		text = str_skip(text, end + 1);
+		if (!one.len)
+			continue;
+		if (ret->count == ROLES_MAX || !str_u64(one, &ret->items[ret->count]))
+			return req_form_error(req, "include_roles", "NUMBER_TYPE_COERCE", "Value is not a list of snowflakes.");
+		ret->count++;
+	}
+	return 0;
+}
+
+/* The same, or an array of ids. */
+static int read_json_ids(struct req *req, struct str text, struct u64_list *ret)
+{
+	json_t *json = json_parse(text), *item;
+	size_t i;
+	int r = 0;
+
+	if (json_is_string(json)) {
+		r = read_ids(req, arena_str(req->arena, (struct str){ json_string_value(json), json_string_length(json) }), ret);
+	} else if (json_is_array(json)) {
+		ret->items = arena_array(req->arena, uint64_t, ROLES_MAX);
+		json_array_foreach(json, i, item) {
+			uint64_t id = json_is_integer(item) ? (uint64_t)json_integer_value(item) : 0;
+
+			if (json_is_string(item) && !str_u64(str_z(json_string_value(item)), &id))
+				id = 0;
+			if (id && ret->count < ROLES_MAX)
+				ret->items[ret->count++] = id;
+		}
+	} else if (json && !json_is_null(json)) {
+		r = req_form_error(req, "include_roles", "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType");
+	}
+	json_decref(json);
+	return r;
+}
+
+static bool listed(const struct u64_list *list, uint64_t id)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		if (list->items[i] == id)
+			return true;
+	return false;
+}
+
+/* Everything but how long they have been away. */
+static bool prunable(const struct realm *realm, const struct terms *terms, const struct live_member *member)
+{
+	const struct live_member *actor = map_get(&realm->members, terms->actor_id);
+	const struct member_row *row = member->row;
+
+	if (row->bot || member->presence || row->joined_at > terms->before_us || !actor || !perms_above(realm, actor, member))
+		return false;
+	for (uint32_t i = 0; i < row->roles.count; i++)
+		if (!listed(&terms->roles, row->roles.items[i]))
+			return false;
+	return true;
+}
+
+struct seen {
+	int64_t now_us, at_us;
+};
+
+static int run_seen(struct txn *txn, void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->at_us = user_last_seen(user_of(txn), seen->now_us);
+	return 0;
+}
+
+/* Who is to go: each account is asked when it was last here. */
+static int gather_wait(struct req *req, const struct terms *terms, uint64_t **ret_ids, uint32_t *ret_count)
+{
+	struct realm *realm = realm_of(req->txn);
+	uint64_t *ids = arena_array(req->arena, uint64_t, realm->members.count + 1);
+	uint32_t at = 0, count = 0, kept = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&realm->members, &at, &id, &value))
+		if (prunable(realm, terms, value))
+			ids[count++] = id;
+	for (uint32_t i = 0; i < count; i++) {
+		struct seen seen = { .now_us = req_now_us(req) };
+
+		int r = txn_call_wait(req->txn, CELL_USER, ids[i], run_seen, &seen);
+		if (r && r != ENOENT)
+			return r;
+		if (r == ENOENT || seen.at_us < terms->before_us)
+			ids[kept++] = ids[i];
+	}
+	*ret_ids = ids;
+	*ret_count = kept;
+	return 0;
+}
+
+static int64_t days_ago(const struct req *req, int64_t days)
+{
+	return req_now_us(req) - days * 86400 * 1000000;
+}
+
+int api_preview_prune_guild(struct req *req, const struct prune_query *query, struct prune *out)
+{
+	struct terms terms = { .actor_id = req->who.user_id, .before_us = days_ago(req, query->days) };
+	struct reach reach;
+	uint64_t *ids;
+	uint32_t count;
+
+	int r = reach_guild(req, need, &reach);
+	if (!r)
+		r = read_ids(req, query->include_roles, &terms.roles);
+	if (!r)
+		r = gather_wait(req, &terms, &ids, &count);
+	if (r)
+		return r;
+	out->pruned = count;
+	return 0;
+}
+
+struct piece {
+	const struct terms *terms;
+	const uint64_t *ids;
+	uint32_t count, gone;
+};
+
+/* In a transaction of its own, so that a big prune is many small ones. */
+static int run_piece(struct txn *txn, void *arg)
+{
+	struct piece *piece = arg;
+	struct realm *realm = realm_of(txn);
+
+	int r = realm_leave_prepare_wait(txn);
+	if (r)
+		return r;
+	for (uint32_t i = 0; i < piece->count; i++) {
+		const struct live_member *member = realm_member(realm, piece->ids[i]);
+
+		if (member && prunable(realm, piece->terms, member))
+			piece->gone += realm_leave(txn, piece->ids[i]);
+	}
+	return 0;
+}
+
+static int remove_wait(struct req *req, const struct terms *terms, const uint64_t *ids, uint32_t count, uint32_t *ret_gone)
+{
+	*ret_gone = 0;
+	for (uint32_t at = 0; at < count; at += PIECE) {
+		struct piece piece = { .terms = terms, .ids = ids + at, .count = MIN(count - at, (uint32_t)PIECE) };
+
+		int r = txn_call_wait(req->txn, CELL_GUILD, req->cell->id, run_piece, &piece);
+		if (r)
+			return r;
+		*ret_gone += piece.gone;
+	}
+	return 0;
+}
+
+int api_prune_guild(struct req *req, const struct prune_create *in, struct prune *out)
+{
+	struct terms terms = { .actor_id = req->who.user_id };
+	struct reach reach;
+	uint64_t *ids;
+	uint32_t count, gone;
+	int64_t days = in->days ? in->days : 7;
+
+	terms.before_us = days_ago(req, days);
+	int r = reach_guild(req, need, &reach);
+	if (!r && in->include_roles.ptr)
+		r = read_json_ids(req, in->include_roles, &terms.roles);
+	if (!r)
+		r = gather_wait(req, &terms, &ids, &count);
+	if (!r)
+		r = remove_wait(req, &terms, ids, count, &gone);
+	if (!r)
+		r = reach_guild(req, 0, &reach);
+	if (r)
+		return r;
+	struct str reason = req_reason(req).len ? req_reason(req) : in->reason;
+	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_MEMBER_PRUNE, 0, reason);
+	audit.options.delete_member_days = audit_number(&audit, (uint64_t)days);
+	audit.options.members_removed = audit_number(&audit, gone);
+	audit.options.has.delete_member_days = audit.options.has.members_removed = true;
+	audit_put(&audit);
+	out->null.pruned = !in->compute_prune_count;
+	out->pruned = out->null.pruned ? 0 : gone;
+	return 0;
+}
