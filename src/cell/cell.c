@@ -101,10 +101,10 @@ static void drop_state(struct cell *cell)
 	atomic_fetch_sub_explicit(&local_of(cell->core)->cell->stats.loaded, 1, memory_order_relaxed);
 }
 
-static int run_reloaded(struct txn *txn, void *arg)
+static int run_nothing(struct txn *txn, void *arg)
 {
+	(void)txn;
 	(void)arg;
-	txn_effect(txn, &(struct effect){ .kind = EFFECT_RELOADED });
 	return 0;
 }
 
@@ -114,8 +114,10 @@ void cell_settle(struct cell *cell)
 		drop_state(cell);
 		store_gate_reopen(cell->gate);
 		fiber_wait_wake(cell->core, &cell->entering, true);
-		if (cell->views) /* watchers must be told who sees what again */
-			cell_tell(cell->core, cell->kind, cell->id, false, run_reloaded, NULL);
+		if (cell->views) { /* watchers must be told who sees what again: load it for them */
+			cell->restarted = true;
+			cell_tell(cell->core, cell->kind, cell->id, false, run_nothing, NULL);
+		}
 	}
 	if (quiet(cell) && cell->status != CELL_LOADING && !timer_is_set(&cell->idle))
 		timer_set(cell->core, &cell->idle, IDLE_MS);
@@ -191,6 +193,9 @@ static int load_wait(struct cell *cell, bool create)
 		cell->failures = 0;
 		cell->status = CELL_READY;
 		atomic_fetch_add_explicit(&local->stats.loaded, 1, memory_order_relaxed);
+		if (cell->restarted)
+			txn_publish_reloaded(cell);
+		cell->restarted = false;
 		intents_start(cell);
 		r = 0;
 	} else {

@@ -54,6 +54,7 @@ struct cell {
 	uint64_t views;        /* cores that have a view of it (bit mask) */
 	struct list intents;   /* waiting to be carried out, in order */
 	bool intents_running, outbox_marked;
+	bool restarted; /* watchers must be told when it is back */
 	uint32_t generation;   /* grows with each restart */
 	struct timer idle;
 };

@@ -32,6 +32,9 @@ void txn_finish(struct txn *txn, int r);
 /* Publishes and answers whatever stands at the head of the queue and may go. */
 void cell_advance(struct cell *cell);
 
+/* Tells the views that the cell was restarted, before anything else of it is published. */
+void txn_publish_reloaded(struct cell *cell);
+
 /* intents.c */
 int intents_load_wait(struct cell *cell);
 void intents_start(struct cell *cell);

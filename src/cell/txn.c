@@ -386,6 +386,16 @@ static void publish(struct txn *txn)
 	publication_unref(pub);
 }
 
+void txn_publish_reloaded(struct cell *cell)
+{
+	struct txn txn;
+
+	assert(list_empty(&cell->txns));
+	txn_init(&txn, cell, NULL, NULL);
+	txn_effect(&txn, &(struct effect){ .kind = EFFECT_RELOADED });
+	publish(&txn);
+}
+
 /* -- the queue: durable, published, answered, in order -- */
 
 static void txn_free(struct txn *txn)

@@ -359,6 +359,7 @@ void daemon_free(struct daemon *daemon)
 		listener_free(daemon->listeners[i]);
 	free(daemon->listeners);
 	signals_free(daemon->signals);
+	ids_keeper_free(daemon->ids);
 	if (daemon->cores)
 		cores_free(daemon->cores);
 	if (daemon->store)
@@ -369,7 +370,6 @@ void daemon_free(struct daemon *daemon)
 	free(daemon->app.trusted);
 	free(daemon->app.default_url);
 	free(daemon->app.gateway_url);
-	ids_keeper_free(daemon->ids);
 	config_free(daemon->config);
 	free(daemon);
 }

@@ -109,7 +109,7 @@ void user_put_token(struct txn *txn, const uint8_t hash[32], const struct token_
 	struct key key;
 
 	add_token(user_of(txn), hash, row);
-	txn_put(txn, key_token(&key, txn->cell->id, hash), &desc_token_row, row);
+	txn_put(txn, key_token(&key, txn->cell->id, hash), &desc_token_row, user_token(user_of(txn), hash)->row);
 }
 
 static void logout(struct txn *txn, const uint8_t *hash)
@@ -153,7 +153,8 @@ void user_put_guild(struct txn *txn, const struct guild_entry_row *row)
 {
 	struct key key;
 
-	add_row(user_of(txn), &user_of(txn)->guilds, row->guild_id, &desc_guild_entry_row, row);
+	/* @row may be made of what this replaces: from here on only the copy counts. */
+	row = add_row(user_of(txn), &user_of(txn)->guilds, row->guild_id, &desc_guild_entry_row, row);
 	txn_put(txn, key_guild_entry(&key, txn->cell->id, row->guild_id), &desc_guild_entry_row, row);
 }
 
@@ -169,7 +170,7 @@ void user_put_dm(struct txn *txn, const struct dm_entry_row *row)
 {
 	struct key key;
 
-	add_row(user_of(txn), &user_of(txn)->dms, row->channel_id, &desc_dm_entry_row, row);
+	row = add_row(user_of(txn), &user_of(txn)->dms, row->channel_id, &desc_dm_entry_row, row);
 	txn_put(txn, key_dm_entry(&key, txn->cell->id, row->channel_id), &desc_dm_entry_row, row);
 }
 
