@@ -205,6 +205,7 @@ static const struct param {{
 
 FIND = '''struct walk {
 	struct str segments[SEGMENTS_MAX];
+	struct str literals[SEGMENTS_MAX]; /* the same, percent-decoded: some clients write @me as %40me */
 	uint32_t count;
 	struct str values[SEGMENTS_MAX];
 	enum http_method method;
@@ -228,14 +229,14 @@ static bool visit(struct walk *walk, const struct node *node, uint32_t depth, ui
 		}
 		return false;
 	}
-	struct str segment = walk->segments[depth];
+	struct str segment = walk->segments[depth], literal = walk->literals[depth];
 	for (uint32_t i = 0; i < node->edge_count; i++) {
 		const struct edge *edge = &edges[node->edge + i];
 
-		if (edge->text.len > segment.len)
+		if (edge->text.len > literal.len)
 			break;
 		/* A literal wins over a parameter; when it leads nowhere, the parameter is tried. */
-		if (str_eq(edge->text, segment) && visit(walk, &nodes[edge->node], depth + 1, values))
+		if (str_eq(edge->text, literal) && visit(walk, &nodes[edge->node], depth + 1, values))
 			return true;
 	}
 	if (node->param < 0 || !segment.len)
@@ -274,7 +275,10 @@ int route_find(enum http_method method, struct str path, const struct route **re
 
 		if (walk.count == SEGMENTS_MAX)
 			return 404;
-		walk.segments[walk.count++] = (struct str){ rest.ptr, len };
+		struct str raw = { rest.ptr, len };
+		struct str text = str_find(raw, '%') == len ? raw : dec_percent(arena, raw, false);
+		walk.literals[walk.count] = text.ptr ? text : raw;
+		walk.segments[walk.count++] = raw;
 		from += len + 1;
 	}
 	if (!visit(&walk, &nodes[0], 0, 0)) {

@@ -94,6 +94,8 @@ static void a_literal_wins_over_a_parameter(void **state)
 	arena_init(&arena);
 	assert_string_equal(find(HTTP_GET, "/users/@me", &params, &arena, 0)->template,
 			    "/users/@me");
+	assert_string_equal(find(HTTP_GET, "/users/%40me", &params, &arena, 0)->template,
+			    "/users/@me");
 	assert_string_equal(find(HTTP_GET, "/users/5", &params, &arena, 0)->template,
 			    "/users/{user_id}");
 	assert_int_equal(params.user_id, 5);
