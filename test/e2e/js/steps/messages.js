@@ -116,7 +116,7 @@ export default function (step) {
 		(await send([{ title: 'a' }, { description: 'x'.repeat(4097) }])).refused(400, 50035, 'embeds.1.description');
 		(await send([{ fields: [{ name: 'a', value: 'b' }, { value: 'b' }] }]))
 			.refused(400, 50035, 'embeds.0.fields.1.name', 'BASE_TYPE_REQUIRED');
-		(await send(Array(11).fill({ title: 'a' }))).refused(400, 50035, 'embeds', 'BASE_TYPE_BAD_LENGTH');
+		(await send(Array(11).fill({ title: 'a' }))).refused(400, 50035, 'embeds');
 		(await send(Array(2).fill({ description: 'x'.repeat(4000) }))).refused(400, 50035);
 		(await send([{ url: 'javascript:alert(1)', title: 'x' }])).refused(400, 50035, 'embeds.0.url');
 	});

@@ -99,6 +99,10 @@ async def _(w):
 async def _(w):
     count = await w.ga.estimate_pruned_members(days=7)
     eq(await w.ga.prune_members(days=7, compute_prune_count=True), count)
+    # The library sends booleans and lists as text here: 'true', 'id, id'.
+    roles = [(await w.role())[0], (await w.role())[0]]
+    assert await w.ga.estimate_pruned_members(days=7, roles=roles) >= 0
+    eq(await w.ga.prune_members(days=7, compute_prune_count=False, roles=roles), None)
     w.member().rest.get('/guilds/%s/prune' % w.guild_id).refused(403, 50013)
 
 
