@@ -68,8 +68,7 @@ int api_create_channel_invite(struct req *req, const struct invite_create *in, s
 	/* The same person, channel and terms: the same link, unless another is asked for. */
 	for (uint32_t i = 0; !in->unique && i < count; i++) {
 		if (rows[i].channel_id != req->path.channel_id || rows[i].inviter_id != req->who.user_id ||
-		    rows[i].max_age != in->max_age || rows[i].max_uses != in->max_uses || rows[i].temporary != in->temporary ||
-		    rows[i].max_age || rows[i].uses)
+		    rows[i].max_age != in->max_age || rows[i].max_uses != in->max_uses || rows[i].temporary != in->temporary)
 			continue;
 		view_of(req, reach.realm, &rows[i], true, out);
 		return 0;

@@ -178,6 +178,8 @@ int api_create_message(struct req *req, const struct message_create *in, struct 
 	if (!r)
 		r = check_slow(req, &reach);
 	if (!r)
+		r = dm_may_send_wait(req->txn, req->who.user_id);
+	if (!r)
 		r = find_nonce_wait(req, in, &old);
 	if (r)
 		return r;

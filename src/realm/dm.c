@@ -10,6 +10,8 @@
 #include "store/store.h"
 #include "user/user.h"
 
+enum { ALLOWED_US = 300 * 1000000 };
+
 /* A recipient's row says whether its own list has this DM: `pending` (a field of members that DMs have no other use for). */
 
 int dm_make_run(struct txn *txn, void *arg)
@@ -89,6 +91,60 @@ int dm_pair_wait(struct core *core, const struct user *maker, const struct user 
 		r = cell_create_wait(core, CELL_DM, pairing.channel_id, dm_make_run, &making);
 	*ret_channel_id = pairing.channel_id;
 	return r;
+}
+
+struct common {
+	struct arena *arena;
+	uint64_t *guilds;
+	uint32_t count;
+	bool found;
+};
+
+static int run_list_guilds(struct txn *txn, void *arg)
+{
+	struct common *common = arg;
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
+
+	common->guilds = arena_array(common->arena, uint64_t, user_of(txn)->guilds.count + 1);
+	while (map_next(&user_of(txn)->guilds, &at, &id, &value))
+		common->guilds[common->count++] = id;
+	return 0;
+}
+
+static int run_find_common(struct txn *txn, void *arg)
+{
+	struct common *common = arg;
+
+	for (uint32_t i = 0; i < common->count && !common->found; i++)
+		common->found = map_get(&user_of(txn)->guilds, common->guilds[i]) != NULL;
+	return 0;
+}
+
+int dm_may_send_wait(struct txn *txn, uint64_t sender)
+{
+	struct realm *realm = realm_of(txn);
+	struct live_channel *channel = realm_channel(realm, txn->cell->id);
+	struct common common = { .arena = txn->arena };
+	uint64_t id, other = 0;
+	uint32_t at = 0;
+	void *value;
+
+	if (realm->guild || !channel || channel->row->type != DM_TYPE || realm->dm_allowed_until_us > core_now_us(txn->core))
+		return 0;
+	while (map_next(&realm->members, &at, &id, &value))
+		if (id != sender)
+			other = id;
+	int r = txn_call_wait(txn, CELL_USER, sender, run_list_guilds, &common);
+	if (!r)
+		r = txn_call_wait(txn, CELL_USER, other, run_find_common, &common);
+	if (r && r != ENOENT)
+		return r;
+	if (!common.found)
+		return ERR_NO_MUTUAL_GUILDS;
+	realm->dm_allowed_until_us = core_now_us(txn->core) + ALLOWED_US;
+	return 0;
 }
 
 bool dm_needs_outbox(const struct realm *realm)

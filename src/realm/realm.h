@@ -46,6 +46,7 @@ struct realm {
 	uint32_t slots_count, classes_next;
 	struct map sessions;   /* session id → struct subscriber */
 	uint32_t online_count;
+	uint64_t dm_allowed_until_us; /* of a DM: a guild in common was found (monotonic) */
 	uint32_t contentless;  /* sessions of bots without the intent MESSAGE_CONTENT */
 };
 
