@@ -93,9 +93,18 @@ static struct str reason_of(const struct req *req, struct str in_body)
 	return req_reason(req).len ? req_reason(req) : in_body.len ? in_body : (struct str){};
 }
 
-int api_ban_user_from_guild(struct req *req, const struct ban_create *in)
+/* How far back messages go: said in the body, in the query (discord.py), in seconds or in days. */
+static int64_t seconds_of(const struct ban_create *in, const struct ban_query *query)
 {
-	int64_t seconds = in->has.delete_message_seconds ? in->delete_message_seconds : in->delete_message_days * 86400;
+	if (in->has.delete_message_seconds && !in->null.delete_message_seconds)
+		return in->delete_message_seconds;
+	if (in->has.delete_message_days && !in->null.delete_message_days)
+		return in->delete_message_days * 86400;
+	return query->has.delete_message_seconds ? query->delete_message_seconds : query->delete_message_days * 86400;
+}
+
+int api_ban_user_from_guild(struct req *req, const struct ban_create *in, const struct ban_query *query)
+{
 	uint64_t user_id = req->path.user_id;
 	struct txn *txn = req->txn;
 	struct ban_row old = {};
@@ -120,7 +129,7 @@ int api_ban_user_from_guild(struct req *req, const struct ban_create *in)
 	if (r)
 		return r;
 	ban_put(txn, req->who.user_id, &user, reason_of(req, in->reason));
-	purge_authors(txn, &user_id, 1, seconds);
+	purge_authors(txn, &user_id, 1, seconds_of(in, query));
 	return 0;
 }
 
