@@ -13,7 +13,7 @@
 #include "model/tables.h"
 #include "store/store.h"
 
-enum { STEP_MS = 1000, LEAD_MS = 1000 };
+enum { STEP_MS = 250, LEAD_MS = 250 };
 
 struct ids_keeper {
 	struct core *core;
@@ -28,6 +28,23 @@ static struct str key_of(struct key *key)
 	return key_counter(key, S("snowflake_ms"));
 }
 
+static void keep(struct ids_keeper *keeper, uint64_t now_ms, void (*done)(struct core *, struct store_batch *, int))
+{
+	struct counter_row row = { .value = (int64_t)MAX(keeper->kept_ms, now_ms + STEP_MS + LEAD_MS) };
+	struct store_batch *batch = store_batch_new(keeper->core, NULL);
+	struct buf value;
+	struct key key;
+
+	keeper->kept_ms = (uint64_t)row.value;
+	buf_init(&value, 256);
+	row_put(&value, &desc_counter_row, &row);
+	store_batch_put(batch, key_of(&key), buf_str(&value));
+	buf_done(&value);
+	batch->done = done;
+	batch->owner = keeper;
+	store_commit(core_cores(keeper->core)->store, batch);
+}
+
 static void on_kept(struct core *core, struct store_batch *batch, int r)
 {
 	(void)core;
@@ -39,27 +56,24 @@ static void on_kept(struct core *core, struct store_batch *batch, int r)
 static void on_step(struct core *core, struct timer *timer)
 {
 	struct ids_keeper *keeper = container_of(timer, struct ids_keeper, timer);
-	struct store *store = core_cores(core)->store;
-	uint64_t batches = atomic_load_explicit(&store->stats.batches, memory_order_relaxed);
+	uint64_t batches = atomic_load_explicit(&core_cores(core)->store->stats.batches, memory_order_relaxed);
 
 	timer_set(core, timer, STEP_MS);
 	if (batches == keeper->batches)
 		return; /* nothing was written, so no id that matters was made */
-	uint64_t ahead = core_wall_us(core) / 1000 + STEP_MS + LEAD_MS;
 	keeper->batches = batches + 1; /* ours */
-	if (ahead <= keeper->kept_ms)
-		return;
-	keeper->kept_ms = ahead;
-	struct counter_row row = { .value = (int64_t)ahead };
-	struct store_batch *batch = store_batch_new(core, NULL);
-	struct buf value;
-	struct key key;
-	buf_init(&value, 256);
-	row_put(&value, &desc_counter_row, &row);
-	store_batch_put(batch, key_of(&key), buf_str(&value));
-	buf_done(&value);
-	batch->done = on_kept;
-	store_commit(store, batch);
+	if (core_wall_us(core) / 1000 + STEP_MS + LEAD_MS > keeper->kept_ms)
+		keep(keeper, core_wall_us(core) / 1000, on_kept);
+}
+
+/* Durable: whatever is made until the next step lies below it, so a death right now repeats nothing. */
+static void on_first_kept(struct core *core, struct store_batch *batch, int r)
+{
+	struct ids_keeper *keeper = batch->owner;
+
+	on_kept(core, batch, r);
+	timer_set(core, &keeper->timer, STEP_MS);
+	keeper->done(core);
 }
 
 static void read_back(struct core *core, void *arg)
@@ -85,8 +99,7 @@ static void read_back(struct core *core, void *arg)
 			 keeper->kept_ms - core_wall_us(core) / 1000);
 	for (uint32_t i = 0; i < cores->count; i++) /* the others wait for done() */
 		local_of(cores->core[i])->ids->last = floor;
-	timer_set(core, &keeper->timer, STEP_MS);
-	keeper->done(core);
+	keep(keeper, MAX(keeper->kept_ms, core_wall_us(core) / 1000), on_first_kept);
 }
 
 struct ids_keeper *ids_keeper_new(struct core *core, void (*done)(struct core *core))
