@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "api/reach.h"
-#include "message/bucket.h"
+#include "realm/bucket.h"
 #include "message/mentions.h"
 #include "message/message.h"
 #include "message/validate.h"

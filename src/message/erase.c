@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "message/bucket.h"
+#include "realm/bucket.h"
 #include "realm/pins.h"
 #include "store/store.h"
 

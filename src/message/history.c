@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "codec/row.h"
-#include "message/bucket.h"
+#include "realm/bucket.h"
 #include "message/message.h"
 
 /* Up to @limit live messages of one bucket: ids below @before (or above @after), appended in the direction read. */

@@ -8,7 +8,7 @@
 #include "cell/ids.h"
 #include "codec/dup.h"
 #include "codec/enc.h"
-#include "message/bucket.h"
+#include "realm/bucket.h"
 #include "message/reaction.h"
 #include "realm/class.h"
 #include "realm/member.h"

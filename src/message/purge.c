@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "codec/row.h"
-#include "message/bucket.h"
+#include "realm/bucket.h"
 #include "message/erase.h"
 #include "model/limits.h"
 #include "model/snowflake.h"

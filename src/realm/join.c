@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "cell/ids.h"
-#include "message/message.h"
 #include "model/limits.h"
 #include "realm/audit.h"
 #include "realm/class.h"
@@ -11,7 +10,7 @@
 #include "realm/perms.h"
 #include "realm/role.h"
 
-enum { SUPPRESS_JOINS = 1 << 0, MEMBER_DID_REJOIN = 1 << 0 };
+enum { SUPPRESS_JOINS = 1 << 0, MESSAGE_TYPE_JOIN = 7 };
 
 static int check_wait(struct txn *txn, struct realm_join *join)
 {
@@ -72,7 +71,7 @@ static void welcome(struct txn *txn, const struct realm_join *join)
 					 .avatar = join->user.avatar,
 					 .bot = join->user.has.bot && join->user.bot };
 	struct message message = { .channel_id = guild->system_channel_id,
-				   .type = MESSAGE_JOIN,
+				   .type = MESSAGE_TYPE_JOIN,
 				   .author_id = join->user.id,
 				   .author_copy = &author };
 

@@ -6,7 +6,7 @@
 
 #include "codec/dup.h"
 #include "codec/row.h"
-#include "message/bucket.h"
+#include "realm/bucket.h"
 #include "realm/audit.h"
 #include "realm/class.h"
 #include "realm/pins.h"

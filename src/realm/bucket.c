@@ -1,4 +1,4 @@
-#include "message/bucket.h"
+#include "realm/bucket.h"
 
 #include <errno.h>
 
