@@ -146,7 +146,8 @@ def check(scene, crowd, seen_is_durable):
         assert len(contents) == len(set(contents)), 'a message is there twice: %s' % (
             [c for c in contents if contents.count(c) > 1][:3])
         for message in messages:
-            assert message['content'] in crowd.words, 'words that nobody sent: %.80r' % message['content']
+            assert message['content'] in crowd.words, 'words of another: %.80r as %s in %s; this crowd is %s in %s' % (
+                message['content'], message['id'], channel, crowd.mark, crowd.channels)
             stored[message['id']] = (channel, message['content'])
     for id_, (channel, states) in crowd.known.items():
         found = stored.get(id_, (channel, None))
