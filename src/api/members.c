@@ -6,6 +6,7 @@
 #include "realm/audit.h"
 #include "realm/join.h"
 #include "realm/member.h"
+#include "user/oauth.h"
 
 enum {
 	/* Flags of an application that may see members' lists. */
@@ -137,5 +138,38 @@ int api_leave_guild(struct req *req)
 	if (r)
 		return r;
 	realm_leave(req->txn, req->who.user_id);
+	return 0;
+}
+
+/* A bot brings in somebody who has let it (scope guilds.join). */
+int api_add_guild_member(struct req *req, const struct member_add *in, struct member *out)
+{
+	struct oauth_check check = { .application_id = req->who.user_id, .scope = S("guilds.join"), .arena = req->arena };
+	struct realm_join join = {};
+	struct reach reach;
+	uint64_t user_id;
+
+	int r = reach_guild(req, PERM_CREATE_INSTANT_INVITE, &reach);
+	if (r)
+		return r;
+	if (!token_parse(in->access_token, &user_id, check.hash) || user_id != req->path.user_id)
+		return ERR_INVALID_OAUTH2_ACCESS_TOKEN;
+	r = txn_call_wait(req->txn, CELL_USER, user_id, oauth_check_run, &check);
+	if (r)
+		return r == ENOENT ? ERR_INVALID_OAUTH2_ACCESS_TOKEN : r;
+	r = reach_guild(req, PERM_CREATE_INSTANT_INVITE, &reach);
+	if (r)
+		return r;
+	join.user = check.user;
+	r = realm_join_wait(req->txn, &join);
+	if (r)
+		return r;
+	if (join.was_member) {
+		req->status = 204;
+		return 0;
+	}
+	struct live_member *member = realm_member(realm_of(req->txn), user_id);
+	struct user *user = arena_new(req->arena, struct user);
+	*out = member_view(member->row, user);
 	return 0;
 }

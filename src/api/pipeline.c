@@ -181,7 +181,7 @@ static void finish(struct req *req)
 	} else {
 		const struct error_desc *desc = error_find(r);
 
-		status = desc->http;
+		status = req->status >= 400 ? req->status : desc->http;
 		encode_error(req, r, desc);
 	}
 	count(req, status);
@@ -316,9 +316,15 @@ static int authenticate_wait(struct req *req)
 	if (r)
 		return r;
 	/* A bot says "Bot ", a person its bare token; "Bearer " is for OAuth2. */
-	if (header.len > 4 && str_ieq((struct str){ header.ptr, 4 }, S("Bot ")) ? !req->who.bot :
-	    req->who.bot || (header.len > 7 && str_ieq((struct str){ header.ptr, 7 }, S("Bearer "))))
+	bool bot = header.len > 4 && str_ieq((struct str){ header.ptr, 4 }, S("Bot "));
+	bool bearer = header.len > 7 && str_ieq((struct str){ header.ptr, 7 }, S("Bearer "));
+	if (bearer != req->who.oauth || (!bearer && bot != req->who.bot))
 		return ERR_UNAUTHORIZED;
+	if (bearer) {
+		bool open = route->auth & AUTH_OAUTH2 && (route->scopes == OAUTH_SCOPES_ANY || route->scopes & req->who.scopes);
+
+		return open || route->auth & AUTH_NONE ? 0 : ERR_MISSING_REQUIRED_OAUTH2_SCOPE;
+	}
 	if (req->who.bot && !(route->auth & AUTH_BOT))
 		return route->auth & AUTH_NONE ? 0 : ERR_BOTS_CANNOT_USE;
 	if (!req->who.bot && !(route->auth & (AUTH_USER | AUTH_NONE)))

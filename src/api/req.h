@@ -33,7 +33,7 @@ struct req {
 	struct req_file *files;
 	uint32_t files_count;
 	/* the answer */
-	uint16_t status; /* 0: the route's own; a handler may set another */
+	uint16_t status; /* 0: the route's own; a handler may set another, with an error too (400 and above) */
 	struct buf reply;
 	struct enc enc;
 	struct dec dec; /* form errors */

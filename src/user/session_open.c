@@ -10,6 +10,7 @@
 #include "model/intents.h"
 #include "model/limits.h"
 #include "user/auth.h"
+#include "user/oauth.h"
 #include "user/presence.h"
 #include "user/ready.h"
 #include "user/token.h"
@@ -56,10 +57,16 @@ int user_auth(struct txn *txn, void *arg)
 	struct auth_query *query = arg;
 	struct user_state *user = user_of(txn);
 
-	if (!token_good(user, user_token(user, query->hash), core_wall_us(txn->core)))
+	const struct live_token *token = user_token(user, query->hash);
+	bool oauth = token && token->row->kind == TOKEN_OAUTH && !user->account->disabled && !user->account->delete_at &&
+		     token->row->expires_at > (int64_t)core_wall_us(txn->core);
+	if (!oauth && !token_good(user, token, core_wall_us(txn->core)))
 		return ERR_UNAUTHORIZED;
 	query->who = (struct who){
 		.user_id = txn->cell->id,
+		.oauth = oauth,
+		.scopes = oauth ? oauth_scope_bits(&token->row->scopes) : 0,
+		.application_id = oauth ? token->row->application_id : 0,
 		.bot = user->account->bot,
 		.elevated = user->account->totp_secret.len > 0,
 		.app_flags = user->application ? (uint64_t)user->application->flags : 0,
