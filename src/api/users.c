@@ -4,11 +4,19 @@
 #include "api/req.h"
 #include "codec/dup.h"
 #include "realm/realm.h"
+#include "user/oauth.h"
 #include "user/user.h"
 
 int api_get_my_user(struct req *req, struct user_self *out)
 {
 	*out = user_self_view(user_of(req->txn));
+	if (req->who.oauth) {
+		const struct live_token *token = user_token(user_of(req->txn), req->who.token_hash);
+		bool email = token && oauth_scope_in(&token->row->scopes, S("email"));
+
+		out->has.email = out->has.verified = email;
+		out->has.phone = out->has.bio = out->has.pronouns = false;
+	}
 	return 0;
 }
 
