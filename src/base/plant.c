@@ -1,0 +1,3 @@
+#include "base/plant.h"
+
+uint32_t plants;
