@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/map.h"
+#include "base/plant.h"
 #include "cell/internal.h"
 #include "model/errors.h"
 #include "model/objects.h"
@@ -119,6 +120,8 @@ int intents_load_wait(struct cell *cell)
 	struct store_row *rows;
 	uint32_t count;
 
+	if (planted(PLANT_LOST_INTENT))
+		return 0;
 	if (intents_pending(cell))
 		return 0; /* the shell has kept them over the restart of its state */
 	arena_init(&arena);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plant.h"
 #include "realm/channel.h"
 #include "realm/perms.h"
 
@@ -201,7 +202,8 @@ void class_refresh(struct txn *txn, uint64_t quiet_channel)
 		memcpy(class->manage, manage, bytes);
 		class->bytes = bytes;
 		class->perms = perms;
-		publish_class(txn, class);
+		if (!planted(PLANT_LATE_CLASS))
+			publish_class(txn, class);
 		tell_sight(txn, class, before, before_bytes, (struct audience){ .class_id = class->id + 1 },
 			   quiet_channel);
 	}
