@@ -1,11 +1,10 @@
 /* Messages: send, read. Edits and deletions: messages_change.c. */
 #include <errno.h>
 
-#include "api/reach.h"
+#include "api/message_body.h"
 #include "realm/bucket.h"
 #include "message/mentions.h"
 #include "message/message.h"
-#include "message/validate.h"
 #include "model/limits.h"
 #include "model/snowflake.h"
 #include "realm/dm.h"
@@ -14,13 +13,6 @@
 static bool speakable(int64_t channel_type)
 {
 	return channel_type != 4 && channel_type != 14 && channel_type != 15 && channel_type != 16;
-}
-
-static struct reader reader_of(const struct req *req)
-{
-	enum { CONTENT_FLAGS = 1 << 18 | 1 << 19 };
-
-	return (struct reader){ req->who.user_id, req->who.bot && !(req->who.app_flags & CONTENT_FLAGS) };
 }
 
 /* Rate of speaking in this channel for those without BYPASS_SLOWMODE (bots are never slowed). */
@@ -55,33 +47,24 @@ static void note_slow(struct req *req, const struct reach *reach)
 	slow->until_us = req_now_us(req) + wait_s * 1000000;
 }
 
-/* What a body may hold, whoever sends it. */
 static int check_body(struct req *req, const struct message_create *in, const struct reach *reach)
 {
-	bool v2 = in->flags & MESSAGE_COMPONENTS_V2;
-	size_t chars = in->content.ptr ? str_utf8_len(in->content) : 0;
+	struct message_body body = { .content = in->content,
+				     .embeds = (struct embed_list *)&in->embeds,
+				     .components = (struct component_list *)&in->components,
+				     .v2 = in->flags & MESSAGE_COMPONENTS_V2,
+				     .other = in->sticker_ids.count || in->poll || req->files_count || in->attachments.count ||
+					      (in->message_reference && in->message_reference->type == 1) };
 
-	if (in->flags & ~(int64_t)MESSAGE_FLAGS_CREATE)
-		return req_form_error(req, "flags", "BASE_TYPE_BAD_FLAGS", "Some of these flags cannot be set.");
-	if (req->who.bot && chars > LIMIT_MESSAGE_CONTENT_BOT)
-		return req_form_error(req, "content", "BASE_TYPE_MAX_LENGTH", "Must be %d or fewer in length.",
-				      LIMIT_MESSAGE_CONTENT_BOT);
-	if (v2 && (chars || in->embeds.count || in->poll || in->sticker_ids.count))
-		return req_form_error(req, "flags", "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
-				      "The 'content', 'embeds', 'stickers' and 'poll' fields cannot be used with components v2");
-	bool fine = validate_embeds(&req->dec, (struct embed_list *)&in->embeds);
-	fine &= validate_components(&req->dec, (struct component_list *)&in->components, v2);
-	if (!fine)
-		return ERR_INVALID_FORM_BODY;
-	bool forward = in->message_reference && in->message_reference->type == 1;
-	if (!chars && !in->embeds.count && !in->components.count && !in->sticker_ids.count && !in->poll && !forward &&
-	    !req->files_count && !in->attachments.count)
-		return ERR_EMPTY_MESSAGE;
-	if (in->embeds.count && !(reach->perms & PERM_EMBED_LINKS) && !chars)
-		return ERR_MISSING_PERMISSIONS;
-	if (in->tts && !(reach->perms & PERM_SEND_TTS_MESSAGES))
-		return ERR_MISSING_PERMISSIONS;
-	return 0;
+	int r = allowed_mentions_check(req, in->allowed_mentions);
+	if (!r)
+		r = message_body_check(req, reach, &body);
+	if (!r && body.v2 && (in->poll || in->sticker_ids.count))
+		r = req_form_error(req, "flags", "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
+				   "The 'content', 'embeds', 'stickers' and 'poll' fields cannot be used with components v2");
+	if (!r && in->tts && !(reach->perms & PERM_SEND_TTS_MESSAGES))
+		r = ERR_MISSING_PERMISSIONS;
+	return r;
 }
 
 /* enforce_nonce: the message that was made with it. 0 none. */
@@ -123,19 +106,6 @@ static int find_reference_wait(struct req *req, const struct message_create *in,
 		return 0;
 	*ret_there = r == 0;
 	return r;
-}
-
-static struct message_author *copy_author(struct arena *arena, const struct member_row *row)
-{
-	struct message_author *author = arena_new(arena, struct message_author);
-
-	*author = (struct message_author){ .username = row->username,
-					   .global_name = row->global_name,
-					   .discriminator = row->discriminator,
-					   .avatar = row->user_avatar,
-					   .bot = row->bot,
-					   .public_flags = row->public_flags };
-	return author;
 }
 
 static int send_old(struct req *req, uint64_t id, struct message *out)
@@ -192,10 +162,10 @@ int api_create_message(struct req *req, const struct message_create *in, struct 
 	r = mentions_find_wait(txn, in->content, in->allowed_mentions, replied ? target.author_id : 0, everyone, &mentions);
 	if (!r && replied)
 		r = message_hydrate_wait(txn, req->path.channel_id, &(struct reader){ req->who.user_id, false }, &target, 1);
-	if (!r)
-		r = message_id_wait(txn, req->path.channel_id, &id);
 	if (!r && dm_needs_outbox(realm_of(txn)))
 		r = txn_outbox_wait(txn);
+	if (!r) /* last of all that may wait: nobody takes a later id meanwhile */
+		r = message_id_wait(txn, req->path.channel_id, &id);
 	if (!r) /* the world has moved: look again */
 		r = reach_to_send(req, in, &reach);
 	if (r)
@@ -211,9 +181,9 @@ int api_create_message(struct req *req, const struct message_create *in, struct 
 		.tts = in->tts,
 		.mention_everyone = mentions.everyone,
 		.mention_here = mentions.here,
-		.flags = in->flags,
+		.flags = in->flags & MESSAGE_FLAGS_CREATE, /* others cannot be set by hand, which nobody is told */
 		.author_id = req->who.user_id,
-		.author_copy = copy_author(req->arena, reach.member->row),
+		.author_copy = message_author_copy(req->arena, reach.member->row),
 		.components = in->components,
 		.nonce = in->nonce,
 		.nonce_is_int = in->nonce_is_int,

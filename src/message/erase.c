@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "realm/bucket.h"
+#include "message/reaction.h"
 #include "realm/pins.h"
 #include "store/store.h"
 
@@ -11,7 +11,6 @@ int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, u
 {
 	struct erasure *list = arena_array(txn->arena, struct erasure, count + 1);
 	uint32_t found = 0;
-	struct key key;
 
 	int r = pins_load_wait(txn, channel_id);
 	for (uint32_t i = 0; !r && i < count; i++) {
@@ -23,9 +22,7 @@ int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, u
 			continue;
 		}
 		if (!r && erasure->message.reactions.count)
-			r = txn_scan_wait(txn, prefix_reaction_message(&key, channel_id, bucket_of(ids[i]), ids[i]),
-					  (struct str){}, (struct str){}, false, 0, &erasure->reactions,
-					  &erasure->reactions_count);
+			r = reaction_rows_wait(txn, &erasure->message, NULL, &erasure->reactions, &erasure->reactions_count);
 		found++;
 	}
 	*ret = list;

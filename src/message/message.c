@@ -67,6 +67,19 @@ void message_take_id(struct live_channel *channel, uint64_t id)
 	channel->last_message_id = id;
 }
 
+struct message_author *message_author_copy(struct arena *arena, const struct member_row *row)
+{
+	struct message_author *author = arena_new(arena, struct message_author);
+
+	*author = (struct message_author){ .username = row->username,
+					   .global_name = row->global_name,
+					   .discriminator = row->discriminator,
+					   .avatar = row->user_avatar,
+					   .bot = row->bot,
+					   .public_flags = row->public_flags };
+	return author;
+}
+
 /* -- views -- */
 
 static struct user author_of(struct realm *realm, const struct message *message)
@@ -131,6 +144,8 @@ void message_hydrate(struct txn *txn, const struct live_channel *channel, struct
 	message->author = author;
 	fill_mentions(txn, message, users);
 	message->pinned = channel && pins_has(channel->pins, message->id);
+	if (message->flags & MESSAGE_SUPPRESS_EMBEDS)
+		message->embeds.count = 0; /* the row keeps them */
 	for (uint32_t i = 0; i < message->attachments.count; i++)
 		link_attachment(txn->core, txn->arena, message->channel_id, &message->attachments.items[i]);
 }
@@ -175,18 +190,15 @@ static int fill_reactions_wait(struct txn *txn, const struct reader *reader, str
 {
 	for (uint32_t i = 0; i < message->reactions.count; i++) {
 		struct reaction *reaction = &message->reactions.items[i];
-		struct str value;
-		struct key key;
 
-		reaction->me = false;
+		reaction->me = reaction->me_burst = false;
 		if (!reader->user_id)
 			continue;
-		int r = txn_get_wait(txn, key_reaction(&key, message->channel_id, bucket_of(message->id), message->id,
-						       reaction_emoji_key(reaction->emoji), 0, reader->user_id),
-				     &value);
-		if (r && r != ENOENT)
+		int r = reaction_has_wait(txn, message, reaction->emoji, REACTION_NORMAL, reader->user_id, &reaction->me);
+		if (!r && reaction->count_details->burst)
+			r = reaction_has_wait(txn, message, reaction->emoji, REACTION_BURST, reader->user_id, &reaction->me_burst);
+		if (r)
 			return r;
-		reaction->me = r == 0;
 	}
 	return 0;
 }

@@ -41,7 +41,11 @@ void message_put(struct txn *txn, const struct message *message);
 /* One row; ENOENT when absent or deleted. @lock: it will be changed. Waits. */
 int message_get_wait(struct txn *txn, uint64_t channel_id, uint64_t message_id, bool lock, struct message *ret);
 
-/* The next id of a channel, its bucket open. Waits at most once in ten days; the channel must be looked up again. */
+/* Who wrote it, as they are now: kept for when they are no member any more. Strings shared. */
+struct message_author *message_author_copy(struct arena *arena, const struct member_row *row);
+
+/* The next id of a channel, its bucket open. Waits at most once in ten days; the channel must be looked up again. It is to be the last thing that waits:
+ * the id is only good until then. */
 int message_id_wait(struct txn *txn, uint64_t channel_id, uint64_t *ret_id);
 /* Takes the id: the newest of its channel from now on. */
 void message_take_id(struct live_channel *channel, uint64_t id);
