@@ -170,10 +170,12 @@ int sweep_intent_channel(struct txn *txn, const struct intent *intent)
 static int run_forget_guild(struct txn *txn, void *arg)
 {
 	uint64_t guild_id = *(const uint64_t *)arg;
+	struct key key;
 
 	if (!map_get(&user_of(txn)->guilds, guild_id))
 		return 0;
 	user_del_guild(txn, guild_id);
+	txn_del(txn, key_user_applied(&key, txn->cell->id, 0, guild_id)); /* it has no more intents */
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_GUILD_LEAVE, .guild_id = guild_id });
 	return 0;
 }
