@@ -13,7 +13,7 @@
 #include "model/tables.h"
 #include "store/store.h"
 
-enum { STEP_MS = 250, LEAD_MS = 250 };
+enum { STEP_MS = 250, LEAD_MS = 250, RETRY_MS = 10 };
 
 struct ids_keeper {
 	struct core *core;
@@ -47,10 +47,14 @@ static void keep(struct ids_keeper *keeper, uint64_t now_ms, void (*done)(struct
 
 static void on_kept(struct core *core, struct store_batch *batch, int r)
 {
-	(void)core;
-	if (r)
-		log_warn("how far ids have gone was not kept, will try again r=%d", r);
+	struct ids_keeper *keeper = batch->owner;
+
 	store_batch_free(batch);
+	if (!r)
+		return;
+	log_warn("how far ids have gone was not kept, will try again r=%d", r);
+	keeper->kept_ms = keeper->batches = 0;
+	timer_set(core, &keeper->timer, RETRY_MS);
 }
 
 static void on_step(struct core *core, struct timer *timer)
@@ -66,14 +70,29 @@ static void on_step(struct core *core, struct timer *timer)
 		keep(keeper, core_wall_us(core) / 1000, on_kept);
 }
 
-/* Durable: whatever is made until the next step lies below it, so a death right now repeats nothing. */
+static void on_first_retry(struct core *core, struct timer *timer);
+
+/* Durable: whatever is made until the next step lies below it, so a death right now repeats nothing. Until then no id is made:
+ * a disk that is full holds the start up. */
 static void on_first_kept(struct core *core, struct store_batch *batch, int r)
 {
 	struct ids_keeper *keeper = batch->owner;
 
-	on_kept(core, batch, r);
+	store_batch_free(batch);
+	if (r) {
+		log_warn("how far ids may go was not kept, waiting r=%d", r);
+		timer_init(&keeper->timer, on_first_retry);
+		timer_set(core, &keeper->timer, RETRY_MS);
+		return;
+	}
+	timer_init(&keeper->timer, on_step);
 	timer_set(core, &keeper->timer, STEP_MS);
 	keeper->done(core);
+}
+
+static void on_first_retry(struct core *core, struct timer *timer)
+{
+	keep(container_of(timer, struct ids_keeper, timer), core_wall_us(core) / 1000, on_first_kept);
 }
 
 static void read_back(struct core *core, void *arg)
