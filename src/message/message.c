@@ -318,8 +318,10 @@ void message_event(struct txn *txn, enum event_type type, const struct live_chan
 	}
 	struct audience to = aud_channel(channel);
 	to.content = realm->guild != NULL;
+	/* A restarted realm does not know all who watch it: they come back and get what they missed. */
+	bool bare = realm->contentless || txn->cell->generation;
 	struct event *event = txn_event_raw(txn, type, to, encode(&view, enc_message_event),
-					    realm->contentless ? encode(&view, enc_message_event_bare) : NULL);
+					    bare ? encode(&view, enc_message_event_bare) : NULL);
 	event->author = view.author_id;
 	event->mentions_count = message->mention_ids.count;
 	if (event->mentions_count)
