@@ -59,6 +59,7 @@ struct effect {
 	enum effect_kind kind;
 	struct audience to;       /* EVENT */
 	struct event *event;      /* EVENT */
+	struct bytes *sessions;   /* EVENT: only to these (an array of uint64_t), whatever `to` says; NULL: by `to` */
 	uint64_t session, user;   /* SUBSCRIBE, UNSUBSCRIBE (one of them 0), USER_CLASS */
 	uint32_t core;            /* SUBSCRIBE: the session's core; others ignore it */
 	uint32_t class_id;        /* CLASS, USER_CLASS, SUBSCRIBE */

@@ -298,6 +298,15 @@ void txn_event_again(struct txn *txn, struct audience to, struct event *event)
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_EVENT, .to = to, .event = event_ref(event) });
 }
 
+void txn_event_only(struct txn *txn, const uint64_t *sessions, uint32_t count)
+{
+	struct publication *pub = txn->publication;
+
+	assert(pub && pub->count && pub->effects[pub->count - 1].kind == EFFECT_EVENT);
+	pub->effects[pub->count - 1].sessions =
+		bytes_from((struct str){ (const char *)sessions, count * sizeof(*sessions) });
+}
+
 struct event *txn_event(struct txn *txn, enum event_type type, struct audience to, const void *obj)
 {
 	struct buf text;
@@ -320,6 +329,7 @@ void publication_unref(struct publication *pub)
 		struct effect *effect = &pub->effects[i];
 
 		event_unref(effect->event);
+		bytes_unref(effect->sessions);
 		bytes_unref(effect->see);
 		bytes_unref(effect->manage);
 		bytes_unref(effect->snapshot);

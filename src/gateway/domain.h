@@ -85,6 +85,23 @@ struct realm_members {
 };
 int realm_members_run(struct txn *txn, struct cell_work *work);
 
+/* GUILD SUBSCRIPTIONS (op 14, 37) of a person's session: which rows of which channels' member lists it watches, all of them
+ * each time. Answers as GUILD_MEMBER_LIST_UPDATE events to the session, now and whenever these rows change. A session
+ * that the guild does not know is passed over. */
+enum { REALM_LISTS_CHANNELS_MAX = 8, REALM_LISTS_RANGES_MAX = 5 };
+struct realm_lists {
+	struct cell_work work; /* if_loaded */
+	uint64_t session, user_id;
+	uint32_t channels_count; /* 0: it watches no more */
+	struct realm_lists_channel {
+		uint64_t channel_id;
+		bool again; /* named by the client just now: it is sent all, even if it is as before */
+		uint32_t ranges_count;
+		uint32_t ranges[REALM_LISTS_RANGES_MAX]; /* first rows of one hundred each */
+	} channels[REALM_LISTS_CHANNELS_MAX];
+};
+int realm_lists_run(struct txn *txn, struct cell_work *work);
+
 /* Splits "A.B.C" (with or without a "Bot "/"Bearer " prefix): the user id in A, and the SHA-256 of the whole token. False when it is no token
  * at all. user/token.h */
 bool token_parse(struct str token, uint64_t *ret_user_id, uint8_t ret_hash[32]);

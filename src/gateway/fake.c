@@ -290,6 +290,16 @@ int realm_members_run(struct txn *txn, struct cell_work *work)
 	return 0;
 }
 
+int realm_lists_run(struct txn *txn, struct cell_work *work)
+{
+	struct fake_guild *guild = fake_guild(work->id);
+
+	(void)txn;
+	guild->lists_asked++;
+	guild->lists = *container_of(work, struct realm_lists, work);
+	return 0;
+}
+
 void fake_say(struct fake *fake, struct fake_guild *guild, int n)
 {
 	char text[64];

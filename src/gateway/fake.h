@@ -33,8 +33,9 @@ struct fake_guild {
 	bool slow; /* keeps the question until fake_guild_answer() */
 	struct cell_work *kept;
 	uint64_t views;
-	uint32_t subscribed, left, members_asked;
+	uint32_t subscribed, left, members_asked, lists_asked;
 	struct realm_members members;
+	struct realm_lists lists;
 	char members_query[64];
 };
 

@@ -121,8 +121,10 @@ static void on_answer(struct gateway_local *gateway, struct ask *ask, int r)
 				 open->subscribe.user_id);
 	list_del(&open->node);
 	free(open);
-	if (session && r == 0)
+	if (session && r == 0) {
 		assembly_answer(session, guild_id, GUILD_HERE);
+		interest_renew(session, guild_id);
+	}
 	if (session)
 		guilds_pump(session);
 	view_release(gateway, guild_id);

@@ -8,7 +8,7 @@
 enum {
 	GUILDS_MAX = 200,
 	MEMBERS_MAX = 100,
-	CHANNELS_MAX = 8,
+	CHANNELS_MAX = REALM_LISTS_CHANNELS_MAX,
 	THREAD_LISTS_MAX = 16,
 };
 
@@ -107,7 +107,7 @@ static void read_ranges(const json_t *list, struct interest_channel *channel)
 
 static void merge_channel(struct interest *interest, uint64_t channel_id, const json_t *ranges)
 {
-	struct interest_channel fresh = { .channel_id = channel_id };
+	struct interest_channel fresh = { .channel_id = channel_id, .again = true };
 	uint32_t at = 0;
 
 	read_ranges(ranges, &fresh);
@@ -145,6 +145,56 @@ static bool merge_channels(const json_t *from, struct interest *interest)
 	return true;
 }
 
+/* -- the guild is told -- */
+
+struct lists_ask {
+	struct ask ask;
+	struct realm_lists lists;
+};
+
+static void on_answer(struct gateway_local *gateway, struct ask *base, int r)
+{
+	(void)gateway;
+	(void)r; /* A guild that is not in memory, or forgot us, hears of it again when we are in it. */
+	free(container_of(base, struct lists_ask, ask));
+}
+
+static void tell_guild(struct session *session, struct interest *interest)
+{
+	struct lists_ask *ask = mem_zalloc(sizeof(*ask));
+	struct realm_lists *lists = &ask->lists;
+
+	ask->ask.answered = on_answer;
+	lists->work = (struct cell_work){
+		.kind = CELL_GUILD, .id = interest->guild_id, .if_loaded = true, .run = realm_lists_run
+	};
+	lists->session = session->id;
+	lists->user_id = session->user_id;
+	lists->channels_count = interest->channels_count;
+	for (uint32_t i = 0; i < interest->channels_count; i++) {
+		const struct interest_channel *from = &interest->channels[i];
+		struct realm_lists_channel *to = &lists->channels[i];
+
+		to->channel_id = from->channel_id;
+		to->again = from->again;
+		to->ranges_count = from->ranges_count;
+		for (uint32_t k = 0; k < from->ranges_count; k++)
+			to->ranges[k] = from->ranges[k][0];
+	}
+	ask_post(session->gateway, &ask->ask, &lists->work);
+}
+
+void interest_renew(struct session *session, uint64_t guild_id)
+{
+	struct interest *interest = interest_find(session, guild_id);
+
+	if (!interest || !interest->channels_count)
+		return;
+	for (uint32_t i = 0; i < interest->channels_count; i++)
+		interest->channels[i].again = true;
+	tell_guild(session, interest);
+}
+
 int interest_merge(struct session *session, uint64_t guild_id, const json_t *from)
 {
 	if (!json_is_object(from))
@@ -155,6 +205,8 @@ int interest_merge(struct session *session, uint64_t guild_id, const json_t *fro
 	struct interest *interest = interest_make(session, guild_id);
 	if (!interest)
 		return 0;
+	for (uint32_t i = 0; i < interest->channels_count; i++)
+		interest->channels[i].again = false;
 	bool good = merge_flag(from, "typing", &interest->typing) &&
 		merge_flag(from, "threads", &interest->threads) &&
 		merge_flag(from, "activities", &interest->activities) &&
@@ -165,5 +217,9 @@ int interest_merge(struct session *session, uint64_t guild_id, const json_t *fro
 			  &interest->thread_lists_count) &&
 		merge_channels(from, interest);
 	interest->opened |= interest->typing || interest->channels_count > 0;
-	return good ? 0 : CLOSE_DECODE_ERROR;
+	if (!good)
+		return CLOSE_DECODE_ERROR;
+	if (json_is_object(json_object_get(from, "channels")) && session_sub(session, guild_id))
+		tell_guild(session, interest);
+	return 0;
 }

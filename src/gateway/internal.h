@@ -233,6 +233,7 @@ struct interest {
 	uint64_t *members, *thread_lists;
 	struct interest_channel {
 		uint64_t channel_id;
+		bool again; /* in the payload that is read just now */
 		uint32_t ranges_count;
 		uint32_t ranges[INTEREST_RANGES_MAX][2];
 	} *channels;
@@ -241,6 +242,8 @@ struct interest {
 struct interest *interest_find(const struct session *session, uint64_t guild_id);
 /* Merges a subscription object; 0 or a close code. */
 int interest_merge(struct session *session, uint64_t guild_id, const json_t *subscription);
+/* A guild knows the session from now on (again, perhaps): it is told what it watches. */
+void interest_renew(struct session *session, uint64_t guild_id);
 void interests_free(struct session *session);
 
 /* -- connections: conn.c (life), recv.c (frames in), send.c (bytes out), ops.c -- */

@@ -402,6 +402,13 @@ static void people_say_what_they_look_at(void **state)
 	assert_int_equal(interest->members[0], 7);
 	assert_int_equal(interest->channels_count, 1);
 	assert_int_equal(interest->channels[0].ranges_count, 2);
+	struct fake_guild *guild = fake_guild(GUILD);
+	assert_int_equal(guild->lists_asked, 1); /* the second payload named no channels */
+	assert_int_equal(guild->lists.session, id);
+	assert_int_equal(guild->lists.channels_count, 1);
+	assert_int_equal(guild->lists.channels[0].channel_id, 9);
+	assert_true(guild->lists.channels[0].again);
+	assert_int_equal(guild->lists.channels[0].ranges[1], 100);
 	client_free(client);
 }
 

@@ -447,6 +447,20 @@ static void event_publish(const struct view *view, const struct audience *to, st
 	}
 }
 
+/* A list of sessions, of all cores. */
+static void event_to_sessions(const struct view *view, const struct bytes *sessions,
+			      struct event *event)
+{
+	struct audience to = {};
+	uint32_t core = core_index(view->gateway->core);
+
+	for (uint32_t at = 0; at + sizeof(to.session) <= sessions->len; at += sizeof(to.session)) {
+		memcpy(&to.session, sessions->data + at, sizeof(to.session));
+		if (session_id_core(to.session) == core)
+			event_publish(view, &to, event);
+	}
+}
+
 /* -- strays: the cell was restarted and does not know its sessions -- */
 
 static void missed_add(struct view *view, const struct publication *publication)
@@ -614,7 +628,12 @@ void view_apply(struct core *core, const struct publication *publication)
 		const struct effect *effect = &publication->effects[i];
 
 		switch (effect->kind) {
-		case EFFECT_EVENT: event_publish(view, &effect->to, effect->event); break;
+		case EFFECT_EVENT:
+			if (effect->sessions)
+				event_to_sessions(view, effect->sessions, effect->event);
+			else
+				event_publish(view, &effect->to, effect->event);
+			break;
 		case EFFECT_CLASS:
 			if (view->guild)
 				class_set(view, effect);

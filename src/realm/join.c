@@ -7,6 +7,7 @@
 #include "realm/audit.h"
 #include "realm/class.h"
 #include "realm/member.h"
+#include "realm/member_lists.h"
 #include "realm/perms.h"
 #include "realm/role.h"
 
@@ -163,6 +164,7 @@ bool realm_leave(struct txn *txn, uint64_t user_id)
 	for (uint32_t i = 0; i < count; i++) {
 		struct subscriber *subscriber = map_del(&realm->sessions, sessions[i]);
 
+		member_lists_forget(realm, sessions[i]);
 		realm->contentless -= subscriber->contentless;
 		region_free(realm->region, subscriber);
 	}

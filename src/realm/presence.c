@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "codec/dup.h"
+#include "realm/member_lists.h"
 
 int realm_presence_run(struct txn *txn, void *arg)
 {
@@ -14,9 +15,16 @@ int realm_presence_run(struct txn *txn, void *arg)
 		free(in->presence);
 		return 0;
 	}
+	bool moves = !in->presence != !member->presence;
+	if (moves)
+		member_lists_out(realm, member);
 	realm->online_count += !!in->presence - !!member->presence;
 	region_free(realm->region, member->presence);
 	member->presence = in->presence ? obj_dup_region(realm->region, &desc_presence, in->presence) : NULL;
+	if (moves)
+		member_lists_in(realm, member);
+	else
+		member_lists_touch(realm, member);
 	struct user_partial who = { .id = in->user_id };
 	struct client_status nowhere = {};
 	struct presence offline = { .status = S("offline"), .client_status = &nowhere };

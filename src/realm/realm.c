@@ -9,6 +9,7 @@
 #include "realm/bucket.h"
 #include "realm/audit.h"
 #include "realm/class.h"
+#include "realm/member_lists.h"
 #include "realm/pins.h"
 #include "store/store.h"
 
@@ -102,9 +103,11 @@ struct live_member *realm_add_member(struct realm *realm, const struct member_ro
 		member = region_new(realm->region, struct live_member);
 		map_set(&realm->members, row->user_id, member);
 	} else {
+		member_lists_out(realm, member);
 		region_free(realm->region, member->row);
 	}
 	member->row = copy;
+	member_lists_in(realm, member);
 	return member;
 }
 
@@ -116,6 +119,7 @@ void realm_put_guild(struct txn *txn, const struct guild *row)
 
 	region_free(realm->region, realm->guild);
 	realm->guild = copy;
+	member_lists_stale(realm);
 	txn_put(txn, key_guild(&key, txn->cell->id), &desc_guild, copy);
 }
 
@@ -124,6 +128,7 @@ struct live_channel *realm_put_channel(struct txn *txn, const struct channel *ro
 	struct live_channel *channel = realm_add_channel(realm_of(txn), row);
 	struct key key;
 
+	member_lists_stale(realm_of(txn));
 	txn_put(txn, key_channel(&key, txn->cell->id, channel->row->id), &desc_channel, channel->row);
 	return channel;
 }
@@ -133,6 +138,7 @@ struct live_role *realm_put_role(struct txn *txn, const struct role *row)
 	struct live_role *role = realm_add_role(realm_of(txn), row);
 	struct key key;
 
+	member_lists_stale(realm_of(txn));
 	txn_put(txn, key_role(&key, txn->cell->id, role->row->id), &desc_role, role->row);
 	return role;
 }
@@ -154,6 +160,7 @@ void realm_del_channel(struct txn *txn, uint64_t id)
 
 	if (!channel)
 		return;
+	member_lists_stale(realm);
 	realm->slots[channel->slot] = NULL;
 	map_done(&channel->slow);
 	if (channel->pins)
@@ -172,6 +179,7 @@ void realm_del_role(struct txn *txn, uint64_t id)
 
 	if (!role)
 		return;
+	member_lists_stale(realm);
 	region_free(realm->region, role->row);
 	region_free(realm->region, role);
 	txn_del(txn, key_role(&key, txn->cell->id, id));
@@ -185,6 +193,7 @@ void realm_del_member(struct txn *txn, uint64_t user_id)
 
 	if (!member)
 		return;
+	member_lists_out(realm, member);
 	if (member->sessions)
 		class_part(realm, member);
 	if (member->presence) {
@@ -295,6 +304,7 @@ static void release_plain(struct realm *realm, void *value)
 
 void realm_empty(struct realm *realm)
 {
+	member_lists_end(realm);
 	empty(&realm->members, release_member, realm);
 	empty(&realm->channels, release_channel, realm);
 	empty(&realm->roles, release_role, realm);
@@ -425,9 +435,17 @@ static bool busy(const struct cell *cell)
 	return realm && realm->sessions.count > 0;
 }
 
+static void drop(struct cell *cell)
+{
+	if (cell->state)
+		member_lists_drop(cell->state);
+}
+
 void realm_register(void)
 {
-	static const struct cell_type guild = { .name = "guild", .load_wait = load_wait, .busy = busy };
+	static const struct cell_type guild = {
+		.name = "guild", .load_wait = load_wait, .drop = drop, .busy = busy
+	};
 	static const struct cell_type dm = { .name = "dm", .load_wait = load_wait, .busy = busy };
 
 	cell_type_register(CELL_GUILD, &guild);

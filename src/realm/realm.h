@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "cell/cell.h"
 #include "cell/txn.h"
+#include "members/lists.h"
 #include "model/errors.h"
 #include "model/objects.h"
 #include "model/permissions.h"
@@ -27,6 +28,7 @@ struct live_member {
 	uint32_t class_id;  /* while watched: realm/class.h */
 	uint32_t sessions;  /* subscribed */
 	struct presence *presence; /* NULL: offline; in the region */
+	struct listed listed;      /* realm/member_lists.h */
 };
 
 struct live_role {
@@ -47,6 +49,7 @@ struct realm {
 	struct map sessions;   /* session id → struct subscriber */
 	uint32_t online_count;
 	uint64_t dm_allowed_until_us; /* of a DM: a guild in common was found (monotonic) */
+	struct member_lists *member_lists; /* NULL while nobody watches them: realm/member_lists.h */
 	uint32_t contentless;  /* sessions of bots without the intent MESSAGE_CONTENT */
 };
 

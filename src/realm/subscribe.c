@@ -7,6 +7,7 @@
 #include "realm/class.h"
 #include "realm/guild_view.h"
 #include "realm/member.h"
+#include "realm/member_lists.h"
 #include "user/user.h"
 
 enum { SNAPSHOT_MAX = 512 << 20, CAPABILITY_CLIENT_STATE_V2 = 1 << 10 };
@@ -107,6 +108,7 @@ int realm_unsubscribe_run(struct txn *txn, struct cell_work *work)
 	struct live_member *member = realm_member(realm, in->user_id);
 	struct subscriber *subscriber = map_del(&realm->sessions, in->session);
 
+	member_lists_forget(realm, in->session);
 	if (subscriber) {
 		realm->contentless -= subscriber->contentless;
 		region_free(realm->region, subscriber);
