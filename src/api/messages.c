@@ -77,8 +77,10 @@ static int find_nonce_wait(struct req *req, const struct message_create *in, uin
 	*ret_id = 0;
 	if (!in->enforce_nonce || !in->nonce.ptr)
 		return 0;
-	int r = txn_get_obj_wait(req->txn, key_nonce(&key, req->path.channel_id, bucket, req->who.user_id, in->nonce),
-				 &desc_nonce_row, &row);
+	struct str at = key_nonce(&key, req->path.channel_id, bucket, req->who.user_id, in->nonce);
+	int r = txn_lock_wait(req->txn, at); /* the same call, sent again, may be on its way */
+	if (!r)
+		r = txn_get_obj_wait(req->txn, at, &desc_nonce_row, &row);
 	if (r)
 		return r == ENOENT ? 0 : r;
 	if (row.created_at + LIMIT_NONCE_KEEP_MS * 1000LL > req_now_us(req))
