@@ -36,9 +36,10 @@ static uint64_t seed_at(const struct range *range, uint64_t i)
 	return range->list ? range->list[i] : range->from + i * range->step;
 }
 
-static void prepare(void)
+static void prepare(const struct options *options)
 {
-	log_set_level((enum log_level)-1);
+	if (!options->tracing)
+		log_set_level((enum log_level)-1);
 	daemon_register();
 	ops_init();
 }
@@ -207,7 +208,7 @@ int main(int argc, char **argv)
 		else
 			seed = strtoull(argv[i], NULL, 0);
 	}
-	prepare();
+	prepare(&options);
 	if (with_plants)
 		return run_plants(range.count ? range.count : 2000);
 	if (!range.count) {

@@ -68,14 +68,14 @@ static void note_message(struct world *world, const struct request *call, uint64
 	world->message_authors[at] = call->user;
 }
 
-static void send_again(struct world *world, const struct request *call);
-
 static void on_sent(struct world *world, struct request *call)
 {
 	char key[64], id[24];
 
 	if (call->outcome == UNKNOWN && call->target) {
-		send_again(world, call);
+		if (world->again_count < ARRAY_SIZE(world->again))
+			world->again[world->again_count++] =
+				(struct again){ call->user, (uint32_t)call->target, call->channel };
 		return;
 	}
 	if (call->outcome != ACKED)
@@ -115,10 +115,14 @@ static void send(struct world *world, uint32_t user, uint64_t channel, uint32_t 
 }
 
 /* As a library does when it got no answer: the same nonce makes it one message. */
-static void send_again(struct world *world, const struct request *call)
+static void op_send_again(struct world *world)
 {
-	if (!world->final && call->number < world->calls_started + 1 && rest_free(world, call->user) && chance(world, 80))
-		send(world, call->user, call->channel, (uint32_t)call->target, true);
+	while (world->again_count) {
+		struct again *again = &world->again[--world->again_count];
+
+		if (rest_free(world, again->user))
+			send(world, again->user, again->channel, again->number, true);
+	}
 }
 
 static void op_send(struct world *world)
@@ -295,8 +299,7 @@ static void op_role_edit(struct world *world)
 	}
 	path(call, "/guilds/%lu/roles/%lu", world->guild, role);
 	key_of(key, "role:%lu", role, 0);
-	if (reg_find(world, key) || role != world->guild)
-		reg_try(world, call, key, call->value, true);
+	reg_try(world, call, key, call->value, role != world->guild);
 	call_send(world, call);
 }
 
@@ -362,7 +365,8 @@ static void op_overwrite(struct world *world)
 	if (set)
 		body(call, "{\"type\":%d,\"allow\":\"%lu\",\"deny\":\"%lu\"}", type, allow, deny);
 	key_of(key, "ow:%lu:%lu", channel, target);
-	/* Those that were there in the beginning are followed from the first time they are set. */
+	if (!reg_find(world, key))
+		reg_begin(world, key, ABSENT, false);
 	reg_try(world, call, key, set ? call->value : ABSENT, false);
 	call_send(world, call);
 }
@@ -655,33 +659,33 @@ static void op_bias(struct world *world)
 
 static struct op {
 	void (*run)(struct world *world);
-	const char *route; /* NULL: no route */
 	uint32_t weight;
 } ops[] = {
-	{ op_send, "create_message", 34 },
-	{ op_edit, "update_message", 14 },
-	{ op_delete, "delete_message", 4 },
-	{ op_pin, "create_pin", 5 },
-	{ op_react, "add_my_message_reaction", 3 },
-	{ op_read, "get_message", 5 },
-	{ op_typing, "trigger_typing_indicator", 2 },
-	{ op_role_create, "create_guild_role", 4 },
-	{ op_role_edit, "update_guild_role", 6 },
-	{ op_role_delete, "delete_guild_role", 1 },
-	{ op_member_role, "add_guild_member_role", 8 },
-	{ op_overwrite, "set_channel_permission_overwrite", 10 },
-	{ op_channel_create, "create_guild_channel", 3 },
-	{ op_channel_edit, "update_channel", 4 },
-	{ op_channel_delete, "delete_channel", 1 },
-	{ op_kick, "delete_guild_member", 4 },
-	{ op_join, "accept_invite", 8 },
-	{ op_probe, NULL, 10 },
-	{ op_viewer, NULL, 12 },
-	{ op_rest_break, NULL, 2 },
-	{ op_crash, NULL, 3 },
-	{ op_disk, NULL, 3 },
-	{ op_break, NULL, 3 },
-	{ op_bias, NULL, 4 },
+	{ op_send, 34 },
+	{ op_send_again, 10 },
+	{ op_edit, 14 },
+	{ op_delete, 4 },
+	{ op_pin, 5 },
+	{ op_react, 3 },
+	{ op_read, 5 },
+	{ op_typing, 2 },
+	{ op_role_create, 4 },
+	{ op_role_edit, 6 },
+	{ op_role_delete, 1 },
+	{ op_member_role, 8 },
+	{ op_overwrite, 10 },
+	{ op_channel_create, 3 },
+	{ op_channel_edit, 4 },
+	{ op_channel_delete, 1 },
+	{ op_kick, 4 },
+	{ op_join, 8 },
+	{ op_probe, 10 },
+	{ op_viewer, 12 },
+	{ op_rest_break, 2 },
+	{ op_crash, 3 },
+	{ op_disk, 3 },
+	{ op_break, 3 },
+	{ op_bias, 4 },
 };
 static uint32_t weights;
 

@@ -198,6 +198,11 @@ struct world {
 	uint64_t channels[CHANNELS_MAX], roles[ROLES_MAX], messages[MESSAGES_MAX], message_channels[MESSAGES_MAX];
 	uint32_t message_authors[MESSAGES_MAX];
 	uint32_t channels_count, roles_count, messages_count;
+	struct again {
+		uint32_t user, number;
+		uint64_t channel;
+	} again[8]; /* not answered: to be sent again with the same nonce */
+	uint32_t again_count;
 	uint32_t crashes, restarts, resumes, acked; /* for the summary */
 };
 uint64_t pick(struct world *world, uint64_t below);
@@ -211,17 +216,6 @@ void world_crash(struct world *world);
 bool world_round(struct world *world);
 /* Until nothing happens any more (clients included), at most @ms of the world's time. */
 void world_settle(struct world *world, uint64_t ms);
-/* The prepared world that all seeds begin with; made once in a process. */
-struct world_base {
-	struct store *store;
-	struct actor users[USERS];
-	uint64_t guild, system_channel, channels[CHANNELS_MAX], roles[ROLES_MAX];
-	uint32_t channels_count, roles_count;
-	char invite[32];
-	uint64_t now_us;
-};
-const struct world_base *world_base(void);
-void world_from_base(struct world *world, uint64_t seed, const struct options *options);
 
 /* -- ops.c -- */
 
@@ -237,6 +231,19 @@ void truth_read(struct world *world, struct truth *ret);
 void truth_done(struct truth *truth);
 bool truth_sees(const struct world *world, const struct truth *truth, uint64_t user, const char *channel_id);
 bool truth_member(const struct truth *truth, uint64_t user);
+
+/* The prepared world that all seeds begin with; made once in a process. */
+struct world_base {
+	struct store *store;
+	struct actor users[USERS];
+	uint64_t guild, system_channel, channels[CHANNELS_MAX], roles[ROLES_MAX];
+	uint32_t channels_count, roles_count;
+	char invite[32];
+	uint64_t now_us;
+	struct truth truth;
+};
+const struct world_base *world_base(void);
+void world_from_base(struct world *world, uint64_t seed, const struct options *options);
 
 /* -- check.c -- */
 

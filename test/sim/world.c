@@ -396,15 +396,13 @@ static struct world_base *base_new(void)
 			base->roles[base->roles_count++] = json_id(call->reply, "id");
 		call_free(call);
 	}
-	struct truth truth;
-	truth_read(world, &truth);
-	must(world, truth.channels != NULL, "truth");
 	const char *key;
 	json_t *channel;
-	json_object_foreach(truth.channels, key, channel)
+	truth_read(world, &base->truth);
+	must(world, base->truth.channels != NULL, "truth");
+	json_object_foreach(base->truth.channels, key, channel)
 		if (json_integer_value(json_object_get(channel, "type")) == 0)
 			base->channels[base->channels_count++] = strtoull(key, NULL, 10);
-	truth_done(&truth);
 	world_settle(world, 1000);
 	memcpy(base->users, world->users, sizeof(base->users));
 	base->guild = world->guild;
@@ -425,6 +423,30 @@ const struct world_base *world_base(void)
 	return base;
 }
 
+static void begin_rows(struct world *world, const struct world_base *base)
+{
+	char key[64], value[96];
+	const char *id;
+	json_t *row, *o;
+	size_t i;
+
+	json_object_foreach(base->truth.channels, id, row) {
+		snprintf(key, sizeof(key), "ch:%s", id);
+		reg_begin(world, key, json_string_value(json_object_get(row, "name")), true);
+		json_array_foreach(json_object_get(row, "permission_overwrites"), i, o) {
+			snprintf(key, sizeof(key), "ow:%s:%lu", id, json_id(o, "id"));
+			snprintf(value, sizeof(value), "%lu:%lu", json_id(o, "allow"), json_id(o, "deny"));
+			reg_begin(world, key, value, false);
+		}
+	}
+	json_object_foreach(base->truth.roles, id, row) {
+		snprintf(key, sizeof(key), "role:%s", id);
+		snprintf(value, sizeof(value), "%s|%lu", json_string_value(json_object_get(row, "name")),
+			 json_id(row, "permissions"));
+		reg_begin(world, key, value, strtoull(id, NULL, 10) != base->guild);
+	}
+}
+
 void world_from_base(struct world *world, uint64_t seed, const struct options *options)
 {
 	const struct world_base *base = world_base();
@@ -440,6 +462,7 @@ void world_from_base(struct world *world, uint64_t seed, const struct options *o
 	world->channels_count = base->channels_count;
 	world->roles_count = base->roles_count;
 	snprintf(world->invite, sizeof(world->invite), "%s", base->invite);
+	begin_rows(world, base);
 	for (uint32_t i = 0; i < USERS; i++) {
 		snprintf(key, sizeof(key), "mem:%u", i);
 		reg_begin(world, key, "1", false);
