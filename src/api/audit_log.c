@@ -8,12 +8,18 @@
 #include "realm/member.h"
 #include "user/user.h"
 
-enum { PAGE = 200, THREAD_CREATE = 110, THREAD_DELETE = 112, EVENT_CREATE = 100, EVENT_DELETE = 102 };
+enum {
+	PAGE = 200,
+	THREAD_CREATE = 110,
+	THREAD_DELETE = 112,
+	EVENT_CREATE = 100,
+	EVENT_DELETE = 102
+};
 
 struct reading {
 	struct req *req;
 	const struct audit_log_query *query;
-	bool up;             /* from older to newer: `after` alone */
+	bool up;		 /* from older to newer: `after` alone */
 	uint64_t low, high; /* ids between them, both left out */
 	struct audit_log_entry_list *out;
 };
@@ -21,8 +27,8 @@ struct reading {
 static bool wanted(const struct audit_log_query *query, const struct audit_log_entry *entry)
 {
 	return (!query->has.user_id || entry->user_id == query->user_id) &&
-	       (!query->has.target_id || entry->target_id == query->target_id) &&
-	       (!query->has.action_type || entry->action_type == query->action_type);
+		(!query->has.target_id || entry->target_id == query->target_id) &&
+		(!query->has.action_type || entry->action_type == query->action_type);
 }
 
 /* One page of rows; the bound moves past it. False in @ret_more at the end. */
@@ -38,7 +44,8 @@ static int page_wait(struct reading *reading, bool *ret_more)
 	if (reading->high < UINT64_MAX)
 		from = key_audit_log_entry(&from_key, txn->cell->id, reading->high - 1);
 	int r = txn_scan_wait(txn, prefix_audit_log_entry(&prefix_key, txn->cell->id), from,
-			      key_audit_log_entry(&to_key, txn->cell->id, reading->low), reading->up, PAGE, &rows, &count);
+			      key_audit_log_entry(&to_key, txn->cell->id, reading->low),
+			      reading->up, PAGE, &rows, &count);
 	if (r)
 		return r;
 	for (uint32_t i = 0; i < count && reading->out->count < reading->query->limit; i++) {
@@ -55,14 +62,20 @@ static int page_wait(struct reading *reading, bool *ret_more)
 		else
 			reading->high = entry.id;
 	}
-	*ret_more = count == PAGE && reading->out->count < reading->query->limit && reading->high > 1;
+	*ret_more = count == PAGE && reading->out->count < reading->query->limit &&
+		reading->high > 1;
 	return 0;
 }
 
-static int read_wait(struct req *req, const struct audit_log_query *query, struct audit_log_entry_list *out)
+static int read_wait(struct req *req, const struct audit_log_query *query,
+		     struct audit_log_entry_list *out)
 {
 	uint64_t floor = audit_floor(req->core);
-	struct reading reading = { .req = req, .query = query, .low = floor ? floor - 1 : 0, .high = UINT64_MAX, .out = out };
+	struct reading reading = { .req = req,
+				   .query = query,
+				   .low = floor ? floor - 1 : 0,
+				   .high = UINT64_MAX,
+				   .out = out };
 	bool more = true;
 
 	reading.up = query->has.after && !query->has.before;
@@ -93,10 +106,8 @@ static bool about_user(const struct audit_log_entry *entry)
 	case AUDIT_BOT_ADD:
 	case AUDIT_MESSAGE_DELETE:
 	case AUDIT_MESSAGE_PIN:
-	case AUDIT_MESSAGE_UNPIN:
-		return true;
-	default:
-		return false;
+	case AUDIT_MESSAGE_UNPIN: return true;
+	default: return false;
 	}
 }
 
@@ -121,7 +132,8 @@ static int add_user_wait(struct req *req, uint64_t id, struct user_list *users)
 	return 0;
 }
 
-static int add_users_wait(struct req *req, const struct audit_log_entry_list *entries, struct user_list *users)
+static int add_users_wait(struct req *req, const struct audit_log_entry_list *entries,
+			  struct user_list *users)
 {
 	users->items = arena_array(req->arena, struct user, entries->count * 2 + 1);
 	for (uint32_t i = 0; i < entries->count; i++) {
@@ -137,26 +149,35 @@ static int add_users_wait(struct req *req, const struct audit_log_entry_list *en
 }
 
 /* Things that are still there. */
-static int add_things_wait(struct req *req, const struct audit_log_entry_list *entries, struct audit_log *out)
+static int add_things_wait(struct req *req, const struct audit_log_entry_list *entries,
+			   struct audit_log *out)
 {
 	out->webhooks.items = arena_array(req->arena, struct webhook, entries->count + 1);
-	out->guild_scheduled_events.items = arena_array(req->arena, struct scheduled_event, entries->count + 1);
+	out->guild_scheduled_events.items = arena_array(req->arena, struct scheduled_event,
+							entries->count + 1);
 	for (uint32_t i = 0; i < entries->count; i++) {
 		const struct audit_log_entry *entry = &entries->items[i];
-		bool webhook = entry->action_type >= AUDIT_WEBHOOK_CREATE && entry->action_type <= AUDIT_WEBHOOK_DELETE;
-		bool event = entry->action_type >= EVENT_CREATE && entry->action_type <= EVENT_DELETE, said = false;
+		bool webhook = entry->action_type >= AUDIT_WEBHOOK_CREATE &&
+			entry->action_type <= AUDIT_WEBHOOK_DELETE;
+		bool event = entry->action_type >= EVENT_CREATE &&
+			entry->action_type <= EVENT_DELETE,
+		     said = false;
 		struct key key;
 		int r = ENOENT;
 
 		for (uint32_t k = 0; k < i; k++)
 			said |= entries->items[k].target_id == entry->target_id;
 		if (webhook && !said)
-			r = txn_get_obj_wait(req->txn, key_webhook(&key, req->cell->id, entry->target_id), &desc_webhook,
-					     &out->webhooks.items[out->webhooks.count]);
+			r = txn_get_obj_wait(
+				req->txn, key_webhook(&key, req->cell->id, entry->target_id),
+				&desc_webhook, &out->webhooks.items[out->webhooks.count]);
 		else if (event && !said)
-			r = txn_get_obj_wait(req->txn, key_scheduled_event(&key, req->cell->id, entry->target_id),
-					     &desc_scheduled_event,
-					     &out->guild_scheduled_events.items[out->guild_scheduled_events.count]);
+			r = txn_get_obj_wait(
+				req->txn,
+				key_scheduled_event(&key, req->cell->id, entry->target_id),
+				&desc_scheduled_event,
+				&out->guild_scheduled_events
+					 .items[out->guild_scheduled_events.count]);
 		if (r && r != ENOENT)
 			return r;
 		out->webhooks.count += webhook && !r;
@@ -165,17 +186,21 @@ static int add_things_wait(struct req *req, const struct audit_log_entry_list *e
 	return 0;
 }
 
-static void add_threads(struct req *req, const struct audit_log_entry_list *entries, struct channel_list *threads)
+static void add_threads(struct req *req, const struct audit_log_entry_list *entries,
+			struct channel_list *threads)
 {
 	struct realm *realm = realm_of(req->txn);
 
 	threads->items = arena_array(req->arena, struct channel, entries->count + 1);
 	for (uint32_t i = 0; i < entries->count; i++) {
 		const struct audit_log_entry *entry = &entries->items[i];
-		const struct live_channel *thread = entry->target_id ? realm_channel(realm, entry->target_id) : NULL;
+		const struct live_channel *thread = entry->target_id
+			? realm_channel(realm, entry->target_id)
+			: NULL;
 		bool said = false;
 
-		if (entry->action_type < THREAD_CREATE || entry->action_type > THREAD_DELETE || !thread)
+		if (entry->action_type < THREAD_CREATE || entry->action_type > THREAD_DELETE ||
+		    !thread)
 			continue;
 		for (uint32_t k = 0; k < threads->count; k++)
 			said |= threads->items[k].id == entry->target_id;
@@ -184,7 +209,8 @@ static void add_threads(struct req *req, const struct audit_log_entry_list *entr
 	}
 }
 
-int api_list_guild_audit_log_entries(struct req *req, const struct audit_log_query *query, struct audit_log *out)
+int api_list_guild_audit_log_entries(struct req *req, const struct audit_log_query *query,
+				     struct audit_log *out)
 {
 	struct audit_log_entry_list entries = {};
 	struct reach reach;

@@ -35,8 +35,8 @@ int api_list_guild_bans(struct req *req, const struct bans_query *query, struct 
 		to = key_ban(&to_key, req->cell->id, query->before);
 	else if (query->has.after && query->after < UINT64_MAX)
 		from = key_ban(&from_key, req->cell->id, query->after + 1);
-	r = txn_scan_wait(req->txn, prefix_ban(&key, req->cell->id), from, to, query->has.before, (uint32_t)query->limit, &rows,
-			  &count);
+	r = txn_scan_wait(req->txn, prefix_ban(&key, req->cell->id), from, to, query->has.before,
+			  (uint32_t)query->limit, &rows, &count);
 	if (r)
 		return r;
 	out->items = arena_array(req->arena, struct ban, count + 1);
@@ -44,9 +44,11 @@ int api_list_guild_bans(struct req *req, const struct bans_query *query, struct 
 		struct ban_row row = {};
 
 		/* Always ascending, whichever way they were read. The rows live in the transaction's arena. */
-		if (row_get(rows[query->has.before ? count - 1 - i : i].value, &desc_ban_row, req->arena, &row))
+		if (row_get(rows[query->has.before ? count - 1 - i : i].value, &desc_ban_row,
+			    req->arena, &row))
 			return -EBADMSG;
-		view_of(req, obj_dup_arena(req->arena, &desc_ban_row, &row), &out->items[out->count++]);
+		view_of(req, obj_dup_arena(req->arena, &desc_ban_row, &row),
+			&out->items[out->count++]);
 	}
 	return 0;
 }
@@ -59,7 +61,8 @@ int api_get_guild_ban(struct req *req, struct ban *out)
 
 	int r = reach_guild(req, PERM_BAN_MEMBERS, &reach);
 	if (!r)
-		r = txn_get_obj_wait(req->txn, key_ban(&key, req->cell->id, req->path.user_id), &desc_ban_row, &row);
+		r = txn_get_obj_wait(req->txn, key_ban(&key, req->cell->id, req->path.user_id),
+				     &desc_ban_row, &row);
 	if (r)
 		return r == ENOENT ? ERR_UNKNOWN_BAN : r;
 	view_of(req, obj_dup_arena(req->arena, &desc_ban_row, &row), out);
@@ -73,7 +76,9 @@ static int check_rank(const struct reach *reach, uint64_t user_id)
 {
 	const struct live_member *member = realm_member(reach->realm, user_id);
 
-	return !member || perms_above(reach->realm, reach->member, member) ? 0 : ERR_MISSING_PERMISSIONS;
+	return !member || perms_above(reach->realm, reach->member, member)
+		? 0
+		: ERR_MISSING_PERMISSIONS;
 }
 
 /* Who that is: a copy that outlives the member's row. */
@@ -100,10 +105,12 @@ static int64_t seconds_of(const struct ban_create *in, const struct ban_query *q
 		return in->delete_message_seconds;
 	if (in->has.delete_message_days && !in->null.delete_message_days)
 		return in->delete_message_days * 86400;
-	return query->has.delete_message_seconds ? query->delete_message_seconds : query->delete_message_days * 86400;
+	return query->has.delete_message_seconds ? query->delete_message_seconds
+						 : query->delete_message_days * 86400;
 }
 
-int api_ban_user_from_guild(struct req *req, const struct ban_create *in, const struct ban_query *query)
+int api_ban_user_from_guild(struct req *req, const struct ban_create *in,
+			    const struct ban_query *query)
 {
 	uint64_t user_id = req->path.user_id;
 	struct txn *txn = req->txn;
@@ -160,7 +167,8 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* Those who can be banned: known, below the caller, not banned yet. Their rows are locked, in ascending order. */
-static int gather_wait(struct req *req, const struct u64_list *ids, struct user *users, uint32_t *ret_count)
+static int gather_wait(struct req *req, const struct u64_list *ids, struct user *users,
+		       uint32_t *ret_count)
 {
 	uint64_t *sorted = arena_dup(req->arena, ids->items, ids->count * sizeof(uint64_t));
 	uint32_t count = 0;
@@ -191,7 +199,8 @@ static bool listed(const struct u64_list *list, uint64_t id)
 	return false;
 }
 
-int api_bulk_ban_users_from_guild(struct req *req, const struct bulk_ban_create *in, struct bulk_ban *out)
+int api_bulk_ban_users_from_guild(struct req *req, const struct bulk_ban_create *in,
+				  struct bulk_ban *out)
 {
 	const uint64_t need = PERM_BAN_MEMBERS | PERM_MANAGE_GUILD;
 	struct user *users = arena_array(req->arena, struct user, in->user_ids.count);

@@ -5,10 +5,11 @@
 
 /* @row: a copy of the channel's, or a blank one of its type (reach->channel NULL); strings of @in and arrays in the arena are shared with it.
  * 0, ERR_INVALID_FORM_BODY, ERR_MISSING_PERMISSIONS, ERR_TAG_NAMES_MUST_BE_UNIQUE. */
-int channel_body_apply(struct req *req, const struct reach *reach, const struct channel_edit *in, struct channel *row);
+int channel_body_apply(struct req *req, const struct reach *reach, const struct channel_edit *in,
+		       struct channel *row);
 /* May the channel be in this category (0: in none)? Complaints go to @path. */
-int channel_body_parent(struct req *req, const struct realm *realm, const struct channel *row, uint64_t parent_id,
-			const char *path);
+int channel_body_parent(struct req *req, const struct realm *realm, const struct channel *row,
+			uint64_t parent_id, const char *path);
 /* One tag of a forum as a body gives it; @old (NULL: new) keeps its id. */
-int channel_body_tag(struct req *req, const struct realm *realm, const struct forum_tag_create *in, const struct forum_tag *old,
-		     struct forum_tag *ret);
+int channel_body_tag(struct req *req, const struct realm *realm, const struct forum_tag_create *in,
+		     const struct forum_tag *old, struct forum_tag *ret);

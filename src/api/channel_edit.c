@@ -32,7 +32,8 @@ static int apply_type(struct req *req, const struct channel_edit *in, struct cha
 	if (!in->has.type || in->null.type || in->type == row->type)
 		return 0;
 	if (!text_like(row->type) || !text_like(in->type))
-		return req_form_error(req, "type", "CHANNEL_TYPE_INVALID", "Channel cannot be converted to this type.");
+		return req_form_error(req, "type", "CHANNEL_TYPE_INVALID",
+				      "Channel cannot be converted to this type.");
 	row->type = in->type;
 	return 0;
 }
@@ -68,8 +69,8 @@ int api_update_channel(struct req *req, const struct channel_edit *in, struct ch
 		r = channel_body_apply(req, &reach, in, &row);
 	if (r)
 		return r;
-	struct audit audit = audit_channel(req->txn, req->who.user_id, AUDIT_CHANNEL_UPDATE, reach.channel->row, &row,
-					   req_reason(req));
+	struct audit audit = audit_channel(req->txn, req->who.user_id, AUDIT_CHANNEL_UPDATE,
+					   reach.channel->row, &row, req_reason(req));
 	if (audit.entry.changes.count) {
 		change(req->txn, reach.channel, &row);
 		audit_put(&audit);
@@ -86,8 +87,8 @@ struct move {
 	struct audit *audit;
 };
 
-static int read_move(struct req *req, const struct reach *reach, const struct channel_position *in, uint32_t at,
-		     struct move *move)
+static int read_move(struct req *req, const struct reach *reach, const struct channel_position *in,
+		     uint32_t at, struct move *move)
 {
 	move->channel = realm_channel(reach->realm, in->id);
 	if (!move->channel || channel_is_thread(move->channel->row))
@@ -103,9 +104,12 @@ static int read_move(struct req *req, const struct reach *reach, const struct ch
 			return r;
 		move->row.parent_id = in->parent_id;
 	}
-	const struct live_channel *parent = move->row.parent_id ? realm_channel(reach->realm, move->row.parent_id) : NULL;
+	const struct live_channel *parent = move->row.parent_id
+		? realm_channel(reach->realm, move->row.parent_id)
+		: NULL;
 	if (in->has.lock_permissions && in->lock_permissions && parent) {
-		if (!overwrites_equal(&move->row, parent->row) && !(reach->perms & PERM_MANAGE_ROLES))
+		if (!overwrites_equal(&move->row, parent->row) &&
+		    !(reach->perms & PERM_MANAGE_ROLES))
 			return ERR_MISSING_PERMISSIONS;
 		move->row.permission_overwrites = overwrites_without(req->arena, parent->row, 0);
 	}
@@ -113,7 +117,8 @@ static int read_move(struct req *req, const struct reach *reach, const struct ch
 }
 
 /* Those that change something, each channel once. */
-static int read_moves(struct req *req, const struct reach *reach, const struct channel_position_list *in, struct move *moves,
+static int read_moves(struct req *req, const struct reach *reach,
+		      const struct channel_position_list *in, struct move *moves,
 		      uint32_t *ret_count)
 {
 	uint32_t count = 0, parents = 0;
@@ -128,9 +133,10 @@ static int read_moves(struct req *req, const struct reach *reach, const struct c
 		for (uint32_t k = 0; k < count; k++)
 			again |= moves[k].channel == move->channel;
 		if (again)
-			return req_form_error(req, "", "BASE_TYPE_UNIQUE", "A channel is named twice.");
-		struct audit audit = audit_channel(req->txn, req->who.user_id, AUDIT_CHANNEL_UPDATE, move->channel->row, &move->row,
-						   req_reason(req));
+			return req_form_error(req, "", "BASE_TYPE_UNIQUE",
+					      "A channel is named twice.");
+		struct audit audit = audit_channel(req->txn, req->who.user_id, AUDIT_CHANNEL_UPDATE,
+						   move->channel->row, &move->row, req_reason(req));
 		if (!audit.entry.changes.count)
 			continue;
 		move->audit = arena_dup(req->arena, &audit, sizeof(audit));
@@ -152,7 +158,8 @@ int api_bulk_update_guild_channels(struct req *req, const struct channel_positio
 	if (r)
 		return r;
 	if (in->count > LIMIT_CHANNELS)
-		return req_form_error(req, "", "BASE_TYPE_MAX_LENGTH", "Must be %d or fewer in length.", LIMIT_CHANNELS);
+		return req_form_error(req, "", "BASE_TYPE_MAX_LENGTH",
+				      "Must be %d or fewer in length.", LIMIT_CHANNELS);
 	struct move *moves = arena_array(req->arena, struct move, in->count + 1);
 	r = read_moves(req, &reach, in, moves, &count);
 	if (r)

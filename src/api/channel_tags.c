@@ -39,20 +39,23 @@ static bool name_taken(const struct forum_tag_list *list, uint32_t but, struct s
 
 static struct forum_tag_list copy_tags(struct arena *arena, const struct channel *row)
 {
-	struct forum_tag_list list = { arena_array(arena, struct forum_tag, row->available_tags.count + 1), 0 };
+	struct forum_tag_list list = {
+		arena_array(arena, struct forum_tag, row->available_tags.count + 1), 0
+	};
 
 	for (uint32_t i = 0; i < row->available_tags.count; i++)
 		list.items[list.count++] = row->available_tags.items[i];
 	return list;
 }
 
-static int finish(struct req *req, const struct reach *reach, const struct forum_tag_list *list, struct channel *out)
+static int finish(struct req *req, const struct reach *reach, const struct forum_tag_list *list,
+		  struct channel *out)
 {
 	struct channel row = *reach->channel->row;
 
 	row.available_tags = *list;
-	struct audit audit = audit_channel(req->txn, req->who.user_id, AUDIT_CHANNEL_UPDATE, reach->channel->row, &row,
-					   req_reason(req));
+	struct audit audit = audit_channel(req->txn, req->who.user_id, AUDIT_CHANNEL_UPDATE,
+					   reach->channel->row, &row, req_reason(req));
 	realm_put_channel(req->txn, &row);
 	channel_event(req->txn, EVENT_CHANNEL_UPDATE, reach->channel);
 	audit_put(&audit);
@@ -90,7 +93,8 @@ int api_update_forum_tag(struct req *req, const struct forum_tag_create *in, str
 	if (r)
 		return r;
 	struct forum_tag_list list = copy_tags(req->arena, reach.channel->row);
-	r = channel_body_tag(req, reach.realm, in, &reach.channel->row->available_tags.items[at], &list.items[at]);
+	r = channel_body_tag(req, reach.realm, in, &reach.channel->row->available_tags.items[at],
+			     &list.items[at]);
 	if (r)
 		return r;
 	if (name_taken(&list, at, in->name))

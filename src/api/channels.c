@@ -26,7 +26,8 @@ static void add_recipients(struct req *req, const struct realm *realm, struct ch
 	view->recipients.count = 0;
 	while (map_next(&realm->members, &at, &id, &value))
 		if (id != req->who.user_id)
-			view->recipients.items[view->recipients.count++] = member_user(((struct live_member *)value)->row);
+			view->recipients.items[view->recipients.count++] = member_user(
+				((struct live_member *)value)->row);
 	view->has.recipients = true;
 }
 
@@ -43,7 +44,8 @@ int api_get_channel(struct req *req, struct channel *out)
 	return 0;
 }
 
-int api_list_guild_channels(struct req *req, const struct channels_query *query, struct channel_list *out)
+int api_list_guild_channels(struct req *req, const struct channels_query *query,
+			    struct channel_list *out)
 {
 	struct reach reach;
 	uint32_t count;
@@ -54,12 +56,14 @@ int api_list_guild_channels(struct req *req, const struct channels_query *query,
 	struct live_channel **channels = realm_channels_sorted(reach.realm, req->arena, &count);
 	out->items = arena_array(req->arena, struct channel, count + 1);
 	for (uint32_t i = 0; i < count; i++) {
-		if (channel_is_thread(channels[i]->row) || !perms_sees(reach.realm, reach.member, channels[i]))
+		if (channel_is_thread(channels[i]->row) ||
+		    !perms_sees(reach.realm, reach.member, channels[i]))
 			continue;
 		struct channel *item = &out->items[out->count++];
 		*item = channel_view(reach.realm, channels[i]);
 		if (query->permissions) {
-			item->permissions = perms_channel(reach.realm, reach.member, channels[i], req_now_us(req));
+			item->permissions = perms_channel(reach.realm, reach.member, channels[i],
+							  req_now_us(req));
 			item->has.permissions = true;
 		}
 	}
@@ -78,13 +82,15 @@ static int check_room(const struct realm *realm, int64_t type)
 		channels++;
 		categories += realm->slots[i]->row->type == CHANNEL_TYPE_CATEGORY;
 	}
-	if (channels >= LIMIT_CHANNELS || (type == CHANNEL_TYPE_CATEGORY && categories >= LIMIT_CATEGORIES))
+	if (channels >= LIMIT_CHANNELS ||
+	    (type == CHANNEL_TYPE_CATEGORY && categories >= LIMIT_CATEGORIES))
 		return ERR_MAX_CHANNELS;
 	return 0;
 }
 
 /* The row to be, if it may be. */
-static int draft(struct req *req, const struct channel_edit *in, uint64_t id, struct reach *reach, struct channel *row)
+static int draft(struct req *req, const struct channel_edit *in, uint64_t id, struct reach *reach,
+		 struct channel *row)
 {
 	int r = reach_guild(req, PERM_MANAGE_CHANNELS, reach);
 
@@ -99,7 +105,9 @@ static int draft(struct req *req, const struct channel_edit *in, uint64_t id, st
 	r = channel_body_apply(req, reach, in, row);
 	if (r)
 		return r;
-	const struct live_channel *parent = row->parent_id ? realm_channel(reach->realm, row->parent_id) : NULL;
+	const struct live_channel *parent = row->parent_id
+		? realm_channel(reach->realm, row->parent_id)
+		: NULL;
 	if (parent && !in->permission_overwrites.items)
 		row->permission_overwrites = parent->row->permission_overwrites;
 	if (!in->has.position || in->null.position)
@@ -130,7 +138,8 @@ int api_create_guild_channel(struct req *req, const struct channel_edit *in, str
 	else
 		class_refresh(txn, id);
 	channel_event(txn, EVENT_CHANNEL_CREATE, channel);
-	struct audit audit = audit_channel(txn, req->who.user_id, AUDIT_CHANNEL_CREATE, NULL, channel->row, req_reason(req));
+	struct audit audit = audit_channel(txn, req->who.user_id, AUDIT_CHANNEL_CREATE, NULL,
+					   channel->row, req_reason(req));
 	audit_put(&audit);
 	*out = channel_view(reach.realm, channel);
 	return 0;
@@ -156,12 +165,17 @@ static int reach_to_delete(struct req *req, struct reach *reach)
 		return r;
 	if (!realm_is_guild(reach->realm))
 		return ERR_CANNOT_EXECUTE_ON_DM;
-	if (!(reach->perms & (channel_is_thread(reach->channel->row) ? PERM_MANAGE_THREADS : PERM_MANAGE_CHANNELS)))
+	if (!(reach->perms &
+	      (channel_is_thread(reach->channel->row) ? PERM_MANAGE_THREADS
+						      : PERM_MANAGE_CHANNELS)))
 		return ERR_MISSING_PERMISSIONS;
-	return needed(reach->realm->guild, req->path.channel_id) ? ERR_CANNOT_DELETE_COMMUNITY_CHANNEL : 0;
+	return needed(reach->realm->guild, req->path.channel_id)
+		? ERR_CANNOT_DELETE_COMMUNITY_CHANNEL
+		: 0;
 }
 
-int api_delete_channel(struct req *req, const struct channel_delete_query *query, struct channel *out)
+int api_delete_channel(struct req *req, const struct channel_delete_query *query,
+		       struct channel *out)
 {
 	struct txn *txn = req->txn;
 	struct reach reach;
@@ -178,7 +192,8 @@ int api_delete_channel(struct req *req, const struct channel_delete_query *query
 	*out = *(struct channel *)obj_dup_arena(req->arena, &desc_channel, &view);
 	channel_remove(txn, reach.channel);
 	if (!channel_is_thread(out)) {
-		struct audit audit = audit_channel(txn, req->who.user_id, AUDIT_CHANNEL_DELETE, out, NULL, req_reason(req));
+		struct audit audit = audit_channel(txn, req->who.user_id, AUDIT_CHANNEL_DELETE, out,
+						   NULL, req_reason(req));
 		audit_put(&audit);
 	}
 	return 0;

@@ -30,20 +30,22 @@ static bool voice_only(const struct channel *row)
 	return row->type == CHANNEL_TYPE_VOICE;
 }
 
-static int edit_channel(struct req *req, const struct realm *realm, const char *path, bool given, uint64_t id,
-			bool (*fits)(const struct channel *), uint64_t *setting)
+static int edit_channel(struct req *req, const struct realm *realm, const char *path, bool given,
+			uint64_t id, bool (*fits)(const struct channel *), uint64_t *setting)
 {
 	const struct live_channel *channel = id ? map_get(&realm->channels, id) : NULL;
 
 	if (!given)
 		return 0;
 	if (id && (!channel || !fits(channel->row)))
-		return req_form_error(req, path, "CHANNEL_INVALID", "No such channel, or not of the right type.");
+		return req_form_error(req, path, "CHANNEL_INVALID",
+				      "No such channel, or not of the right type.");
 	*setting = id;
 	return 0;
 }
 
-static int edit_channels(struct req *req, const struct realm *realm, const struct guild_edit *in, struct guild *row)
+static int edit_channels(struct req *req, const struct realm *realm, const struct guild_edit *in,
+			 struct guild *row)
 {
 	const struct {
 		const char *path;
@@ -52,18 +54,21 @@ static int edit_channels(struct req *req, const struct realm *realm, const struc
 		bool (*fits)(const struct channel *);
 		uint64_t *setting;
 	} settings[] = {
-		{ "afk_channel_id", in->has.afk_channel_id, in->afk_channel_id, voice_only, &row->afk_channel_id },
-		{ "system_channel_id", in->has.system_channel_id, in->system_channel_id, text_like, &row->system_channel_id },
-		{ "rules_channel_id", in->has.rules_channel_id, in->rules_channel_id, text_like, &row->rules_channel_id },
-		{ "safety_alerts_channel_id", in->has.safety_alerts_channel_id, in->safety_alerts_channel_id, text_like,
-		  &row->safety_alerts_channel_id },
-		{ "public_updates_channel_id", in->has.public_updates_channel_id, in->public_updates_channel_id, text_like,
-		  &row->public_updates_channel_id },
+		{ "afk_channel_id", in->has.afk_channel_id, in->afk_channel_id, voice_only,
+		  &row->afk_channel_id },
+		{ "system_channel_id", in->has.system_channel_id, in->system_channel_id, text_like,
+		  &row->system_channel_id },
+		{ "rules_channel_id", in->has.rules_channel_id, in->rules_channel_id, text_like,
+		  &row->rules_channel_id },
+		{ "safety_alerts_channel_id", in->has.safety_alerts_channel_id,
+		  in->safety_alerts_channel_id, text_like, &row->safety_alerts_channel_id },
+		{ "public_updates_channel_id", in->has.public_updates_channel_id,
+		  in->public_updates_channel_id, text_like, &row->public_updates_channel_id },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-		int r = edit_channel(req, realm, settings[i].path, settings[i].given, settings[i].id, settings[i].fits,
-				     settings[i].setting);
+		int r = edit_channel(req, realm, settings[i].path, settings[i].given,
+				     settings[i].id, settings[i].fits, settings[i].setting);
 
 		if (r)
 			return r;
@@ -75,7 +80,8 @@ static int edit_channels(struct req *req, const struct realm *realm, const struc
 
 static bool switchable(struct str feature)
 {
-	static const char *const names[] = { "COMMUNITY", "DISCOVERABLE", "INVITES_DISABLED", "RAID_ALERTS_DISABLED" };
+	static const char *const names[] = { "COMMUNITY", "DISCOVERABLE", "INVITES_DISABLED",
+					     "RAID_ALERTS_DISABLED" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (str_eq(feature, str_z(names[i])))
@@ -83,13 +89,17 @@ static bool switchable(struct str feature)
 	return false;
 }
 
-static int edit_features(struct req *req, const struct reach *reach, const struct guild_edit *in, struct guild *row)
+static int edit_features(struct req *req, const struct reach *reach, const struct guild_edit *in,
+			 struct guild *row)
 {
 	const struct str_list *old = (const struct str_list *)&row->features;
-	struct str_list list = { arena_array(req->arena, struct str, row->features.count + in->features.count + 1), 0 };
+	struct str_list list = {
+		arena_array(req->arena, struct str, row->features.count + in->features.count + 1), 0
+	};
 
 	for (uint32_t i = 0; i < row->features.count; i++)
-		if (!switchable(row->features.items[i]) || has_feature((const struct str_list *)&in->features, row->features.items[i]))
+		if (!switchable(row->features.items[i]) ||
+		    has_feature((const struct str_list *)&in->features, row->features.items[i]))
 			list.items[list.count++] = row->features.items[i];
 	for (uint32_t i = 0; i < in->features.count; i++)
 		if (switchable(in->features.items[i]) && !has_feature(old, in->features.items[i]))
@@ -97,7 +107,8 @@ static int edit_features(struct req *req, const struct reach *reach, const struc
 	if (has_feature(&list, community) != has_feature(old, community)) {
 		if (!(reach->perms & PERM_ADMINISTRATOR))
 			return ERR_MISSING_PERMISSIONS;
-		if (has_feature(&list, community) && (!row->rules_channel_id || !row->public_updates_channel_id))
+		if (has_feature(&list, community) &&
+		    (!row->rules_channel_id || !row->public_updates_channel_id))
 			return req_form_error(req, "features", "COMMUNITY_NEEDS_CHANNELS",
 					      "Rules and updates channels are needed.");
 	}
@@ -123,7 +134,8 @@ static int edit_owner(const struct reach *reach, uint64_t owner_id, struct guild
 	return 0;
 }
 
-static int edit_mfa_level(const struct req *req, const struct reach *reach, int64_t level, struct guild *row)
+static int edit_mfa_level(const struct req *req, const struct reach *reach, int64_t level,
+			  struct guild *row)
 {
 	if (level == row->mfa_level)
 		return 0;
@@ -135,7 +147,8 @@ static int edit_mfa_level(const struct req *req, const struct reach *reach, int6
 	return 0;
 }
 
-static int edit_image(struct req *req, const char *path, bool given, struct str data, struct str *hash)
+static int edit_image(struct req *req, const char *path, bool given, struct str data,
+		      struct str *hash)
 {
 	if (!given)
 		return 0;
@@ -154,9 +167,11 @@ static int edit_images(struct req *req, const struct guild_edit *in, struct guil
 	if (!r)
 		r = edit_image(req, "banner", in->has.banner, in->banner, &row->banner);
 	if (!r)
-		r = edit_image(req, "discovery_splash", in->has.discovery_splash, in->discovery_splash, &row->discovery_splash);
+		r = edit_image(req, "discovery_splash", in->has.discovery_splash,
+			       in->discovery_splash, &row->discovery_splash);
 	if (!r)
-		r = edit_image(req, "home_header", in->has.home_header, in->home_header, &row->home_header);
+		r = edit_image(req, "home_header", in->has.home_header, in->home_header,
+			       &row->home_header);
 	return r;
 }
 
@@ -198,30 +213,39 @@ static struct str features_json(struct arena *arena, const struct guild *row)
 	return copy;
 }
 
-static struct audit audit_guild(struct req *req, const struct guild *before, const struct guild *after)
+static struct audit audit_guild(struct req *req, const struct guild *before,
+				const struct guild *after)
 {
-	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_GUILD_UPDATE, before->id, req_reason(req));
-	struct str old_features = features_json(req->arena, before), new_features = features_json(req->arena, after);
+	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_GUILD_UPDATE, before->id,
+					 req_reason(req));
+	struct str old_features = features_json(req->arena, before),
+		   new_features = features_json(req->arena, after);
 
 	audit_str(&audit, "name", before->name, after->name);
 	audit_str(&audit, "description", before->description, after->description);
 	audit_str(&audit, "icon_hash", before->icon, after->icon);
 	audit_str(&audit, "splash_hash", before->splash, after->splash);
-	audit_str(&audit, "discovery_splash_hash", before->discovery_splash, after->discovery_splash);
+	audit_str(&audit, "discovery_splash_hash", before->discovery_splash,
+		  after->discovery_splash);
 	audit_str(&audit, "banner_hash", before->banner, after->banner);
 	audit_id(&audit, "owner_id", before->owner_id, after->owner_id);
-	audit_int(&audit, "verification_level", before->verification_level, after->verification_level);
+	audit_int(&audit, "verification_level", before->verification_level,
+		  after->verification_level);
 	audit_int(&audit, "default_message_notifications", before->default_message_notifications,
 		  after->default_message_notifications);
-	audit_int(&audit, "explicit_content_filter", before->explicit_content_filter, after->explicit_content_filter);
+	audit_int(&audit, "explicit_content_filter", before->explicit_content_filter,
+		  after->explicit_content_filter);
 	audit_str(&audit, "preferred_locale", before->preferred_locale, after->preferred_locale);
 	audit_int(&audit, "afk_timeout", before->afk_timeout, after->afk_timeout);
 	audit_id(&audit, "afk_channel_id", before->afk_channel_id, after->afk_channel_id);
 	audit_id(&audit, "system_channel_id", before->system_channel_id, after->system_channel_id);
-	audit_int(&audit, "system_channel_flags", before->system_channel_flags, after->system_channel_flags);
+	audit_int(&audit, "system_channel_flags", before->system_channel_flags,
+		  after->system_channel_flags);
 	audit_id(&audit, "rules_channel_id", before->rules_channel_id, after->rules_channel_id);
-	audit_id(&audit, "public_updates_channel_id", before->public_updates_channel_id, after->public_updates_channel_id);
-	audit_id(&audit, "safety_alerts_channel_id", before->safety_alerts_channel_id, after->safety_alerts_channel_id);
+	audit_id(&audit, "public_updates_channel_id", before->public_updates_channel_id,
+		 after->public_updates_channel_id);
+	audit_id(&audit, "safety_alerts_channel_id", before->safety_alerts_channel_id,
+		 after->safety_alerts_channel_id);
 	audit_bool(&audit, "premium_progress_bar_enabled", before->premium_progress_bar_enabled,
 		   after->premium_progress_bar_enabled);
 	audit_int(&audit, "mfa_level", before->mfa_level, after->mfa_level);
@@ -236,7 +260,8 @@ static void finish(struct req *req, const struct reach *reach, const struct guil
 	struct audit audit = audit_guild(req, reach->realm->guild, row);
 	bool owner = row->owner_id != reach->realm->guild->owner_id;
 
-	if (!audit.entry.changes.count && str_eq(row->home_header, reach->realm->guild->home_header))
+	if (!audit.entry.changes.count &&
+	    str_eq(row->home_header, reach->realm->guild->home_header))
 		return;
 	realm_put_guild(req->txn, row);
 	if (owner)
@@ -271,7 +296,8 @@ int api_update_guild(struct req *req, const struct guild_edit *in, struct guild 
 	return 0;
 }
 
-int api_modify_guild_mfa_level_removed(struct req *req, const struct mfa_level_edit *in, struct mfa_level *out)
+int api_modify_guild_mfa_level_removed(struct req *req, const struct mfa_level_edit *in,
+				       struct mfa_level *out)
 {
 	struct reach reach;
 

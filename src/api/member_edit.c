@@ -9,12 +9,14 @@
 
 enum { FLAG_BYPASSES_VERIFICATION = 1 << 2 };
 
-static int edit_nick(const struct reach *reach, const struct live_member *target, struct str nick, struct member_row *row)
+static int edit_nick(const struct reach *reach, const struct live_member *target, struct str nick,
+		     struct member_row *row)
 {
 	if (target == reach->member) {
 		if (!(reach->perms & (PERM_CHANGE_NICKNAME | PERM_MANAGE_NICKNAMES)))
 			return ERR_MISSING_PERMISSIONS;
-	} else if (!(reach->perms & PERM_MANAGE_NICKNAMES) || !perms_above(reach->realm, reach->member, target)) {
+	} else if (!(reach->perms & PERM_MANAGE_NICKNAMES) ||
+		   !perms_above(reach->realm, reach->member, target)) {
 		return ERR_MISSING_PERMISSIONS;
 	}
 	row->nick = nick.len ? nick : (struct str){};
@@ -26,7 +28,8 @@ static int check_role(const struct reach *reach, const struct role *role)
 {
 	if (role->managed)
 		return ERR_INVALID_ROLE;
-	if (!(reach->perms & PERM_MANAGE_ROLES) || !perms_above_role(reach->realm, reach->member, role))
+	if (!(reach->perms & PERM_MANAGE_ROLES) ||
+	    !perms_above_role(reach->realm, reach->member, role))
 		return ERR_MISSING_PERMISSIONS;
 	return 0;
 }
@@ -39,8 +42,8 @@ static bool listed(const struct u64_list *list, uint64_t id)
 	return false;
 }
 
-static int edit_roles(struct req *req, const struct reach *reach, const struct live_member *target, const struct u64_list *in,
-		      struct member_row *row)
+static int edit_roles(struct req *req, const struct reach *reach, const struct live_member *target,
+		      const struct u64_list *in, struct member_row *row)
 {
 	struct u64_list wanted = { arena_array(req->arena, uint64_t, in->count + 1), 0 };
 
@@ -56,13 +59,15 @@ static int edit_roles(struct req *req, const struct reach *reach, const struct l
 		}
 		if (role->row->id == reach->realm->guild->id || listed(&wanted, role->row->id))
 			continue;
-		int r = member_has_role(target->row, role->row->id) ? 0 : check_role(reach, role->row);
+		int r = member_has_role(target->row, role->row->id) ? 0
+								    : check_role(reach, role->row);
 		if (r)
 			return r;
 		wanted.items[wanted.count++] = role->row->id;
 	}
 	for (uint32_t i = 0; i < target->row->roles.count; i++) {
-		const struct live_role *role = realm_role(reach->realm, target->row->roles.items[i]);
+		const struct live_role *role = realm_role(reach->realm,
+							  target->row->roles.items[i]);
 		int r = !role || listed(&wanted, role->row->id) ? 0 : check_role(reach, role->row);
 
 		if (r)
@@ -73,28 +78,33 @@ static int edit_roles(struct req *req, const struct reach *reach, const struct l
 	return 0;
 }
 
-static int edit_timeout(struct req *req, const struct reach *reach, const struct live_member *target, int64_t until,
-			struct member_row *row)
+static int edit_timeout(struct req *req, const struct reach *reach,
+			const struct live_member *target, int64_t until, struct member_row *row)
 {
-	if (!(reach->perms & PERM_MODERATE_MEMBERS) || !perms_above(reach->realm, reach->member, target))
+	if (!(reach->perms & PERM_MODERATE_MEMBERS) ||
+	    !perms_above(reach->realm, reach->member, target))
 		return ERR_MISSING_PERMISSIONS;
 	if (until && perms_base(reach->realm, target) & PERM_ADMINISTRATOR)
 		return ERR_MISSING_PERMISSIONS;
 	/* Clocks differ: somebody who asks for exactly 28 days shall have them. */
 	if (until > req_now_us(req) + (LIMIT_TIMEOUT_MS + 60000LL) * 1000)
 		return req_form_error(req, "communication_disabled_until", "TIMEOUT_TOO_LONG",
-				      "Communication disabled timestamp cannot be more than 28 days in the future.");
+				      "Communication disabled timestamp cannot be more than 28 "
+				      "days in the future.");
 	row->communication_disabled_until = until > req_now_us(req) ? until : 0;
 	return 0;
 }
 
-static int edit_flags(struct req *req, const struct reach *reach, int64_t flags, struct member_row *row)
+static int edit_flags(struct req *req, const struct reach *reach, int64_t flags,
+		      struct member_row *row)
 {
 	uint64_t moderating = PERM_MODERATE_MEMBERS | PERM_KICK_MEMBERS | PERM_BAN_MEMBERS;
 
 	if ((flags ^ row->flags) & ~(int64_t)FLAG_BYPASSES_VERIFICATION)
-		return req_form_error(req, "flags", "BASE_TYPE_BAD_FLAGS", "Some of these flags cannot be set.");
-	if (!(reach->perms & (PERM_MANAGE_GUILD | PERM_MANAGE_ROLES)) && (reach->perms & moderating) != moderating)
+		return req_form_error(req, "flags", "BASE_TYPE_BAD_FLAGS",
+				      "Some of these flags cannot be set.");
+	if (!(reach->perms & (PERM_MANAGE_GUILD | PERM_MANAGE_ROLES)) &&
+	    (reach->perms & moderating) != moderating)
 		return ERR_MISSING_PERMISSIONS;
 	row->flags = flags;
 	return 0;
@@ -105,7 +115,8 @@ static int edit_voice(const struct reach *reach, const struct member_edit *in)
 {
 	bool mute = in->has.mute && !in->null.mute, deaf = in->has.deaf && !in->null.deaf;
 
-	if ((mute && !(reach->perms & PERM_MUTE_MEMBERS)) || (deaf && !(reach->perms & PERM_DEAFEN_MEMBERS)) ||
+	if ((mute && !(reach->perms & PERM_MUTE_MEMBERS)) ||
+	    (deaf && !(reach->perms & PERM_DEAFEN_MEMBERS)) ||
 	    (in->has.channel_id && !(reach->perms & PERM_MOVE_MEMBERS)))
 		return ERR_MISSING_PERMISSIONS;
 	return mute || deaf || in->has.channel_id ? ERR_TARGET_NOT_IN_VOICE : 0;
@@ -141,7 +152,8 @@ int api_update_guild_member(struct req *req, const struct member_edit *in, struc
 
 /* -- oneself -- */
 
-int api_update_my_guild_member(struct req *req, const struct member_self_edit *in, struct member *out)
+int api_update_my_guild_member(struct req *req, const struct member_self_edit *in,
+			       struct member *out)
 {
 	struct reach reach;
 

@@ -18,14 +18,16 @@ static struct member view_of(struct req *req, const struct live_member *member)
 	return member_view(member->row, arena_new(req->arena, struct user));
 }
 
-static void fill(struct req *req, struct live_member **members, uint32_t count, struct member_list *out)
+static void fill(struct req *req, struct live_member **members, uint32_t count,
+		 struct member_list *out)
 {
 	out->items = arena_array(req->arena, struct member, count + 1);
 	for (uint32_t i = 0; i < count; i++)
 		out->items[out->count++] = view_of(req, members[i]);
 }
 
-int api_list_guild_members(struct req *req, const struct members_query *query, struct member_list *out)
+int api_list_guild_members(struct req *req, const struct members_query *query,
+			   struct member_list *out)
 {
 	struct reach reach;
 	uint32_t count;
@@ -35,12 +37,14 @@ int api_list_guild_members(struct req *req, const struct members_query *query, s
 		return r;
 	if (req->who.bot && !(req->who.app_flags & GUILD_MEMBERS_FLAGS))
 		return ERR_MISSING_ACCESS;
-	struct live_member **page = members_page(reach.realm, req->arena, query->after, (uint32_t)query->limit, &count);
+	struct live_member **page = members_page(reach.realm, req->arena, query->after,
+						 (uint32_t)query->limit, &count);
 	fill(req, page, count, out);
 	return 0;
 }
 
-int api_search_guild_members(struct req *req, const struct members_search_query *query, struct member_list *out)
+int api_search_guild_members(struct req *req, const struct members_search_query *query,
+			     struct member_list *out)
 {
 	struct reach reach;
 	uint32_t at = 0, count = 0;
@@ -113,7 +117,8 @@ int api_delete_guild_member(struct req *req)
 		r = check_kick(req);
 	if (r)
 		return r;
-	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_MEMBER_KICK, req->path.user_id, req_reason(req));
+	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_MEMBER_KICK,
+					 req->path.user_id, req_reason(req));
 	realm_leave(req->txn, req->path.user_id);
 	audit_put(&audit);
 	return 0;
@@ -144,7 +149,9 @@ int api_leave_guild(struct req *req)
 /* A bot brings in somebody who has let it (scope guilds.join). */
 int api_add_guild_member(struct req *req, const struct member_add *in, struct member *out)
 {
-	struct oauth_check check = { .application_id = req->who.user_id, .scope = S("guilds.join"), .arena = req->arena };
+	struct oauth_check check = { .application_id = req->who.user_id,
+				     .scope = S("guilds.join"),
+				     .arena = req->arena };
 	struct realm_join join = {};
 	struct reach reach;
 	uint64_t user_id;

@@ -11,7 +11,8 @@ struct asked {
 	struct cell_work work;
 	struct msg back;
 	struct gathering *all;
-	struct guild *view; /* one malloc block, made by the guild's core; NULL: not in it (any more), or out of reach */
+	struct guild *
+		view; /* one malloc block, made by the guild's core; NULL: not in it (any more), or out of reach */
 };
 
 /* On the caller's frame, which waits for every answer. */
@@ -63,7 +64,8 @@ static void on_answer(struct core *core, struct cell_work *work, int r)
 	core_post(asked->all->core, &asked->back);
 }
 
-static void gather_wait(struct req *req, const uint64_t *ids, uint32_t count, bool counts, struct asked *asked)
+static void gather_wait(struct req *req, const uint64_t *ids, uint32_t count, bool counts,
+			struct asked *asked)
 {
 	struct gathering all = { .core = req->core,
 				 .fiber = fiber_self(req->core),
@@ -74,7 +76,9 @@ static void gather_wait(struct req *req, const uint64_t *ids, uint32_t count, bo
 
 	for (uint32_t i = 0; i < count; i++) {
 		asked[i].all = &all;
-		asked[i].work = (struct cell_work){ .kind = CELL_GUILD, .id = ids[i], .run = run_ask, .done = on_answer };
+		asked[i].work = (struct cell_work){
+			.kind = CELL_GUILD, .id = ids[i], .run = run_ask, .done = on_answer
+		};
 		cell_post(req->core, &asked[i].work);
 	}
 	while (all.left)
@@ -98,7 +102,8 @@ static uint64_t *page_of(struct req *req, const struct my_guilds_query *query, u
 	void *value;
 
 	while (map_next(&user->guilds, &at, &id, &value))
-		if ((!query->has.after || id > query->after) && (!query->has.before || id < query->before))
+		if ((!query->has.after || id > query->after) &&
+		    (!query->has.before || id < query->before))
 			ids[count++] = id;
 	qsort(ids, count, sizeof(*ids), compare_ids);
 	*ret_count = MIN(count, limit);
@@ -116,7 +121,8 @@ int api_list_my_guilds(struct req *req, const struct my_guilds_query *query, str
 	for (uint32_t i = 0; i < count; i++) {
 		if (!asked[i].view)
 			continue;
-		out->items[out->count++] = *(struct guild *)obj_dup_arena(req->arena, &desc_guild, asked[i].view);
+		out->items[out->count++] = *(struct guild *)obj_dup_arena(req->arena, &desc_guild,
+									  asked[i].view);
 		free(asked[i].view);
 	}
 	return 0;

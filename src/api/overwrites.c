@@ -20,17 +20,20 @@ static int reach_overwrites(struct req *req, struct reach *ret)
 	return ret->perms & PERM_MANAGE_ROLES ? 0 : ERR_MISSING_PERMISSIONS;
 }
 
-static struct audit audit_overwrite(struct req *req, enum audit_action action, const struct realm *realm,
-				    const struct overwrite *before, const struct overwrite *after)
+static struct audit audit_overwrite(struct req *req, enum audit_action action,
+				    const struct realm *realm, const struct overwrite *before,
+				    const struct overwrite *after)
 {
 	static const struct overwrite none;
 	const struct overwrite *any = after ? after : before;
-	struct audit audit = audit_begin(req->txn, req->who.user_id, action, req->path.channel_id, req_reason(req));
+	struct audit audit = audit_begin(req->txn, req->who.user_id, action, req->path.channel_id,
+					 req_reason(req));
 
 	audit.options.id = any->id;
 	audit.options.type = any->type == OVERWRITE_ROLE ? S("0") : S("1");
 	audit.options.has.id = audit.options.has.type = true;
-	const struct live_role *role = any->type == OVERWRITE_ROLE ? map_get(&realm->roles, any->id) : NULL;
+	const struct live_role *role = any->type == OVERWRITE_ROLE ? map_get(&realm->roles, any->id)
+								   : NULL;
 	if (role) {
 		audit.options.role_name = role->row->name;
 		audit.options.has.role_name = true;
@@ -72,8 +75,9 @@ int api_set_channel_permission_overwrite(struct req *req, const struct overwrite
 		return ERR_MAX_OVERWRITES;
 	if (!overwrite_allowed(reach.realm, reach.member, reach.channel, before, &after))
 		return ERR_MISSING_PERMISSIONS;
-	struct audit audit = audit_overwrite(req, before ? AUDIT_OVERWRITE_UPDATE : AUDIT_OVERWRITE_CREATE, reach.realm, before,
-					     &after);
+	struct audit audit = audit_overwrite(
+		req, before ? AUDIT_OVERWRITE_UPDATE : AUDIT_OVERWRITE_CREATE, reach.realm, before,
+		&after);
 	if (!audit.entry.changes.count)
 		return 0;
 	struct overwrite_list list = overwrites_with(req->arena, row, &after);
@@ -95,7 +99,8 @@ int api_delete_channel_permission_overwrite(struct req *req)
 		return ERR_UNKNOWN_PERMISSION_OVERWRITE;
 	if (!overwrite_allowed(reach.realm, reach.member, reach.channel, before, NULL))
 		return ERR_MISSING_PERMISSIONS;
-	struct audit audit = audit_overwrite(req, AUDIT_OVERWRITE_DELETE, reach.realm, before, NULL);
+	struct audit audit = audit_overwrite(req, AUDIT_OVERWRITE_DELETE, reach.realm, before,
+					     NULL);
 	struct overwrite_list list = overwrites_without(req->arena, row, before->id);
 	overwrites_put(req->txn, reach.channel, &list);
 	audit_put(&audit);

@@ -15,7 +15,7 @@ static const uint64_t need = PERM_KICK_MEMBERS | PERM_MANAGE_GUILD;
 
 struct terms {
 	uint64_t actor_id;
-	int64_t before_us;       /* not seen since */
+	int64_t before_us;	   /* not seen since */
 	struct u64_list roles; /* these may be held */
 };
 
@@ -31,7 +31,8 @@ static int read_ids(struct req *req, struct str text, struct u64_list *ret)
 		if (!one.len)
 			continue;
 		if (ret->count == ROLES_MAX || !str_u64(one, &ret->items[ret->count]))
-			return req_form_error(req, "include_roles", "NUMBER_TYPE_COERCE", "Value is not a list of snowflakes.");
+			return req_form_error(req, "include_roles", "NUMBER_TYPE_COERCE",
+					      "Value is not a list of snowflakes.");
 		ret->count++;
 	}
 	return 0;
@@ -45,11 +46,17 @@ static int read_json_ids(struct req *req, struct str text, struct u64_list *ret)
 	int r = 0;
 
 	if (json_is_string(json)) {
-		r = read_ids(req, arena_str(req->arena, (struct str){ json_string_value(json), json_string_length(json) }), ret);
+		r = read_ids(req,
+			     arena_str(req->arena,
+				       (struct str){ json_string_value(json),
+						     json_string_length(json) }),
+			     ret);
 	} else if (json_is_array(json)) {
 		ret->items = arena_array(req->arena, uint64_t, ROLES_MAX);
-		json_array_foreach(json, i, item) {
-			uint64_t id = json_is_integer(item) ? (uint64_t)json_integer_value(item) : 0;
+		json_array_foreach(json, i, item)
+		{
+			uint64_t id = json_is_integer(item) ? (uint64_t)json_integer_value(item)
+							    : 0;
 
 			if (json_is_string(item) && !str_u64(str_z(json_string_value(item)), &id))
 				id = 0;
@@ -57,7 +64,8 @@ static int read_json_ids(struct req *req, struct str text, struct u64_list *ret)
 				ret->items[ret->count++] = id;
 		}
 	} else if (json && !json_is_null(json)) {
-		r = req_form_error(req, "include_roles", "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType");
+		r = req_form_error(req, "include_roles", "LIST_TYPE_CONVERT",
+				   "Only iterables may be used in a ListType");
 	}
 	json_decref(json);
 	return r;
@@ -72,12 +80,14 @@ static bool listed(const struct u64_list *list, uint64_t id)
 }
 
 /* Everything but how long they have been away. */
-static bool prunable(const struct realm *realm, const struct terms *terms, const struct live_member *member)
+static bool prunable(const struct realm *realm, const struct terms *terms,
+		     const struct live_member *member)
 {
 	const struct live_member *actor = map_get(&realm->members, terms->actor_id);
 	const struct member_row *row = member->row;
 
-	if (row->bot || member->presence || row->joined_at > terms->before_us || !actor || !perms_above(realm, actor, member))
+	if (row->bot || member->presence || row->joined_at > terms->before_us || !actor ||
+	    !perms_above(realm, actor, member))
 		return false;
 	for (uint32_t i = 0; i < row->roles.count; i++)
 		if (!listed(&terms->roles, row->roles.items[i]))
@@ -98,7 +108,8 @@ static int run_seen(struct txn *txn, void *arg)
 }
 
 /* Who is to go: each account is asked when it was last here. */
-static int gather_wait(struct req *req, const struct terms *terms, uint64_t **ret_ids, uint32_t *ret_count)
+static int gather_wait(struct req *req, const struct terms *terms, uint64_t **ret_ids,
+		       uint32_t *ret_count)
 {
 	struct realm *realm = realm_of(req->txn);
 	uint64_t *ids = arena_array(req->arena, uint64_t, realm->members.count + 1);
@@ -130,7 +141,8 @@ static int64_t days_ago(const struct req *req, int64_t days)
 
 int api_preview_prune_guild(struct req *req, const struct prune_query *query, struct prune *out)
 {
-	struct terms terms = { .actor_id = req->who.user_id, .before_us = days_ago(req, query->days) };
+	struct terms terms = { .actor_id = req->who.user_id,
+			       .before_us = days_ago(req, query->days) };
 	struct reach reach;
 	uint64_t *ids;
 	uint32_t count;
@@ -170,11 +182,14 @@ static int run_piece(struct txn *txn, void *arg)
 	return 0;
 }
 
-static int remove_wait(struct req *req, const struct terms *terms, const uint64_t *ids, uint32_t count, uint32_t *ret_gone)
+static int remove_wait(struct req *req, const struct terms *terms, const uint64_t *ids,
+		       uint32_t count, uint32_t *ret_gone)
 {
 	*ret_gone = 0;
 	for (uint32_t at = 0; at < count; at += PIECE) {
-		struct piece piece = { .terms = terms, .ids = ids + at, .count = MIN(count - at, (uint32_t)PIECE) };
+		struct piece piece = { .terms = terms,
+				       .ids = ids + at,
+				       .count = MIN(count - at, (uint32_t)PIECE) };
 
 		int r = txn_call_wait(req->txn, CELL_GUILD, req->cell->id, run_piece, &piece);
 		if (r)

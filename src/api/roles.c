@@ -26,7 +26,8 @@ static int reach_role(struct req *req, struct reach *reach, struct live_role **r
 		r = find_role(req, reach, ret);
 	if (r)
 		return r;
-	if (!(reach->perms & PERM_MANAGE_ROLES) || !perms_above_role(reach->realm, reach->member, (*ret)->row))
+	if (!(reach->perms & PERM_MANAGE_ROLES) ||
+	    !perms_above_role(reach->realm, reach->member, (*ret)->row))
 		return ERR_MISSING_PERMISSIONS;
 	return 0;
 }
@@ -61,8 +62,8 @@ int api_get_guild_role(struct req *req, struct role *out)
 }
 
 /* What a body says, laid over @row. @colors is the caller's storage. */
-static int apply(struct req *req, const struct role_create *in, const struct reach *reach, struct role *row,
-		 struct role_colors *colors)
+static int apply(struct req *req, const struct role_create *in, const struct reach *reach,
+		 struct role *row, struct role_colors *colors)
 {
 	if (in->has.permissions) {
 		uint64_t wanted = in->permissions & PERM_SET_ALL;
@@ -94,10 +95,15 @@ static int apply(struct req *req, const struct role_create *in, const struct rea
 		*colors = role_colors_of(in->color);
 	if (in->colors) {
 		*colors = role_colors_of(in->colors->primary_color);
-		colors->null.secondary_color = !in->colors->has.secondary_color || in->colors->null.secondary_color;
-		colors->null.tertiary_color = !in->colors->has.tertiary_color || in->colors->null.tertiary_color;
-		colors->secondary_color = colors->null.secondary_color ? 0 : in->colors->secondary_color;
-		colors->tertiary_color = colors->null.tertiary_color ? 0 : in->colors->tertiary_color;
+		colors->null.secondary_color = !in->colors->has.secondary_color ||
+			in->colors->null.secondary_color;
+		colors->null.tertiary_color = !in->colors->has.tertiary_color ||
+			in->colors->null.tertiary_color;
+		colors->secondary_color = colors->null.secondary_color
+			? 0
+			: in->colors->secondary_color;
+		colors->tertiary_color = colors->null.tertiary_color ? 0
+								     : in->colors->tertiary_color;
 	}
 	row->color = colors->primary_color;
 	return 0;
@@ -118,11 +124,13 @@ static struct str colors_json(struct arena *arena, const struct role_colors *col
 	return copy;
 }
 
-static struct audit audit_role(struct req *req, enum audit_action action, const struct role *before, const struct role *after)
+static struct audit audit_role(struct req *req, enum audit_action action, const struct role *before,
+			       const struct role *after)
 {
-	struct audit audit = audit_begin(req->txn, req->who.user_id, action, before->id ? before->id : after->id,
-					 req_reason(req));
-	struct str old_colors = colors_json(req->arena, before->colors), new_colors = colors_json(req->arena, after->colors);
+	struct audit audit = audit_begin(req->txn, req->who.user_id, action,
+					 before->id ? before->id : after->id, req_reason(req));
+	struct str old_colors = colors_json(req->arena, before->colors),
+		   new_colors = colors_json(req->arena, after->colors);
 
 	audit_str(&audit, "name", before->name, after->name);
 	audit_bits(&audit, "permissions", before->permissions, after->permissions);
@@ -218,8 +226,9 @@ static uint32_t index_in(const uint64_t *order, uint32_t count, uint64_t id)
 
 /* Wishes for roles that are there; @everyone stays where it is. A position is what the caller sees, so holes in the numbers
  * do not count. */
-static int read_wishes(struct req *req, const struct role_position_list *in, const struct reach *reach, const uint64_t *order,
-		       uint32_t count, struct rank_wish *wishes, uint32_t *ret_count)
+static int read_wishes(struct req *req, const struct role_position_list *in,
+		       const struct reach *reach, const uint64_t *order, uint32_t count,
+		       struct rank_wish *wishes, uint32_t *ret_count)
 {
 	uint32_t found = 0;
 
@@ -229,11 +238,13 @@ static int read_wishes(struct req *req, const struct role_position_list *in, con
 
 		if (!realm_role(reach->realm, item->id))
 			return ERR_UNKNOWN_ROLE;
-		if (item->id == reach->realm->guild->id || !item->has.position || item->null.position)
+		if (item->id == reach->realm->guild->id || !item->has.position ||
+		    item->null.position)
 			continue;
 		for (uint32_t k = 0; k < found; k++)
 			if (wishes[k].id == item->id)
-				return req_form_error(req, "", "BASE_TYPE_UNIQUE", "A role is named twice.");
+				return req_form_error(req, "", "BASE_TYPE_UNIQUE",
+						      "A role is named twice.");
 		for (uint32_t k = 0; k < count; k++)
 			below += realm_role(reach->realm, order[k])->row->position < item->position;
 		wishes[found++] = (struct rank_wish){ item->id, below + 1 };
@@ -242,19 +253,22 @@ static int read_wishes(struct req *req, const struct role_position_list *in, con
 	return 0;
 }
 
-static void audit_moves(struct req *req, const uint64_t *order, const uint64_t *after, uint32_t count,
-			const struct rank_wish *wishes, uint32_t wishes_count)
+static void audit_moves(struct req *req, const uint64_t *order, const uint64_t *after,
+			uint32_t count, const struct rank_wish *wishes, uint32_t wishes_count)
 {
 	for (uint32_t i = 0; i < wishes_count; i++) {
 		uint64_t id = wishes[i].id;
-		struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_ROLE_UPDATE, id, req_reason(req));
+		struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_ROLE_UPDATE, id,
+						 req_reason(req));
 
-		audit_int(&audit, "position", index_in(order, count, id) + 1, index_in(after, count, id) + 1);
+		audit_int(&audit, "position", index_in(order, count, id) + 1,
+			  index_in(after, count, id) + 1);
 		audit_put(&audit);
 	}
 }
 
-int api_bulk_update_guild_roles(struct req *req, const struct role_position_list *in, struct role_list *out)
+int api_bulk_update_guild_roles(struct req *req, const struct role_position_list *in,
+				struct role_list *out)
 {
 	struct reach reach;
 	uint32_t count, wishes_count;
@@ -265,13 +279,15 @@ int api_bulk_update_guild_roles(struct req *req, const struct role_position_list
 	uint64_t *order = role_order(reach.realm, req->arena, &count);
 	uint64_t *after = arena_array(req->arena, uint64_t, count + 1);
 	if (in->count > reach.realm->roles.count)
-		return req_form_error(req, "", "BASE_TYPE_MAX_LENGTH", "More than there are roles.");
+		return req_form_error(req, "", "BASE_TYPE_MAX_LENGTH",
+				      "More than there are roles.");
 	struct rank_wish *wishes = arena_array(req->arena, struct rank_wish, in->count + 1);
 	r = read_wishes(req, in, &reach, order, count, wishes, &wishes_count);
 	if (r)
 		return r;
 	rank_reorder(order, count, wishes, wishes_count, after);
-	if (!rank_same_above(order, after, count, role_reach(reach.realm, reach.member, order, count)))
+	if (!rank_same_above(order, after, count,
+			     role_reach(reach.realm, reach.member, order, count)))
 		return ERR_MISSING_PERMISSIONS;
 	role_put_order(req->txn, after, count, 1);
 	audit_moves(req, order, after, count, wishes, wishes_count);

@@ -12,7 +12,8 @@ int api_trigger_typing_indicator(struct req *req)
 	int r = reach_channel(req, PERM_SEND_MESSAGES, &reach);
 	if (r)
 		return r;
-	if (reach.channel->row->type == CHANNEL_TYPE_CATEGORY || channel_is_forum(reach.channel->row))
+	if (reach.channel->row->type == CHANNEL_TYPE_CATEGORY ||
+	    channel_is_forum(reach.channel->row))
 		return ERR_NON_TEXT_CHANNEL;
 	struct typing_start event = { .channel_id = req->path.channel_id,
 				      .user_id = req->who.user_id,

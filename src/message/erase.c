@@ -6,8 +6,8 @@
 #include "realm/pins.h"
 #include "store/store.h"
 
-int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, uint32_t count, struct erasure **ret,
-		    uint32_t *ret_count)
+int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, uint32_t count,
+		    struct erasure **ret, uint32_t *ret_count)
 {
 	struct erasure *list = arena_array(txn->arena, struct erasure, count + 1);
 	uint32_t found = 0;
@@ -22,7 +22,8 @@ int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, u
 			continue;
 		}
 		if (!r && erasure->message.reactions.count)
-			r = reaction_rows_wait(txn, &erasure->message, NULL, &erasure->reactions, &erasure->reactions_count);
+			r = reaction_rows_wait(txn, &erasure->message, NULL, &erasure->reactions,
+					       &erasure->reactions_count);
 		found++;
 	}
 	*ret = list;

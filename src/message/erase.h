@@ -12,7 +12,7 @@ struct erasure {
 
 /* Locks and reads what is to be deleted; those that are gone already are left out. @ids ascending: locks are always taken in that order.
  * Look the channel up again. */
-int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, uint32_t count, struct erasure **ret,
-		    uint32_t *ret_count);
+int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, uint32_t count,
+		    struct erasure **ret, uint32_t *ret_count);
 /* Rows only; events are the caller's. */
 void erase_put(struct txn *txn, struct live_channel *channel, const struct erasure *erasure);

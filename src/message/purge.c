@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "codec/row.h"
-#include "realm/bucket.h"
 #include "message/erase.h"
 #include "model/limits.h"
 #include "model/snowflake.h"
+#include "realm/bucket.h"
 #include "realm/class.h"
 #include "store/store.h"
 
@@ -16,13 +16,15 @@ enum { PAGE = 500, PIECE = LIMIT_BULK_DELETE_MAX };
 void purge_authors(struct txn *txn, const uint64_t *user_ids, uint32_t count, int64_t seconds)
 {
 	uint64_t now_ms = core_wall_us(txn->core) / 1000, age_ms = (uint64_t)seconds * 1000;
-	struct purge_row row = { .from_id = snowflake_at(now_ms > age_ms ? now_ms - age_ms : 0), .to_id = snowflake_at(now_ms + 1) };
+	struct purge_row row = { .from_id = snowflake_at(now_ms > age_ms ? now_ms - age_ms : 0),
+				 .to_id = snowflake_at(now_ms + 1) };
 
 	if (seconds <= 0 || !count)
 		return;
 	row.user_ids.items = (uint64_t *)user_ids;
 	row.user_ids.count = count;
-	txn_intent(txn, INTENT_MESSAGE_PURGE, txn->cell->kind, txn->cell->id, &desc_purge_row, &row);
+	txn_intent(txn, INTENT_MESSAGE_PURGE, txn->cell->kind, txn->cell->id, &desc_purge_row,
+		   &row);
 }
 
 /* -- on the intent -- */
@@ -36,11 +38,13 @@ struct piece {
 static int delete_piece(struct txn *txn, void *arg)
 {
 	struct piece *piece = arg;
-	struct message_delete_bulk event = { .channel_id = piece->channel_id, .guild_id = txn->cell->id };
+	struct message_delete_bulk event = { .channel_id = piece->channel_id,
+					     .guild_id = txn->cell->id };
 	struct erasure *erasures;
 	uint32_t count;
 
-	int r = erase_read_wait(txn, piece->channel_id, piece->ids, piece->count, &erasures, &count);
+	int r = erase_read_wait(txn, piece->channel_id, piece->ids, piece->count, &erasures,
+				&count);
 	struct live_channel *channel = realm_channel(realm_of(txn), piece->channel_id);
 	if (r || !channel || !count)
 		return r == ERR_UNKNOWN_CHANNEL ? 0 : r;
@@ -82,7 +86,8 @@ static int flush_wait(struct purge *purge)
 	if (!piece->count)
 		return 0;
 	qsort(piece->ids, piece->count, sizeof(piece->ids[0]), compare_ids);
-	int r = txn_call_wait(purge->txn, purge->txn->cell->kind, purge->txn->cell->id, delete_piece, piece);
+	int r = txn_call_wait(purge->txn, purge->txn->cell->kind, purge->txn->cell->id,
+			      delete_piece, piece);
 	piece->count = 0;
 	return r;
 }
@@ -98,9 +103,11 @@ static int page_wait(struct purge *purge, uint32_t bucket, uint64_t *bound)
 
 	/* Keys hold the inverted id: a scan goes from newer to older. */
 	arena_init(&arena);
-	int r = store_scan_wait(purge->txn->core, &arena, prefix_message(&prefix_key, channel_id, bucket),
+	int r = store_scan_wait(purge->txn->core, &arena,
+				prefix_message(&prefix_key, channel_id, bucket),
 				key_message(&from_key, channel_id, bucket, *bound - 1),
-				key_message(&to_key, channel_id, bucket, purge->row->from_id - 1), false, PAGE, &rows, &count);
+				key_message(&to_key, channel_id, bucket, purge->row->from_id - 1),
+				false, PAGE, &rows, &count);
 	*bound = 0;
 	for (uint32_t i = 0; !r && i < count; i++) {
 		struct message message = {};

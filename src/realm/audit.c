@@ -8,8 +8,8 @@
 #include "model/limits.h"
 #include "model/snowflake.h"
 
-struct audit audit_begin(struct txn *txn, uint64_t actor_id, enum audit_action action, uint64_t target_id,
-			 struct str reason)
+struct audit audit_begin(struct txn *txn, uint64_t actor_id, enum audit_action action,
+			 uint64_t target_id, struct str reason)
 {
 	struct audit audit = { .txn = txn };
 
@@ -19,13 +19,15 @@ struct audit audit_begin(struct txn *txn, uint64_t actor_id, enum audit_action a
 	audit.entry.reason = reason;
 	audit.entry.has.reason = reason.len > 0;
 	audit.update = action == AUDIT_GUILD_UPDATE || action == AUDIT_CHANNEL_UPDATE ||
-		       action == AUDIT_OVERWRITE_UPDATE || action == AUDIT_MEMBER_UPDATE ||
-		       action == AUDIT_MEMBER_ROLE_UPDATE || action == AUDIT_ROLE_UPDATE ||
-		       action == AUDIT_WEBHOOK_UPDATE || action == AUDIT_EMOJI_UPDATE;
-	audit.made = action == AUDIT_CHANNEL_CREATE || action == AUDIT_OVERWRITE_CREATE || action == AUDIT_ROLE_CREATE ||
-		     action == AUDIT_INVITE_CREATE || action == AUDIT_WEBHOOK_CREATE || action == AUDIT_EMOJI_CREATE;
-	audit.gone = action == AUDIT_CHANNEL_DELETE || action == AUDIT_OVERWRITE_DELETE || action == AUDIT_ROLE_DELETE ||
-		     action == AUDIT_INVITE_DELETE || action == AUDIT_WEBHOOK_DELETE || action == AUDIT_EMOJI_DELETE;
+		action == AUDIT_OVERWRITE_UPDATE || action == AUDIT_MEMBER_UPDATE ||
+		action == AUDIT_MEMBER_ROLE_UPDATE || action == AUDIT_ROLE_UPDATE ||
+		action == AUDIT_WEBHOOK_UPDATE || action == AUDIT_EMOJI_UPDATE;
+	audit.made = action == AUDIT_CHANNEL_CREATE || action == AUDIT_OVERWRITE_CREATE ||
+		action == AUDIT_ROLE_CREATE || action == AUDIT_INVITE_CREATE ||
+		action == AUDIT_WEBHOOK_CREATE || action == AUDIT_EMOJI_CREATE;
+	audit.gone = action == AUDIT_CHANNEL_DELETE || action == AUDIT_OVERWRITE_DELETE ||
+		action == AUDIT_ROLE_DELETE || action == AUDIT_INVITE_DELETE ||
+		action == AUDIT_WEBHOOK_DELETE || action == AUDIT_EMOJI_DELETE;
 	return audit;
 }
 
@@ -36,7 +38,9 @@ void audit_json(struct audit *audit, const char *key, struct str before, struct 
 	if (at == AUDIT_CHANGES_MAX)
 		return;
 	struct audit_log_change *change = &audit->changes[at];
-	*change = (struct audit_log_change){ .key = str_z(key), .old_value = before, .new_value = after };
+	*change = (struct audit_log_change){ .key = str_z(key),
+					     .old_value = before,
+					     .new_value = after };
 	change->has.old_value = before.ptr != NULL;
 	change->has.new_value = after.ptr != NULL;
 	audit->entry.changes.count++;
@@ -58,7 +62,8 @@ static struct str quoted(struct audit *audit, struct str s)
 }
 
 /* What is made has no old values, what is deleted no new ones; both say all that they have. */
-static void add(struct audit *audit, const char *key, bool same, struct str before, struct str after)
+static void add(struct audit *audit, const char *key, bool same, struct str before,
+		struct str after)
 {
 	if (audit->made)
 		before = (struct str){};
@@ -70,7 +75,8 @@ static void add(struct audit *audit, const char *key, bool same, struct str befo
 
 void audit_str(struct audit *audit, const char *key, struct str before, struct str after)
 {
-	add(audit, key, !before.ptr == !after.ptr && str_eq(before, after), quoted(audit, before), quoted(audit, after));
+	add(audit, key, !before.ptr == !after.ptr && str_eq(before, after), quoted(audit, before),
+	    quoted(audit, after));
 }
 
 static struct str id_text(struct audit *audit, uint64_t id, bool zero)
@@ -80,7 +86,8 @@ static struct str id_text(struct audit *audit, uint64_t id, bool zero)
 
 void audit_id(struct audit *audit, const char *key, uint64_t before, uint64_t after)
 {
-	add(audit, key, before == after, id_text(audit, before, false), id_text(audit, after, false));
+	add(audit, key, before == after, id_text(audit, before, false),
+	    id_text(audit, after, false));
 }
 
 void audit_bits(struct audit *audit, const char *key, uint64_t before, uint64_t after)
@@ -96,7 +103,8 @@ void audit_int(struct audit *audit, const char *key, int64_t before, int64_t aft
 
 void audit_bool(struct audit *audit, const char *key, bool before, bool after)
 {
-	add(audit, key, before == after, before ? S("true") : S("false"), after ? S("true") : S("false"));
+	add(audit, key, before == after, before ? S("true") : S("false"),
+	    after ? S("true") : S("false"));
 }
 
 static struct str time_text(struct audit *audit, int64_t unix_us)
@@ -139,18 +147,21 @@ void audit_put(struct audit *audit)
 		audit->entry.options = &audit->options;
 		audit->entry.has.options = true;
 	}
-	txn_put(txn, key_audit_log_entry(&key, txn->cell->id, audit->entry.id), &desc_audit_log_entry, &audit->entry);
+	txn_put(txn, key_audit_log_entry(&key, txn->cell->id, audit->entry.id),
+		&desc_audit_log_entry, &audit->entry);
 	struct audit_log_entry event = audit->entry;
 	event.guild_id = txn->cell->id;
 	event.has.guild_id = true;
-	txn_event(txn, EVENT_GUILD_AUDIT_LOG_ENTRY_CREATE, (struct audience){ .perms_any = PERM_VIEW_AUDIT_LOG }, &event);
+	txn_event(txn, EVENT_GUILD_AUDIT_LOG_ENTRY_CREATE,
+		  (struct audience){ .perms_any = PERM_VIEW_AUDIT_LOG }, &event);
 }
 
 uint64_t audit_floor(struct core *core)
 {
 	uint64_t now_ms = core_wall_us(core) / 1000;
 
-	return snowflake_at(now_ms > LIMIT_AUDIT_LOG_KEEP_MS ? now_ms - LIMIT_AUDIT_LOG_KEEP_MS : 0);
+	return snowflake_at(now_ms > LIMIT_AUDIT_LOG_KEEP_MS ? now_ms - LIMIT_AUDIT_LOG_KEEP_MS
+							     : 0);
 }
 
 int audit_expire_run(struct txn *txn, void *arg)
@@ -166,7 +177,8 @@ int audit_expire_run(struct txn *txn, void *arg)
 		return 0;
 	/* Keys hold the inverted id: what is older comes after. */
 	int r = txn_scan_wait(txn, prefix_audit_log_entry(&prefix_key, txn->cell->id),
-			      key_audit_log_entry(&from_key, txn->cell->id, floor - 1), (struct str){}, false, PIECE, &rows, &count);
+			      key_audit_log_entry(&from_key, txn->cell->id, floor - 1),
+			      (struct str){}, false, PIECE, &rows, &count);
 	if (r)
 		return r;
 	for (uint32_t i = 0; i < count; i++)

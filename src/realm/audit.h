@@ -11,16 +11,40 @@
 
 enum audit_action {
 	AUDIT_GUILD_UPDATE = 1,
-	AUDIT_CHANNEL_CREATE = 10, AUDIT_CHANNEL_UPDATE, AUDIT_CHANNEL_DELETE,
-	AUDIT_OVERWRITE_CREATE = 13, AUDIT_OVERWRITE_UPDATE, AUDIT_OVERWRITE_DELETE,
-	AUDIT_MEMBER_KICK = 20, AUDIT_MEMBER_PRUNE, AUDIT_BAN_ADD, AUDIT_BAN_REMOVE, AUDIT_MEMBER_UPDATE,
-	AUDIT_MEMBER_ROLE_UPDATE, AUDIT_MEMBER_MOVE, AUDIT_MEMBER_DISCONNECT, AUDIT_BOT_ADD,
-	AUDIT_ROLE_CREATE = 30, AUDIT_ROLE_UPDATE, AUDIT_ROLE_DELETE,
-	AUDIT_INVITE_CREATE = 40, AUDIT_INVITE_UPDATE, AUDIT_INVITE_DELETE,
-	AUDIT_WEBHOOK_CREATE = 50, AUDIT_WEBHOOK_UPDATE, AUDIT_WEBHOOK_DELETE,
-	AUDIT_EMOJI_CREATE = 60, AUDIT_EMOJI_UPDATE, AUDIT_EMOJI_DELETE,
-	AUDIT_MESSAGE_DELETE = 72, AUDIT_MESSAGE_BULK_DELETE, AUDIT_MESSAGE_PIN, AUDIT_MESSAGE_UNPIN,
-	AUDIT_INTEGRATION_CREATE = 80, AUDIT_INTEGRATION_UPDATE, AUDIT_INTEGRATION_DELETE,
+	AUDIT_CHANNEL_CREATE = 10,
+	AUDIT_CHANNEL_UPDATE,
+	AUDIT_CHANNEL_DELETE,
+	AUDIT_OVERWRITE_CREATE = 13,
+	AUDIT_OVERWRITE_UPDATE,
+	AUDIT_OVERWRITE_DELETE,
+	AUDIT_MEMBER_KICK = 20,
+	AUDIT_MEMBER_PRUNE,
+	AUDIT_BAN_ADD,
+	AUDIT_BAN_REMOVE,
+	AUDIT_MEMBER_UPDATE,
+	AUDIT_MEMBER_ROLE_UPDATE,
+	AUDIT_MEMBER_MOVE,
+	AUDIT_MEMBER_DISCONNECT,
+	AUDIT_BOT_ADD,
+	AUDIT_ROLE_CREATE = 30,
+	AUDIT_ROLE_UPDATE,
+	AUDIT_ROLE_DELETE,
+	AUDIT_INVITE_CREATE = 40,
+	AUDIT_INVITE_UPDATE,
+	AUDIT_INVITE_DELETE,
+	AUDIT_WEBHOOK_CREATE = 50,
+	AUDIT_WEBHOOK_UPDATE,
+	AUDIT_WEBHOOK_DELETE,
+	AUDIT_EMOJI_CREATE = 60,
+	AUDIT_EMOJI_UPDATE,
+	AUDIT_EMOJI_DELETE,
+	AUDIT_MESSAGE_DELETE = 72,
+	AUDIT_MESSAGE_BULK_DELETE,
+	AUDIT_MESSAGE_PIN,
+	AUDIT_MESSAGE_UNPIN,
+	AUDIT_INTEGRATION_CREATE = 80,
+	AUDIT_INTEGRATION_UPDATE,
+	AUDIT_INTEGRATION_DELETE,
 };
 
 enum { AUDIT_CHANGES_MAX = 48 };
@@ -30,11 +54,12 @@ struct audit {
 	struct audit_log_change changes[AUDIT_CHANGES_MAX];
 	struct audit_log_options options; /* set has.* of what is said; numbers are strings */
 	bool update; /* nothing is written when nothing changed */
-	bool made, gone; /* of a _CREATE only new values are said, of a _DELETE only old ones, all that are there */
+	bool made,
+		gone; /* of a _CREATE only new values are said, of a _DELETE only old ones, all that are there */
 };
 
-struct audit audit_begin(struct txn *txn, uint64_t actor_id, enum audit_action action, uint64_t target_id,
-			 struct str reason);
+struct audit audit_begin(struct txn *txn, uint64_t actor_id, enum audit_action action,
+			 uint64_t target_id, struct str reason);
 /* Changes; a null view, 0 or an absent value is left out on its side. Keys are literals. */
 void audit_str(struct audit *audit, const char *key, struct str before, struct str after);
 void audit_id(struct audit *audit, const char *key, uint64_t before, uint64_t after);

@@ -30,7 +30,8 @@ static void tell(struct txn *txn, enum event_type type, const struct user *user)
 {
 	struct guild_ban_event event = { .guild_id = txn->cell->id, .user = (struct user *)user };
 
-	txn_event(txn, type, (struct audience){ .perms_any = PERM_BAN_MEMBERS | PERM_VIEW_AUDIT_LOG }, &event);
+	txn_event(txn, type,
+		  (struct audience){ .perms_any = PERM_BAN_MEMBERS | PERM_VIEW_AUDIT_LOG }, &event);
 }
 
 void ban_put(struct txn *txn, uint64_t actor_id, const struct user *user, struct str reason)

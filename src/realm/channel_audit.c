@@ -68,12 +68,14 @@ static void differ(struct audit *audit, const char *key, struct str before, stru
 		audit_json(audit, key, before, after);
 }
 
-struct audit audit_channel(struct txn *txn, uint64_t actor_id, enum audit_action action, const struct channel *before,
-			   const struct channel *after, struct str reason)
+struct audit audit_channel(struct txn *txn, uint64_t actor_id, enum audit_action action,
+			   const struct channel *before, const struct channel *after,
+			   struct str reason)
 {
 	static const struct channel none;
 	const struct channel *b = before ? before : &none, *a = after ? after : &none;
-	struct audit audit = audit_begin(txn, actor_id, action, before ? before->id : after->id, reason);
+	struct audit audit = audit_begin(txn, actor_id, action, before ? before->id : after->id,
+					 reason);
 	struct arena *arena = txn->arena;
 
 	audit_str(&audit, "name", b->name, a->name);
@@ -84,28 +86,34 @@ struct audit audit_channel(struct txn *txn, uint64_t actor_id, enum audit_action
 		audit_int(&audit, "position", b->position, a->position);
 	audit_bool(&audit, "nsfw", b->nsfw, a->nsfw);
 	if (b->has.rate_limit_per_user || a->has.rate_limit_per_user)
-		audit_int(&audit, "rate_limit_per_user", b->rate_limit_per_user, a->rate_limit_per_user);
+		audit_int(&audit, "rate_limit_per_user", b->rate_limit_per_user,
+			  a->rate_limit_per_user);
 	if (b->has.bitrate || a->has.bitrate)
 		audit_int(&audit, "bitrate", b->bitrate, a->bitrate);
 	if (b->has.user_limit || a->has.user_limit)
 		audit_int(&audit, "user_limit", b->user_limit, a->user_limit);
 	audit_str(&audit, "rtc_region", b->rtc_region, a->rtc_region);
 	if (b->has.video_quality_mode || a->has.video_quality_mode)
-		audit_int(&audit, "video_quality_mode", b->video_quality_mode, a->video_quality_mode);
+		audit_int(&audit, "video_quality_mode", b->video_quality_mode,
+			  a->video_quality_mode);
 	if (b->default_auto_archive_duration || a->default_auto_archive_duration)
 		audit_int(&audit, "default_auto_archive_duration", b->default_auto_archive_duration,
 			  a->default_auto_archive_duration);
 	if (audit.update)
-		audit_int(&audit, "default_thread_rate_limit_per_user", b->default_thread_rate_limit_per_user,
+		audit_int(&audit, "default_thread_rate_limit_per_user",
+			  b->default_thread_rate_limit_per_user,
 			  a->default_thread_rate_limit_per_user);
 	if (b->has.default_sort_order && a->has.default_sort_order)
-		audit_int(&audit, "default_sort_order", b->default_sort_order, a->default_sort_order);
+		audit_int(&audit, "default_sort_order", b->default_sort_order,
+			  a->default_sort_order);
 	if (b->has.default_forum_layout && a->has.default_forum_layout)
-		audit_int(&audit, "default_forum_layout", b->default_forum_layout, a->default_forum_layout);
+		audit_int(&audit, "default_forum_layout", b->default_forum_layout,
+			  a->default_forum_layout);
 	audit_str(&audit, "default_tag_setting", b->default_tag_setting, a->default_tag_setting);
 	audit_int(&audit, "flags", b->flags, a->flags);
 	differ(&audit, "available_tags", tags_json(arena, b), tags_json(arena, a));
 	differ(&audit, "default_reaction_emoji", reaction_json(arena, b), reaction_json(arena, a));
-	differ(&audit, "permission_overwrites", overwrites_json(arena, b), overwrites_json(arena, a));
+	differ(&audit, "permission_overwrites", overwrites_json(arena, b),
+	       overwrites_json(arena, a));
 	return audit;
 }

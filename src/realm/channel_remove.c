@@ -8,8 +8,9 @@
 /* Settings that name channels. True when one of them named @id. */
 static bool forget(struct guild *row, uint64_t id)
 {
-	uint64_t *named[] = { &row->afk_channel_id,	      &row->system_channel_id,	      &row->widget_channel_id,
-			      &row->rules_channel_id,	      &row->safety_alerts_channel_id, &row->public_updates_channel_id };
+	uint64_t *named[] = { &row->afk_channel_id,	      &row->system_channel_id,
+			      &row->widget_channel_id,	      &row->rules_channel_id,
+			      &row->safety_alerts_channel_id, &row->public_updates_channel_id };
 	bool found = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(named); i++) {
@@ -28,7 +29,8 @@ static void remove_threads(struct txn *txn, const struct live_channel *parent)
 	for (uint32_t i = 0; i < realm->slots_count; i++) {
 		struct live_channel *thread = realm->slots[i];
 
-		if (!thread || !channel_is_thread(thread->row) || thread->row->parent_id != parent->row->id)
+		if (!thread || !channel_is_thread(thread->row) ||
+		    thread->row->parent_id != parent->row->id)
 			continue;
 		struct channel view = channel_view(realm, thread);
 		txn_event(txn, EVENT_THREAD_DELETE, aud_channel(thread), &view);
@@ -40,7 +42,8 @@ static void remove_threads(struct txn *txn, const struct live_channel *parent)
 void channel_remove(struct txn *txn, struct live_channel *channel)
 {
 	struct realm *realm = realm_of(txn);
-	struct live_channel **children = arena_array(txn->arena, struct live_channel *, realm->slots_count + 1);
+	struct live_channel **children = arena_array(txn->arena, struct live_channel *,
+						     realm->slots_count + 1);
 	uint64_t id = channel->row->id;
 	bool personal = overwrites_personal(channel->row);
 	uint32_t count = 0;
@@ -53,7 +56,8 @@ void channel_remove(struct txn *txn, struct live_channel *channel)
 		remove_threads(txn, channel);
 		channel_event(txn, EVENT_CHANNEL_DELETE, channel);
 	}
-	for (uint32_t i = 0; channel->row->type == CHANNEL_TYPE_CATEGORY && i < realm->slots_count; i++)
+	for (uint32_t i = 0; channel->row->type == CHANNEL_TYPE_CATEGORY && i < realm->slots_count;
+	     i++)
 		if (realm->slots[i] && realm->slots[i]->row->parent_id == id)
 			children[count++] = realm->slots[i];
 	for (uint32_t i = 0; i < count; i++) {

@@ -84,7 +84,8 @@ bool member_matches(const struct member_row *row, struct str prefix)
 	struct str names[] = { row->username, row->nick, row->global_name };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].len >= prefix.len && strncasecmp(names[i].ptr, prefix.ptr, prefix.len) == 0)
+		if (names[i].len >= prefix.len &&
+		    strncasecmp(names[i].ptr, prefix.ptr, prefix.len) == 0)
 			return true;
 	return false;
 }
@@ -110,12 +111,14 @@ static void sift_down(struct live_member **heap, uint32_t count, uint32_t at)
 
 static int by_id(const void *a, const void *b)
 {
-	uint64_t x = (*(struct live_member *const *)a)->row->user_id, y = (*(struct live_member *const *)b)->row->user_id;
+	uint64_t x = (*(struct live_member *const *)a)->row->user_id,
+		 y = (*(struct live_member *const *)b)->row->user_id;
 
 	return x < y ? -1 : x > y;
 }
 
-struct live_member **members_page(struct realm *realm, struct arena *arena, uint64_t after, uint32_t limit, uint32_t *ret_count)
+struct live_member **members_page(struct realm *realm, struct arena *arena, uint64_t after,
+				  uint32_t limit, uint32_t *ret_count)
 {
 	struct live_member **heap = arena_array(arena, struct live_member *, limit + 1);
 	uint32_t at = 0, count = 0;

@@ -17,4 +17,5 @@ bool member_has_role(const struct member_row *row, uint64_t role_id);
 /* Does one of its names begin with @prefix, in any case of letters? */
 bool member_matches(const struct member_row *row, struct str prefix);
 /* The @limit members with the lowest ids above @after, ascending, in @arena. */
-struct live_member **members_page(struct realm *realm, struct arena *arena, uint64_t after, uint32_t limit, uint32_t *ret_count);
+struct live_member **members_page(struct realm *realm, struct arena *arena, uint64_t after,
+				  uint32_t limit, uint32_t *ret_count);

@@ -17,14 +17,17 @@ static bool same_roles(const struct member_row *a, const struct member_row *b)
 
 static bool same(const struct member_row *a, const struct member_row *b)
 {
-	return str_eq(a->nick, b->nick) && str_eq(a->avatar, b->avatar) && str_eq(a->banner, b->banner) &&
-	       str_eq(a->bio, b->bio) && str_eq(a->pronouns, b->pronouns) && a->deaf == b->deaf && a->mute == b->mute &&
-	       a->flags == b->flags && a->pending == b->pending &&
-	       a->communication_disabled_until == b->communication_disabled_until && same_roles(a, b);
+	return str_eq(a->nick, b->nick) && str_eq(a->avatar, b->avatar) &&
+		str_eq(a->banner, b->banner) && str_eq(a->bio, b->bio) &&
+		str_eq(a->pronouns, b->pronouns) && a->deaf == b->deaf && a->mute == b->mute &&
+		a->flags == b->flags && a->pending == b->pending &&
+		a->communication_disabled_until == b->communication_disabled_until &&
+		same_roles(a, b);
 }
 
 /* [{"id","name"}] of the roles that @more has and @less has not. Null view: none. */
-static struct str roles_json(struct txn *txn, const struct member_row *more, const struct member_row *less)
+static struct str roles_json(struct txn *txn, const struct member_row *more,
+			     const struct member_row *less)
 {
 	struct buf text;
 	struct enc enc;
@@ -52,12 +55,13 @@ static struct str roles_json(struct txn *txn, const struct member_row *more, con
 	return copy;
 }
 
-void member_change(struct txn *txn, uint64_t actor_id, struct live_member *member, const struct member_row *row,
-		   struct str reason)
+void member_change(struct txn *txn, uint64_t actor_id, struct live_member *member,
+		   const struct member_row *row, struct str reason)
 {
 	const struct member_row *before = member->row;
 	struct audit edit = audit_begin(txn, actor_id, AUDIT_MEMBER_UPDATE, row->user_id, reason);
-	struct audit roles = audit_begin(txn, actor_id, AUDIT_MEMBER_ROLE_UPDATE, row->user_id, reason);
+	struct audit roles = audit_begin(txn, actor_id, AUDIT_MEMBER_ROLE_UPDATE, row->user_id,
+					 reason);
 
 	if (same(before, row))
 		return;
@@ -79,7 +83,8 @@ void member_change(struct txn *txn, uint64_t actor_id, struct live_member *membe
 	struct member view = member_view(member->row, &user);
 	view.guild_id = txn->cell->id;
 	view.has.guild_id = true;
-	txn_event(txn, EVENT_GUILD_MEMBER_UPDATE, (struct audience){ .always_user = member->row->user_id }, &view);
+	txn_event(txn, EVENT_GUILD_MEMBER_UPDATE,
+		  (struct audience){ .always_user = member->row->user_id }, &view);
 	if (!actor_id)
 		return;
 	audit_put(&edit);

@@ -42,7 +42,9 @@ static void a_page_has_the_lowest_ids_above_in_order(void **state)
 
 static void names_match_by_their_beginning_in_any_case(void **state)
 {
-	struct member_row row = { .username = S("bobby.t"), .global_name = S("Robert"), .nick = S("The Boss") };
+	struct member_row row = { .username = S("bobby.t"),
+				  .global_name = S("Robert"),
+				  .nick = S("The Boss") };
 
 	(void)state;
 	assert_true(member_matches(&row, S("BOB")));

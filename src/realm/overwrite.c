@@ -21,7 +21,8 @@ bool overwrites_equal(const struct channel *a, const struct channel *b)
 	if (a->permission_overwrites.count != b->permission_overwrites.count)
 		return false;
 	for (uint32_t i = 0; i < a->permission_overwrites.count; i++) {
-		const struct overwrite *x = &a->permission_overwrites.items[i], *y = overwrite_find(b, x->id);
+		const struct overwrite *x = &a->permission_overwrites.items[i],
+				       *y = overwrite_find(b, x->id);
 
 		if (!y || x->type != y->type || x->allow != y->allow || x->deny != y->deny)
 			return false;
@@ -29,9 +30,12 @@ bool overwrites_equal(const struct channel *a, const struct channel *b)
 	return true;
 }
 
-struct overwrite_list overwrites_with(struct arena *arena, const struct channel *row, const struct overwrite *set)
+struct overwrite_list overwrites_with(struct arena *arena, const struct channel *row,
+				      const struct overwrite *set)
 {
-	struct overwrite_list list = { arena_array(arena, struct overwrite, row->permission_overwrites.count + 1), 0 };
+	struct overwrite_list list = {
+		arena_array(arena, struct overwrite, row->permission_overwrites.count + 1), 0
+	};
 	bool placed = false;
 
 	for (uint32_t i = 0; i < row->permission_overwrites.count; i++) {
@@ -45,9 +49,12 @@ struct overwrite_list overwrites_with(struct arena *arena, const struct channel 
 	return list;
 }
 
-struct overwrite_list overwrites_without(struct arena *arena, const struct channel *row, uint64_t id)
+struct overwrite_list overwrites_without(struct arena *arena, const struct channel *row,
+					 uint64_t id)
 {
-	struct overwrite_list list = { arena_array(arena, struct overwrite, row->permission_overwrites.count + 1), 0 };
+	struct overwrite_list list = {
+		arena_array(arena, struct overwrite, row->permission_overwrites.count + 1), 0
+	};
 
 	for (uint32_t i = 0; i < row->permission_overwrites.count; i++)
 		if (row->permission_overwrites.items[i].id != id)
@@ -60,7 +67,8 @@ static bool manages_here(const struct live_member *actor, const struct channel *
 {
 	for (uint32_t i = 0; i < row->permission_overwrites.count; i++) {
 		const struct overwrite *o = &row->permission_overwrites.items[i];
-		bool theirs = o->type == OVERWRITE_MEMBER ? o->id == actor->row->user_id : member_has_role(actor->row, o->id);
+		bool theirs = o->type == OVERWRITE_MEMBER ? o->id == actor->row->user_id
+							  : member_has_role(actor->row, o->id);
 
 		if (theirs && o->allow & PERM_MANAGE_ROLES)
 			return true;
@@ -68,8 +76,9 @@ static bool manages_here(const struct live_member *actor, const struct channel *
 	return false;
 }
 
-bool overwrite_allowed(const struct realm *realm, const struct live_member *actor, const struct live_channel *channel,
-		       const struct overwrite *before, const struct overwrite *after)
+bool overwrite_allowed(const struct realm *realm, const struct live_member *actor,
+		       const struct live_channel *channel, const struct overwrite *before,
+		       const struct overwrite *after)
 {
 	static const struct overwrite none;
 	const struct overwrite *b = before ? before : &none, *a = after ? after : &none;
@@ -93,7 +102,8 @@ bool overwrites_personal(const struct channel *row)
 	return false;
 }
 
-static struct live_channel *put_list(struct txn *txn, const struct channel *old, const struct overwrite_list *list)
+static struct live_channel *put_list(struct txn *txn, const struct channel *old,
+				     const struct overwrite_list *list)
 {
 	struct channel row = *old;
 
@@ -102,16 +112,19 @@ static struct live_channel *put_list(struct txn *txn, const struct channel *old,
 	return realm_put_channel(txn, &row);
 }
 
-void overwrites_put(struct txn *txn, struct live_channel *channel, const struct overwrite_list *list)
+void overwrites_put(struct txn *txn, struct live_channel *channel,
+		    const struct overwrite_list *list)
 {
 	struct realm *realm = realm_of(txn);
-	struct live_channel **children = arena_array(txn->arena, struct live_channel *, realm->slots_count + 1);
+	struct live_channel **children = arena_array(txn->arena, struct live_channel *,
+						     realm->slots_count + 1);
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; channel->row->type == CATEGORY && i < realm->slots_count; i++) {
 		struct live_channel *child = realm->slots[i];
 
-		if (child && child->row->parent_id == channel->row->id && overwrites_equal(child->row, channel->row))
+		if (child && child->row->parent_id == channel->row->id &&
+		    overwrites_equal(child->row, channel->row))
 			children[count++] = child;
 	}
 	bool personal = overwrites_personal(channel->row);

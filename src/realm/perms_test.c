@@ -27,7 +27,8 @@ static void the_owner_and_administrators_may_do_everything(void **state)
 	test_realm_init(&test, 0);
 	test_role(&test, admin, 1, PERM_ADMINISTRATOR);
 	struct live_channel *channel = test_channel(&test, 50, TEXT, 0, &nobody, 1);
-	struct live_member *owner = test_member(&test, TEST_OWNER, NULL, 0), *other = test_member(&test, 2, &admin, 1);
+	struct live_member *owner = test_member(&test, TEST_OWNER, NULL, 0),
+			   *other = test_member(&test, 2, &admin, 1);
 	struct live_member *plain = test_member(&test, 3, NULL, 0);
 	other->row->communication_disabled_until = INT64_MAX;
 	assert_true(perms_base(test.realm, owner) == PERM_SET_ALL);
@@ -56,31 +57,40 @@ static void overwrites_apply_to_everyone_then_roles_then_the_member(void **state
 	} cases[] = {
 		{ { over(TEST_GUILD, 0, 0, sends) }, 1, false },
 		{ { over(TEST_GUILD, 0, 0, sends), over(10, 0, sends, 0) }, 2, true },
-		{ { over(10, 0, 0, sends), over(11, 0, sends, 0) }, 2, true }, /* one that allows beats any that deny */
+		{ { over(10, 0, 0, sends), over(11, 0, sends, 0) },
+		  2,
+		  true }, /* one that allows beats any that deny */
 		{ { over(11, 0, 0, sends), over(10, 0, sends, 0) }, 2, true },
 		{ { over(2, 1, 0, sends), over(10, 0, sends, 0) }, 2, false },
-		{ { over(2, 1, sends, 0), over(10, 0, 0, sends), over(TEST_GUILD, 0, 0, sends) }, 3, true },
+		{ { over(2, 1, sends, 0), over(10, 0, 0, sends), over(TEST_GUILD, 0, 0, sends) },
+		  3,
+		  true },
 		{ { over(12, 0, 0, sends), over(3, 1, 0, sends) }, 2, true }, /* not theirs */
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct live_channel *channel = test_channel(&test, 50 + i, TEXT, 0, cases[i].list, cases[i].count);
+		struct live_channel *channel = test_channel(&test, 50 + i, TEXT, 0, cases[i].list,
+							    cases[i].count);
 
-		assert_int_equal(perms_channel(test.realm, member, channel, 0) & sends ? 1 : 0, cases[i].sends);
+		assert_int_equal(perms_channel(test.realm, member, channel, 0) & sends ? 1 : 0,
+				 cases[i].sends);
 	}
 	test_realm_done(&test);
 }
 
 static void what_needs_something_missing_is_void(void **state)
 {
-	struct overwrite unseen = over(TEST_GUILD, 0, 0, sees), mute = over(TEST_GUILD, 0, 0, sends);
+	struct overwrite unseen = over(TEST_GUILD, 0, 0, sees),
+			 mute = over(TEST_GUILD, 0, 0, sends);
 	struct overwrite out = over(TEST_GUILD, 0, 0, PERM_CONNECT);
 	struct test_realm test;
 
 	(void)state;
 	test_realm_init(&test, PERM_SET_ALL & ~PERM_ADMINISTRATOR);
 	struct live_member *member = test_member(&test, 2, NULL, 0);
-	assert_true(perms_channel(test.realm, member, test_channel(&test, 50, TEXT, 0, &unseen, 1), 0) == 0);
-	uint64_t perms = perms_channel(test.realm, member, test_channel(&test, 51, TEXT, 0, &mute, 1), 0);
+	assert_true(perms_channel(test.realm, member, test_channel(&test, 50, TEXT, 0, &unseen, 1),
+				  0) == 0);
+	uint64_t perms = perms_channel(test.realm, member,
+				       test_channel(&test, 51, TEXT, 0, &mute, 1), 0);
 	assert_true(perms & sees && !(perms & PERM_SET_NEEDS_SEND));
 	perms = perms_channel(test.realm, member, test_channel(&test, 52, VOICE, 0, &out, 1), 0);
 	assert_true(perms == (PERM_VIEW_CHANNEL | PERM_READ_MESSAGE_HISTORY));
@@ -130,8 +140,8 @@ static void ranks_decide_who_is_above_whom(void **state)
 	test_role(&test, high, 2, 0);
 	test_role(&test, tie, 2, 0);
 	struct live_member *members[] = {
-		test_member(&test, 2, NULL, 0),	    test_member(&test, 3, &low, 1),
-		test_member(&test, 4, &high, 1),    test_member(&test, 5, &tie, 1),
+		test_member(&test, 2, NULL, 0),		 test_member(&test, 3, &low, 1),
+		test_member(&test, 4, &high, 1),	 test_member(&test, 5, &tie, 1),
 		test_member(&test, TEST_OWNER, NULL, 0),
 	};
 	/* Of two at one position the lower id is higher, as client libraries have it. */
@@ -140,8 +150,10 @@ static void ranks_decide_who_is_above_whom(void **state)
 			assert_int_equal(perms_above(test.realm, members[a], members[b]), a > b);
 	assert_false(perms_above_role(test.realm, members[2], realm_role(test.realm, high)->row));
 	assert_true(perms_above_role(test.realm, members[2], realm_role(test.realm, low)->row));
-	assert_true(perms_above_role(test.realm, members[1], realm_role(test.realm, TEST_GUILD)->row));
-	assert_false(perms_above_role(test.realm, members[0], realm_role(test.realm, TEST_GUILD)->row));
+	assert_true(
+		perms_above_role(test.realm, members[1], realm_role(test.realm, TEST_GUILD)->row));
+	assert_false(
+		perms_above_role(test.realm, members[0], realm_role(test.realm, TEST_GUILD)->row));
 	test_realm_done(&test);
 }
 
@@ -160,7 +172,8 @@ static void power_over_the_order_of_roles_ends_at_ones_highest(void **state)
 	uint64_t *order = role_order(test.realm, &arena, &count);
 	assert_int_equal(count, 2);
 	assert_int_equal(order[0], low);
-	assert_int_equal(role_reach(test.realm, test_member(&test, TEST_OWNER, NULL, 0), order, count), 2);
+	assert_int_equal(
+		role_reach(test.realm, test_member(&test, TEST_OWNER, NULL, 0), order, count), 2);
 	assert_int_equal(role_reach(test.realm, test_member(&test, 2, &high, 1), order, count), 1);
 	assert_int_equal(role_reach(test.realm, test_member(&test, 3, &low, 1), order, count), 0);
 	assert_int_equal(role_reach(test.realm, test_member(&test, 4, NULL, 0), order, count), 0);
@@ -170,12 +183,14 @@ static void power_over_the_order_of_roles_ends_at_ones_highest(void **state)
 
 static void overwrite_lists_are_compared_and_changed(void **state)
 {
-	struct overwrite list[] = { over(1, 0, 1, 2), over(2, 1, 3, 4) }, turned[] = { list[1], list[0] };
+	struct overwrite list[] = { over(1, 0, 1, 2), over(2, 1, 3, 4) },
+			 turned[] = { list[1], list[0] };
 	struct arena arena;
 
 	(void)state;
 	arena_init(&arena);
-	struct channel a = { .permission_overwrites = { list, 2 } }, b = { .permission_overwrites = { turned, 2 } };
+	struct channel a = { .permission_overwrites = { list, 2 } },
+		       b = { .permission_overwrites = { turned, 2 } };
 	assert_true(overwrites_equal(&a, &b));
 	struct overwrite other = over(2, 1, 3, 5), third = over(3, 0, 0, 0);
 	b.permission_overwrites = overwrites_with(&arena, &a, &other);
@@ -194,8 +209,10 @@ static void overwrite_lists_are_compared_and_changed(void **state)
 static void nobody_hands_out_bits_they_lack(void **state)
 {
 	const uint64_t role = 10;
-	struct overwrite trusted = over(3, 1, PERM_MANAGE_ROLES, 0), harmless = over(role, 0, sends, 0);
-	struct overwrite strong = over(role, 0, PERM_BAN_MEMBERS, 0), taken = over(role, 0, 0, PERM_BAN_MEMBERS);
+	struct overwrite trusted = over(3, 1, PERM_MANAGE_ROLES, 0),
+			 harmless = over(role, 0, sends, 0);
+	struct overwrite strong = over(role, 0, PERM_BAN_MEMBERS, 0),
+			 taken = over(role, 0, 0, PERM_BAN_MEMBERS);
 	struct overwrite manage = over(role, 0, PERM_MANAGE_ROLES, 0);
 	struct test_realm test;
 
@@ -203,7 +220,8 @@ static void nobody_hands_out_bits_they_lack(void **state)
 	test_realm_init(&test, sees | sends | PERM_MANAGE_ROLES);
 	test_role(&test, role, 1, 0);
 	struct live_channel *channel = test_channel(&test, 50, TEXT, 0, &trusted, 1);
-	struct live_member *plain = test_member(&test, 2, NULL, 0), *third = test_member(&test, 3, NULL, 0);
+	struct live_member *plain = test_member(&test, 2, NULL, 0),
+			   *third = test_member(&test, 3, NULL, 0);
 	struct live_member *owner = test_member(&test, TEST_OWNER, NULL, 0);
 	assert_true(overwrite_allowed(test.realm, plain, channel, NULL, &harmless));
 	assert_false(overwrite_allowed(test.realm, plain, channel, NULL, &strong));
@@ -230,12 +248,16 @@ static uint64_t next(void)
 }
 
 /* Bits that nothing is implied by. */
-static const uint64_t bits = PERM_ADD_REACTIONS | PERM_MANAGE_MESSAGES | PERM_MANAGE_CHANNELS | PERM_CREATE_INSTANT_INVITE;
+static const uint64_t bits = PERM_ADD_REACTIONS | PERM_MANAGE_MESSAGES | PERM_MANAGE_CHANNELS |
+	PERM_CREATE_INSTANT_INVITE;
 
-static bool plain_bit(const struct test_realm *test, const struct member_row *row, const struct channel *channel, uint64_t bit)
+static bool plain_bit(const struct test_realm *test, const struct member_row *row,
+		      const struct channel *channel, uint64_t bit)
 {
-	bool has = realm_role(test->realm, TEST_GUILD)->row->permissions & bit, allowed = false, denied = false;
-	const struct overwrite *everyone = overwrite_find(channel, TEST_GUILD), *own = overwrite_find(channel, row->user_id);
+	bool has = realm_role(test->realm, TEST_GUILD)->row->permissions & bit, allowed = false,
+	     denied = false;
+	const struct overwrite *everyone = overwrite_find(channel, TEST_GUILD),
+			       *own = overwrite_find(channel, row->user_id);
 
 	for (uint32_t i = 0; i < row->roles.count; i++)
 		has |= (realm_role(test->realm, row->roles.items[i])->row->permissions & bit) != 0;

@@ -14,15 +14,17 @@ static uint32_t index_of(const uint64_t *order, uint32_t count, uint64_t id)
 }
 
 /* By position, then by where they stood. Insertion sort: it is stable, and there are at most some hundred. */
-static void sort_wishes(const uint64_t *order, uint32_t count, struct rank_wish *wishes, uint32_t wishes_count)
+static void sort_wishes(const uint64_t *order, uint32_t count, struct rank_wish *wishes,
+			uint32_t wishes_count)
 {
 	for (uint32_t i = 1; i < wishes_count; i++) {
 		struct rank_wish wish = wishes[i];
 		uint32_t stood = index_of(order, count, wish.id), at = i;
 
-		while (at > 0 && (wishes[at - 1].position > wish.position ||
-				  (wishes[at - 1].position == wish.position &&
-				   index_of(order, count, wishes[at - 1].id) > stood))) {
+		while (at > 0 &&
+		       (wishes[at - 1].position > wish.position ||
+			(wishes[at - 1].position == wish.position &&
+			 index_of(order, count, wishes[at - 1].id) > stood))) {
 			wishes[at] = wishes[at - 1];
 			at--;
 		}
@@ -38,7 +40,8 @@ static bool wished(const struct rank_wish *wishes, uint32_t count, uint64_t id)
 	return false;
 }
 
-void rank_reorder(const uint64_t *order, uint32_t count, struct rank_wish *wishes, uint32_t wishes_count, uint64_t *ret)
+void rank_reorder(const uint64_t *order, uint32_t count, struct rank_wish *wishes,
+		  uint32_t wishes_count, uint64_t *ret)
 {
 	uint32_t filled = 0, next = 0;
 
@@ -59,5 +62,6 @@ void rank_reorder(const uint64_t *order, uint32_t count, struct rank_wish *wishe
 
 bool rank_same_above(const uint64_t *before, const uint64_t *after, uint32_t count, uint32_t from)
 {
-	return from >= count || memcmp(before + from, after + from, (count - from) * sizeof(*before)) == 0;
+	return from >= count ||
+		memcmp(before + from, after + from, (count - from) * sizeof(*before)) == 0;
 }

@@ -12,6 +12,7 @@ struct rank_wish {
 
 /* @order with each wish at its position, everybody else in the old order around them. Wishes are sorted; where two want the same place,
  * the one that stood lower stays lower. @wishes hold each id once, all of them in @order. @ret has room for @count. */
-void rank_reorder(const uint64_t *order, uint32_t count, struct rank_wish *wishes, uint32_t wishes_count, uint64_t *ret);
+void rank_reorder(const uint64_t *order, uint32_t count, struct rank_wish *wishes,
+		  uint32_t wishes_count, uint64_t *ret);
 /* True when nothing at index @from or above has moved: an actor whose highest role is there touched only what is below. */
 bool rank_same_above(const uint64_t *before, const uint64_t *after, uint32_t count, uint32_t from);

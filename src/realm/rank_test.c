@@ -26,7 +26,9 @@ static void wishes_are_met_and_the_others_keep_their_order(void **state)
 		{ { { 30, 0 } }, 1, { 30, 10, 20, 40, 50 } },
 		{ { { 20, 3 }, { 30, 2 } }, 2, { 10, 30, 20, 40, 50 } },
 		{ { { 50, 2 }, { 10, 2 } }, 2, { 20, 10, 50, 30, 40 } },
-		{ { { 10, 5 }, { 20, 4 }, { 30, 3 }, { 40, 2 }, { 50, 1 } }, 5, { 50, 40, 30, 20, 10 } },
+		{ { { 10, 5 }, { 20, 4 }, { 30, 3 }, { 40, 2 }, { 50, 1 } },
+		  5,
+		  { 50, 40, 30, 20, 10 } },
 		{ { { 10, 9 }, { 20, 9 } }, 2, { 30, 40, 50, 10, 20 } },
 	};
 
@@ -45,7 +47,8 @@ static void every_order_is_a_permutation_with_each_wish_at_its_place(void **stat
 {
 	(void)state;
 	for (uint32_t seed = 0; seed < 5 * 5 * 5 * 5; seed++) {
-		struct rank_wish wishes[2] = { { order[seed % 5], seed / 5 % 5 + 1 }, { order[seed / 25 % 5], seed / 125 + 1 } };
+		struct rank_wish wishes[2] = { { order[seed % 5], seed / 5 % 5 + 1 },
+					       { order[seed / 25 % 5], seed / 125 + 1 } };
 		uint64_t got[ROLES];
 		uint64_t sum = 0;
 
@@ -63,7 +66,8 @@ static void every_order_is_a_permutation_with_each_wish_at_its_place(void **stat
 
 static void what_stands_above_an_actor_must_not_move(void **state)
 {
-	static const uint64_t below[ROLES] = { 20, 10, 30, 40, 50 }, across[ROLES] = { 10, 20, 40, 30, 50 };
+	static const uint64_t below[ROLES] = { 20, 10, 30, 40, 50 },
+			      across[ROLES] = { 10, 20, 40, 30, 50 };
 
 	(void)state;
 	assert_true(rank_same_above(order, below, ROLES, 2));

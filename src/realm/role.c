@@ -20,7 +20,8 @@ uint64_t *role_order(struct realm *realm, struct arena *arena, uint32_t *ret_cou
 	return order;
 }
 
-uint32_t role_reach(const struct realm *realm, const struct live_member *member, const uint64_t *order, uint32_t count)
+uint32_t role_reach(const struct realm *realm, const struct live_member *member,
+		    const uint64_t *order, uint32_t count)
 {
 	if (perms_is_owner(realm, member))
 		return count;
@@ -87,7 +88,8 @@ static void strip_members(struct realm *realm, uint64_t role_id)
 void role_remove(struct txn *txn, uint64_t role_id)
 {
 	struct realm *realm = realm_of(txn);
-	struct live_channel **changed = arena_array(txn->arena, struct live_channel *, realm->slots_count + 1);
+	struct live_channel **changed = arena_array(txn->arena, struct live_channel *,
+						    realm->slots_count + 1);
 	struct guild_role_delete event = { .guild_id = txn->cell->id, .role_id = role_id };
 	uint32_t changed_count = 0, count;
 

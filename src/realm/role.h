@@ -6,7 +6,8 @@
 /* Ids from the lowest up, without @everyone, in @arena. */
 uint64_t *role_order(struct realm *realm, struct arena *arena, uint32_t *ret_count);
 /* Where in @order @member's power ends: what is at this index or above is out of reach. The owner: @count. */
-uint32_t role_reach(const struct realm *realm, const struct live_member *member, const uint64_t *order, uint32_t count);
+uint32_t role_reach(const struct realm *realm, const struct live_member *member,
+		    const uint64_t *order, uint32_t count);
 /* GUILD_ROLE_UPDATE of a row that was put; classes come before it. */
 void role_tell(struct txn *txn, const struct role *row);
 /* Gives the roles of @order positions from @first up; those that moved are put and told. */

@@ -14,7 +14,8 @@ void sweep_channel(struct txn *txn, uint64_t channel_id)
 {
 	struct sweep_row row = { .channel_id = channel_id };
 
-	txn_intent(txn, INTENT_CHANNEL_SWEEP, txn->cell->kind, txn->cell->id, &desc_sweep_row, &row);
+	txn_intent(txn, INTENT_CHANNEL_SWEEP, txn->cell->kind, txn->cell->id, &desc_sweep_row,
+		   &row);
 }
 
 void sweep_guild(struct txn *txn)
@@ -38,9 +39,11 @@ void sweep_guild(struct txn *txn)
 /* -- on intents -- */
 
 /* The next rows, in @arena: not the transaction's, since a guild may have millions. */
-static int scan_wait(struct txn *txn, struct arena *arena, struct str prefix, struct store_row **rows, uint32_t *count)
+static int scan_wait(struct txn *txn, struct arena *arena, struct str prefix,
+		     struct store_row **rows, uint32_t *count)
 {
-	int r = store_scan_wait(txn->core, arena, prefix, (struct str){}, (struct str){}, false, PIECE, rows, count);
+	int r = store_scan_wait(txn->core, arena, prefix, (struct str){}, (struct str){}, false,
+				PIECE, rows, count);
 
 	return txn->generation != txn->cell->generation ? ERR_RESTARTED : r;
 }
@@ -75,7 +78,8 @@ static int buckets_wait(struct txn *txn, uint64_t channel_id, bool *ret_more)
 	uint32_t count;
 
 	arena_init(&arena);
-	int r = scan_wait(txn, &arena, prefix_bucket_channel(&key, txn->cell->id, channel_id), &rows, &count);
+	int r = scan_wait(txn, &arena, prefix_bucket_channel(&key, txn->cell->id, channel_id),
+			  &rows, &count);
 	for (uint32_t i = 0; !r && i < count; i++)
 		r = drop_bucket_wait(txn, channel_id, &rows[i]);
 	if (!r && count)
@@ -110,18 +114,19 @@ static int links_wait(struct txn *txn, uint64_t channel_id)
 	struct key key;
 	uint32_t invites_count, webhooks_count;
 
-	int r = txn_scan_wait(txn, prefix_invite(&key, txn->cell->id), (struct str){}, (struct str){}, false, 0, &invites,
-			      &invites_count);
+	int r = txn_scan_wait(txn, prefix_invite(&key, txn->cell->id), (struct str){},
+			      (struct str){}, false, 0, &invites, &invites_count);
 	if (!r)
-		r = txn_scan_wait(txn, prefix_webhook(&key, txn->cell->id), (struct str){}, (struct str){}, false, 0, &webhooks,
-				  &webhooks_count);
+		r = txn_scan_wait(txn, prefix_webhook(&key, txn->cell->id), (struct str){},
+				  (struct str){}, false, 0, &webhooks, &webhooks_count);
 	if (r)
 		return r;
 	struct store_batch *batch = store_batch_new(txn->core, NULL);
 	for (uint32_t i = 0; i < invites_count; i++) {
 		struct invite_row row = {};
 
-		if (row_get(invites[i].value, &desc_invite_row, txn->arena, &row) || row.channel_id != channel_id)
+		if (row_get(invites[i].value, &desc_invite_row, txn->arena, &row) ||
+		    row.channel_id != channel_id)
 			continue;
 		invite_forget(batch, row.code);
 		store_batch_del(batch, invites[i].key);
@@ -129,7 +134,8 @@ static int links_wait(struct txn *txn, uint64_t channel_id)
 	for (uint32_t i = 0; i < webhooks_count; i++) {
 		struct webhook row = {};
 
-		if (row_get(webhooks[i].value, &desc_webhook, txn->arena, &row) || row.channel_id != channel_id)
+		if (row_get(webhooks[i].value, &desc_webhook, txn->arena, &row) ||
+		    row.channel_id != channel_id)
 			continue;
 		store_batch_del(batch, key_webhook_entry(&key, row.id));
 		store_batch_del(batch, webhooks[i].key);
@@ -151,7 +157,8 @@ static int channel_wait(struct txn *txn, uint64_t channel_id)
 			return r;
 	}
 	int r = small_wait(txn, prefix_pin_channel(&key, txn->cell->id, channel_id));
-	return r ? r : small_wait(txn, prefix_thread_member_thread(&key, txn->cell->id, channel_id));
+	return r ? r
+		 : small_wait(txn, prefix_thread_member_thread(&key, txn->cell->id, channel_id));
 }
 
 int sweep_intent_channel(struct txn *txn, const struct intent *intent)
@@ -175,7 +182,8 @@ static int run_forget_guild(struct txn *txn, void *arg)
 	if (!map_get(&user_of(txn)->guilds, guild_id))
 		return 0;
 	user_del_guild(txn, guild_id);
-	txn_del(txn, key_user_applied(&key, txn->cell->id, 0, guild_id)); /* it has no more intents */
+	txn_del(txn,
+		key_user_applied(&key, txn->cell->id, 0, guild_id)); /* it has no more intents */
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_GUILD_LEAVE, .guild_id = guild_id });
 	return 0;
 }
@@ -187,7 +195,8 @@ struct kind {
 	void (*forget)(struct store_batch *batch, const struct store_row *row);
 };
 
-static int piece_wait(struct txn *txn, const struct kind *kind, const struct store_row *rows, uint32_t count)
+static int piece_wait(struct txn *txn, const struct kind *kind, const struct store_row *rows,
+		      uint32_t count)
 {
 	int r = 0;
 
@@ -287,9 +296,12 @@ static void sticker_goes(struct store_batch *batch, const struct store_row *row)
 int sweep_intent_guild(struct txn *txn, const struct intent *intent)
 {
 	static const struct kind kinds[] = {
-		{ prefix_member, member_leaves, NULL },	  { prefix_channel, channel_leaves, channel_goes },
-		{ prefix_invite, NULL, invite_goes },	  { prefix_webhook, NULL, webhook_goes },
-		{ prefix_emoji, NULL, emoji_goes },	  { prefix_sticker, NULL, sticker_goes },
+		{ prefix_member, member_leaves, NULL },
+		{ prefix_channel, channel_leaves, channel_goes },
+		{ prefix_invite, NULL, invite_goes },
+		{ prefix_webhook, NULL, webhook_goes },
+		{ prefix_emoji, NULL, emoji_goes },
+		{ prefix_sticker, NULL, sticker_goes },
 	};
 	struct key key;
 

@@ -29,24 +29,31 @@ static inline void test_realm_done(struct test_realm *test)
 	region_drop(&test->cell.region);
 }
 
-static inline struct live_role *test_role(struct test_realm *test, uint64_t id, int64_t position, uint64_t permissions)
+static inline struct live_role *test_role(struct test_realm *test, uint64_t id, int64_t position,
+					  uint64_t permissions)
 {
 	struct role_colors colors = role_colors_of(0);
-	struct role role = { .id = id, .position = position, .permissions = permissions, .colors = &colors };
+	struct role role = {
+		.id = id, .position = position, .permissions = permissions, .colors = &colors
+	};
 
 	return realm_add_role(test->realm, &role);
 }
 
-static inline struct live_member *test_member(struct test_realm *test, uint64_t id, const uint64_t *roles, uint32_t count)
+static inline struct live_member *test_member(struct test_realm *test, uint64_t id,
+					      const uint64_t *roles, uint32_t count)
 {
-	struct member_row row = { .user_id = id, .username = S("somebody"), .discriminator = S("0") };
+	struct member_row row = { .user_id = id,
+				  .username = S("somebody"),
+				  .discriminator = S("0") };
 
 	row.roles.items = (uint64_t *)roles;
 	row.roles.count = count;
 	return realm_add_member(test->realm, &row);
 }
 
-static inline struct live_channel *test_channel(struct test_realm *test, uint64_t id, int64_t type, uint64_t parent_id,
+static inline struct live_channel *test_channel(struct test_realm *test, uint64_t id, int64_t type,
+						uint64_t parent_id,
 						const struct overwrite *overwrites, uint32_t count)
 {
 	struct channel row = { .id = id, .type = type, .parent_id = parent_id };
