@@ -1,6 +1,7 @@
 """openapi.json: an OpenAPI 3.1 document of the routes that are served."""
 import json
 
+from .ctext import string
 from .schema import Field, Model, Obj, Route, Type, View, path_params
 
 SCALARS = {
@@ -164,4 +165,17 @@ def files(model: Model) -> dict:
             },
         },
     }
-    return {'openapi.json': json.dumps(document, separators=(',', ':'), ensure_ascii=False) + '\n'}
+    text = json.dumps(document, separators=(',', ':'), ensure_ascii=False) + '\n'
+    return {'openapi.json': text, **_embedded(text)}
+
+
+def _embedded(text: str) -> dict:
+    """The same inside the program, which serves it. In pieces, since compilers bound a literal's length."""
+    pieces = [text[at:at + 400] for at in range(0, len(text), 400)]
+    head = '/* Made by gen/generate.py from schema/. Do not edit. */\n'
+    return {
+        'model/openapi.h': head + '/* The OpenAPI 3.1 document of what is served. */\n#pragma once\n\n#include <stddef.h>\n\n'
+                           f'enum {{ OPENAPI_LEN = {len(text.encode())} }};\nextern const char openapi_json[OPENAPI_LEN + 1];\n',
+        'model/openapi.c': head + '#include "model/openapi.h"\n\nconst char openapi_json[OPENAPI_LEN + 1] =\n'
+                           + '\n'.join('\t' + string(piece) for piece in pieces) + ';\n',
+    }

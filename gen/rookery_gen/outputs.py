@@ -8,7 +8,7 @@ NAMES = ['routes', 'events', 'tables', 'errors', 'permissions', 'intents', 'limi
 FILES = [
     'model/objects.h', *(f'model/objects_{n}.c' for n in range(objects.FILE_COUNT)),
     *(f'model/{name}.{end}' for name in NAMES for end in 'hc'), 'model/routes_run.c',
-    'model/roundtrip_test.c', 'model/fuzz_objects.c',
+    'model/openapi.h', 'model/openapi.c', 'model/roundtrip_test.c', 'model/fuzz_objects.c',
     'openapi.json', 'protocol.ts', 'coverage.md', 'cql.cql',
 ]
 

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "core/local.h"
 #include "gateway/gateway.h"
+#include "model/openapi.h"
 #include "net/sock.h"
 #include "store/store.h"
 
@@ -40,7 +41,9 @@ static void on_request(struct core *core, struct http_request *request)
 	struct str path = request->head.path;
 	struct app *app = app_of(core);
 
-	if (str_eq(path, S("/api")) || str_starts(path, S("/api/"))) {
+	if (str_eq(path, S("/api/openapi.json"))) {
+		respond_text(core, request, 200, S("application/json"), (struct str){ openapi_json, OPENAPI_LEN });
+	} else if (str_eq(path, S("/api")) || str_starts(path, S("/api/"))) {
 		api_serve(core, request);
 	} else if (str_eq(path, S("/healthz"))) {
 		respond_text(core, request, 200, S("text/plain"), S("ok\n"));
