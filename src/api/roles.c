@@ -271,7 +271,7 @@ int api_bulk_update_guild_roles(struct req *req, const struct role_position_list
 				struct role_list *out)
 {
 	struct reach reach;
-	uint32_t count, wishes_count;
+	uint32_t count, wishes_count = 0;
 
 	int r = reach_guild(req, PERM_MANAGE_ROLES, &reach);
 	if (r)
