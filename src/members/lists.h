@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "members/list_id.h"
+#include "members/tree.h"
 
 struct lists;
 struct region;
@@ -69,11 +70,8 @@ struct listed_facts {
 
 /* What the lists ask of their owner. */
 struct lists_type {
-	/* Of two struct listed: by name, then by anything; not equal for different members. Changes only between
-	 * lists_out() and lists_in(). */
-	int (*compare)(const void *a, const void *b);
-	/* As name_prefix(). */
-	uint64_t (*prefix)(const struct listed *member);
+	/* Of struct listed: by name, then by anything. Changes only between lists_out() and lists_in(). */
+	struct tree_order order;
 	uint64_t (*id)(const struct listed *member); /* not 0, below 2^63 */
 	void (*facts)(void *owner, const struct listed *member, struct listed_facts *ret);
 	/* May it see the channel? */

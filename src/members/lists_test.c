@@ -18,7 +18,7 @@ enum {
 	ROLES = 6,
 	LISTS = 3,
 	CLIENTS = 10,
-	ROWS = 1200,
+	ROWS = 800,
 	OPERATIONS = 1000000,
 	TAG_GROUP = 1u << 31,
 };
@@ -79,7 +79,7 @@ static int compare(const void *a, const void *b)
 	return order ? order : x->id < y->id ? -1 : x->id > y->id;
 }
 
-static uint64_t prefix(const struct listed *listed)
+static uint64_t key(const void *listed)
 {
 	return name_prefix(str_z(member_of(listed)->name));
 }
@@ -186,7 +186,7 @@ static void send(void *owner, void *to, const struct list_update *update)
 		world->ops[update->ops[k].kind]++;
 }
 
-static const struct lists_type type = { compare, prefix, id_of, facts, sees, find, next, send };
+static const struct lists_type type = { { key, compare }, id_of, facts, sees, find, next, send };
 
 /* -- the model -- */
 
@@ -424,9 +424,9 @@ static void step(struct world *world)
 		roles_change(world);
 	else if (what < 4)
 		sight_changes(world);
-	else if (what < 20)
+	else if (what < 10)
 		client_changes(world);
-	else if (what < 32)
+	else if (what < 18)
 		flush_and_check(world);
 	else
 		member_changes(world);

@@ -33,11 +33,19 @@ int names_compare(struct str a, struct str b)
 
 uint64_t name_prefix(struct str name)
 {
+	uint8_t bytes[8 + U8_MAX_LENGTH] = {}; /* folded, in UTF-8, whose order is that of the code points */
+	int32_t used = 0;
 	uint64_t prefix = 0;
 	size_t at = 0;
 
-	/* Three code points of 21 bits each, one more than the number so that the end comes before all. */
-	for (int n = 0; n < 3; n++)
-		prefix = prefix << 21 | (at < name.len ? (uint64_t)next_folded(name, &at) + 1 : 0);
+	while (at < name.len && used < 8) {
+		int32_t c = next_folded(name, &at);
+
+		if (c > 0x10ffff) /* what is no character comes last; U+10FFFF is a noncharacter */
+			c = 0x10ffff;
+		U8_APPEND_UNSAFE(bytes, used, c);
+	}
+	for (int i = 0; i < 8; i++)
+		prefix = prefix << 8 | bytes[i];
 	return prefix;
 }

@@ -9,5 +9,5 @@
 
 /* Below, equal to, above 0. */
 int names_compare(struct str a, struct str b);
-/* The beginning of a name as a number: of two names whose numbers differ, the lower comes first. */
+/* The beginning of a name as a number: of two names whose numbers differ, the one with the lower comes first. */
 uint64_t name_prefix(struct str name);

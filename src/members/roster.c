@@ -24,7 +24,7 @@ void roster_groups_grow(struct roster *roster)
 		return;
 	roster->groups = region_realloc(lists->region, roster->groups, lists->slots_count * sizeof(struct tree));
 	for (uint32_t i = roster->groups_cap; i < lists->slots_count; i++)
-		tree_init(&roster->groups[i], lists->region, lists->type->compare);
+		tree_init(&roster->groups[i], lists->region, &lists->type->order);
 	roster->groups_cap = lists->slots_count;
 }
 
@@ -38,7 +38,7 @@ bool roster_shows(const struct roster *roster, const struct listed *member)
 /* -- building -- */
 
 struct entry {
-	uint64_t prefix;
+	uint64_t key;
 	struct listed *member;
 	uint16_t slot;
 };
@@ -50,9 +50,9 @@ static int compare(const void *a, const void *b, void *context)
 
 	if (x->slot != y->slot)
 		return x->slot < y->slot ? -1 : 1;
-	if (x->prefix != y->prefix)
-		return x->prefix < y->prefix ? -1 : 1;
-	return x->member == y->member ? 0 : lists->type->compare(x->member, y->member);
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->member == y->member ? 0 : lists->type->order.compare(x->member, y->member);
 }
 
 static void build_by_sorting(struct roster *roster)
@@ -69,7 +69,7 @@ static void build_by_sorting(struct roster *roster)
 			cap *= 2;
 			entries = mem_realloc(entries, cap * sizeof(*entries));
 		}
-		entries[count++] = (struct entry){ lists->type->prefix(member), member, member->group };
+		entries[count++] = (struct entry){ lists->type->order.key(member), member, member->group };
 	}
 	qsort_r(entries, count, sizeof(*entries), compare, lists);
 	CLEANUP_FREE void **items = mem_alloc((count + 1ul) * sizeof(*items));

@@ -15,7 +15,8 @@ enum {
 struct tree_node {
 	uint16_t used;
 	bool leaf;
-	void *items[FAN]; /* of an inner node: the first item below each child */
+	uint64_t keys[FAN]; /* of the items */
+	void *items[FAN];   /* of an inner node: the first item below each child */
 };
 
 struct inner {
@@ -54,19 +55,33 @@ static uint32_t total(const struct tree_node *node)
 	return sum;
 }
 
-/* How many of the node's items come before @item; *@ret_same: the next one is @item. */
-static uint32_t before(const struct tree *tree, const struct tree_node *node, const void *item, bool *ret_same)
+/* An item to be found, and its key. */
+struct needle {
+	uint64_t key;
+	const void *item;
+};
+
+static struct needle needle_of(const struct tree *tree, const void *item)
+{
+	return (struct needle){ tree->order->key(item), item };
+}
+
+/* How many of the node's items come before @needle; *@ret_same: the next one is it. */
+static uint32_t before(const struct tree *tree, const struct tree_node *node, const struct needle *needle, bool *ret_same)
 {
 	uint32_t low = 0, high = node->used;
 
 	*ret_same = false;
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
-		int order = node->items[middle] == item ? 0 : tree->compare(node->items[middle], item);
+		int order = (node->keys[middle] > needle->key) - (node->keys[middle] < needle->key);
 
 		if (order == 0) {
-			*ret_same = true;
-			return middle;
+			if (node->items[middle] == needle->item) {
+				*ret_same = true;
+				return middle;
+			}
+			order = tree->order->compare(node->items[middle], needle->item);
 		}
 		if (order < 0)
 			low = middle + 1;
@@ -76,17 +91,18 @@ static uint32_t before(const struct tree *tree, const struct tree_node *node, co
 	return low;
 }
 
-/* Which child of an inner node @item is in, or belongs into. */
-static uint32_t branch(const struct tree *tree, const struct tree_node *node, const void *item)
+/* Which child of an inner node @needle is in, or belongs into. */
+static uint32_t branch(const struct tree *tree, const struct tree_node *node, const struct needle *needle)
 {
 	bool same;
-	uint32_t at = before(tree, node, item, &same);
+	uint32_t at = before(tree, node, needle, &same);
 
 	return same || at == 0 ? at : at - 1;
 }
 
 static void open_gap(struct tree_node *node, uint32_t at)
 {
+	memmove(&node->keys[at + 1], &node->keys[at], (node->used - at) * sizeof(uint64_t));
 	memmove(&node->items[at + 1], &node->items[at], (node->used - at) * sizeof(void *));
 	if (!node->leaf) {
 		struct inner *inner = inner_of(node);
@@ -100,6 +116,7 @@ static void open_gap(struct tree_node *node, uint32_t at)
 static void close_gap(struct tree_node *node, uint32_t at)
 {
 	node->used--;
+	memmove(&node->keys[at], &node->keys[at + 1], (node->used - at) * sizeof(uint64_t));
 	memmove(&node->items[at], &node->items[at + 1], (node->used - at) * sizeof(void *));
 	if (!node->leaf) {
 		struct inner *inner = inner_of(node);
@@ -112,6 +129,7 @@ static void close_gap(struct tree_node *node, uint32_t at)
 /* Appends @count entries of @from, beginning with @at, to @to. */
 static void append(struct tree_node *to, const struct tree_node *from, uint32_t at, uint32_t count)
 {
+	memcpy(&to->keys[to->used], &from->keys[at], count * sizeof(uint64_t));
 	memcpy(&to->items[to->used], &from->items[at], count * sizeof(void *));
 	if (!to->leaf) {
 		memcpy(&inner_of(to)->children[to->used], &inner_of(from)->children[at], count * sizeof(void *));
@@ -131,20 +149,22 @@ static struct tree_node *split(struct tree *tree, struct tree_node *node)
 
 static void put_child(struct tree_node *node, uint32_t at, struct tree_node *child)
 {
+	node->keys[at] = child->keys[0];
 	node->items[at] = child->items[0];
 	inner_of(node)->children[at] = child;
 	inner_of(node)->totals[at] = total(child);
 }
 
 /* *@ret_right: the node had to be split, this is its new neighbour. */
-static bool insert(struct tree *tree, struct tree_node *node, void *item, struct tree_node **ret_right)
+static bool insert(struct tree *tree, struct tree_node *node, const struct needle *needle,
+		   struct tree_node **ret_right)
 {
 	struct tree_node *right = NULL;
 	bool same;
 
 	*ret_right = NULL;
 	if (node->leaf) {
-		uint32_t at = before(tree, node, item, &same);
+		uint32_t at = before(tree, node, needle, &same);
 
 		if (same)
 			return false;
@@ -156,12 +176,13 @@ static bool insert(struct tree *tree, struct tree_node *node, void *item, struct
 			}
 		}
 		open_gap(node, at);
-		node->items[at] = item;
+		node->keys[at] = needle->key;
+		node->items[at] = (void *)needle->item;
 		return true;
 	}
-	uint32_t at = branch(tree, node, item);
+	uint32_t at = branch(tree, node, needle);
 	struct tree_node *child = inner_of(node)->children[at];
-	if (!insert(tree, child, item, &right))
+	if (!insert(tree, child, needle, &right))
 		return false;
 	put_child(node, at, child);
 	if (!right)
@@ -205,24 +226,25 @@ static void mend(struct tree *tree, struct tree_node *node, uint32_t at)
 	drop_child(tree, node, left + 1);
 }
 
-static bool remove_from(struct tree *tree, struct tree_node *node, const void *item)
+static bool remove_from(struct tree *tree, struct tree_node *node, const struct needle *needle)
 {
 	bool same;
 
 	if (node->leaf) {
-		uint32_t at = before(tree, node, item, &same);
+		uint32_t at = before(tree, node, needle, &same);
 
 		if (same)
 			close_gap(node, at);
 		return same;
 	}
-	uint32_t at = branch(tree, node, item);
+	uint32_t at = branch(tree, node, needle);
 	struct inner *inner = inner_of(node);
 	struct tree_node *child = inner->children[at];
-	if (!remove_from(tree, child, item))
+	if (!remove_from(tree, child, needle))
 		return false;
 	inner->totals[at]--;
-	node->items[at] = child->items[0]; /* when it is empty it goes at once */
+	node->keys[at] = child->keys[0]; /* when it is empty it goes at once */
+	node->items[at] = child->items[0];
 	if (child->used < POOR)
 		mend(tree, node, at);
 	return true;
@@ -235,9 +257,9 @@ static void free_nodes(struct tree *tree, struct tree_node *node)
 	region_free(tree->region, node);
 }
 
-void tree_init(struct tree *tree, struct region *region, tree_compare_h compare)
+void tree_init(struct tree *tree, struct region *region, const struct tree_order *order)
 {
-	*tree = (struct tree){ .region = region, .compare = compare };
+	*tree = (struct tree){ .region = region, .order = order };
 }
 
 void tree_done(struct tree *tree)
@@ -250,11 +272,12 @@ void tree_done(struct tree *tree)
 
 bool tree_insert(struct tree *tree, void *item)
 {
+	struct needle needle = needle_of(tree, item);
 	struct tree_node *right;
 
 	if (!tree->root)
 		tree->root = leaf_new(tree);
-	if (!insert(tree, tree->root, item, &right))
+	if (!insert(tree, tree->root, &needle, &right))
 		return false;
 	tree->count++;
 	if (right) {
@@ -270,7 +293,9 @@ bool tree_insert(struct tree *tree, void *item)
 
 bool tree_remove(struct tree *tree, const void *item)
 {
-	if (!tree->root || !remove_from(tree, tree->root, item))
+	struct needle needle = needle_of(tree, item);
+
+	if (!tree->root || !remove_from(tree, tree->root, &needle))
 		return false;
 	tree->count--;
 	while (!tree->root->leaf && tree->root->used == 1) {
@@ -287,19 +312,20 @@ bool tree_remove(struct tree *tree, const void *item)
 uint32_t tree_position(const struct tree *tree, const void *item)
 {
 	const struct tree_node *node = tree->root;
+	struct needle needle = needle_of(tree, item);
 	uint32_t position = 0;
 	bool same;
 
 	if (!node)
 		return TREE_NOWHERE;
 	while (!node->leaf) {
-		uint32_t at = branch(tree, node, item);
+		uint32_t at = branch(tree, node, &needle);
 
 		for (uint32_t i = 0; i < at; i++)
 			position += inner_of(node)->totals[i];
 		node = inner_of(node)->children[at];
 	}
-	position += before(tree, node, item, &same);
+	position += before(tree, node, &needle, &same);
 	return same ? position : TREE_NOWHERE;
 }
 
@@ -386,7 +412,9 @@ void tree_build(struct tree *tree, void *const *items, uint32_t count)
 			close_level(&builder, 0);
 		if (!builder.right[0])
 			builder.right[0] = leaf_new(tree);
-		builder.right[0]->items[builder.right[0]->used++] = items[i];
+		struct tree_node *leaf = builder.right[0];
+		leaf->keys[leaf->used] = tree->order->key(items[i]);
+		leaf->items[leaf->used++] = items[i];
 	}
 	for (uint32_t level = 0; level + 1 < builder.levels; level++)
 		close_level(&builder, level);

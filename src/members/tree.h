@@ -1,8 +1,9 @@
 /* An ordered sequence that knows positions: a counted B+-tree of pointers. Item at a position, position of an item,
- * insertion and removal each take O(log n) steps, at a million items some microseconds or less.
+ * insertion and removal each take O(log n) steps, at a million items a microsecond or two.
  *
- * Order comes from the caller's compare(); two different items never compare equal. What it compares by may not
- * change while an item is in the tree. Memory is the given region's: a dropped region takes the tree with it. Owned by
+ * Order comes from the caller. Each item's key is kept beside it, so that a search looks at items themselves only
+ * where keys are equal: it is they that are not in the processor's caches. What they are ordered by may not change
+ * while an item is in the tree. Memory is the given region's: a dropped region takes the tree with it. Owned by
  * one core like whatever holds it. */
 #pragma once
 
@@ -12,18 +13,23 @@
 struct region;
 struct tree_node;
 
-typedef int (*tree_compare_h)(const void *a, const void *b);
+struct tree_order {
+	/* Of two items with different keys the one with the lower key comes first. */
+	uint64_t (*key)(const void *item);
+	/* Below or above 0, for items whose keys are equal; never 0 for two different items. */
+	int (*compare)(const void *a, const void *b);
+};
 
 struct tree {
 	struct region *region;
-	tree_compare_h compare;
+	const struct tree_order *order;
 	struct tree_node *root; /* NULL: empty */
 	uint32_t count;
 };
 
 enum { TREE_NOWHERE = UINT32_MAX };
 
-void tree_init(struct tree *tree, struct region *region, tree_compare_h compare);
+void tree_init(struct tree *tree, struct region *region, const struct tree_order *order);
 /* Empties it. */
 void tree_done(struct tree *tree);
 /* False when it is there already. */

@@ -47,7 +47,7 @@ static int compare(const void *a, const void *b)
 	return order ? order : x->user_id < y->user_id ? -1 : x->user_id > y->user_id;
 }
 
-static uint64_t prefix(const struct listed *listed)
+static uint64_t key(const void *listed)
 {
 	return name_prefix(member_name(member_of(listed)->row));
 }
@@ -194,7 +194,7 @@ static void send(void *owner, void *to, const struct list_update *update)
 	txn_event_only(txn, update->sessions, update->sessions_count);
 }
 
-static const struct lists_type type = { compare, prefix, id_of, facts, sees, find, next, send };
+static const struct lists_type type = { { key, compare }, id_of, facts, sees, find, next, send };
 
 /* -- which lists -- */
 
