@@ -205,7 +205,7 @@ int api_bulk_ban_users_from_guild(struct req *req, const struct bulk_ban_create 
 	const uint64_t need = PERM_BAN_MEMBERS | PERM_MANAGE_GUILD;
 	struct user *users = arena_array(req->arena, struct user, in->user_ids.count);
 	struct reach reach;
-	uint32_t count, kept = 0;
+	uint32_t count = 0, kept = 0;
 
 	int r = reach_guild(req, need, &reach);
 	if (!r)
