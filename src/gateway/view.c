@@ -279,7 +279,7 @@ static void sub_free(struct sub *sub)
 	struct view *view = sub->view;
 	struct sub *first = user_subs(view, sub->user_id), **link = &first;
 
-	if (view->guild && !sub->class)
+	if (view->guild && (!sub->class || sub->returned))
 		stray_found(view);
 	class_leave(sub);
 	while (*link != sub)
@@ -488,13 +488,43 @@ static void missed_add(struct view *view, const struct publication *publication)
 
 static void missed_replay(const struct view *view, struct sub *sub)
 {
-	for (uint32_t i = 0; i < view->guild->missed_count; i++)
+	for (uint32_t i = sub->missed_from; i < view->guild->missed_count; i++)
 		for (uint32_t k = 0; k < view->guild->missed[i]->count; k++) {
 			const struct effect *effect = &view->guild->missed[i]->effects[k];
 
 			if (effect->kind == EFFECT_EVENT)
 				event_to_one(view, sub, &effect->to, effect->event);
 		}
+}
+
+/* What strays have missed speaks of the channel slots of a state that is gone: they begin anew. */
+static void end_strays(struct view *view)
+{
+	uint32_t at = 0;
+	uint64_t user_id;
+	void *first;
+
+	while (view->guild->strays && map_next(&view->guild->users, &at, &user_id, &first))
+		for (struct sub *sub = first; sub; sub = sub->next)
+			if (!sub->class && sub->missed_from < view->guild->missed_count)
+				session_doom(sub->session, DOOM_DEAD);
+}
+
+/* Those who just came back get what they missed, after all that was said about their sight. */
+static void replay_to_returned(struct view *view, const struct publication *publication)
+{
+	for (uint32_t i = 0; i < publication->count; i++) {
+		const struct effect *effect = &publication->effects[i];
+		const struct session *session =
+			effect->kind == EFFECT_SUBSCRIBE ? map_get(&view->gateway->sessions, effect->session) : NULL;
+		struct sub *sub = session ? sub_find(view, session) : NULL;
+
+		if (!sub || !sub->returned)
+			continue;
+		sub->returned = false;
+		missed_replay(view, sub);
+		stray_found(view);
+	}
 }
 
 static void reloaded(struct view *view)
@@ -504,6 +534,7 @@ static void reloaded(struct view *view)
 			session_reopen(sub->session);
 		return;
 	}
+	end_strays(view);
 	while (view->guild->classes_count) {
 		struct view_class *class = view->guild->classes[0];
 
@@ -511,6 +542,7 @@ static void reloaded(struct view *view)
 			struct sub *sub = class->subs[class->count - 1];
 
 			class_leave(sub);
+			sub->missed_from = view->guild->missed_count;
 			view->guild->strays++;
 			guild_open_start(sub->session, view->cell_id, OPEN_SILENT);
 		}
@@ -538,10 +570,7 @@ static void subscribe(struct view *view, const struct effect *effect)
 			sub = sub_new(view, session);
 		class_leave(sub);
 		class_enter(class, sub);
-		if (stray) {
-			missed_replay(view, sub);
-			stray_found(view);
-		}
+		sub->returned = stray;
 	} else if (!sub) {
 		sub_new(view, session);
 	}
@@ -651,6 +680,8 @@ void view_apply(struct core *core, const struct publication *publication)
 		case EFFECT_FORGET: /* for those who remember tokens */ break;
 		}
 	}
+	if (missed)
+		replay_to_returned(view, publication);
 	if (missed && view->guild->strays)
 		missed_add(view, publication);
 	if (view->guild && view->guild->sweep)

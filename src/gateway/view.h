@@ -21,6 +21,8 @@ struct sub {
 	struct list of_session;
 	uint32_t index; /* in class->subs */
 	uint32_t intents;
+	uint32_t missed_from; /* of a stray: the first kept publication that it has not had */
+	bool returned; /* a stray that has its class, but not yet what it missed */
 };
 
 /* NULL when @session has not subscribed to the guild or account @cell_id. */

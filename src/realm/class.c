@@ -145,6 +145,17 @@ uint32_t class_join(struct txn *txn, struct live_member *member)
 	return class->id;
 }
 
+void class_tell_all(struct txn *txn, const struct live_member *member, uint64_t session)
+{
+	struct realm *realm = realm_of(txn);
+	const struct audience_class *class = by_id(realm, member->class_id);
+
+	for (uint32_t slot = 0; class && slot < realm->slots_count; slot++)
+		if (realm->slots[slot])
+			channel_event_sight(txn, realm->slots[slot], (struct audience){ .session = session },
+					    bit(class->see, class->bytes, slot));
+}
+
 static void release(struct realm *realm, uint32_t class_id)
 {
 	struct audience_class *class = by_id(realm, class_id);
@@ -185,6 +196,7 @@ void class_refresh(struct txn *txn, uint64_t quiet_channel)
 	struct realm *realm = realm_of(txn);
 	uint32_t bytes = (realm->slots_count + 7) / 8;
 
+	realm->sight_moved = true;
 	list_for_each(node, &realm->classes) {
 		struct audience_class *class = list_entry(node, struct audience_class, node);
 		uint8_t *see = arena_alloc(txn->arena, bytes + 1), *manage = arena_alloc(txn->arena, bytes + 1);
@@ -213,6 +225,7 @@ void class_move(struct txn *txn, struct live_member *member, uint64_t quiet_chan
 {
 	struct realm *realm = realm_of(txn);
 
+	realm->sight_moved = true;
 	if (!member->sessions)
 		return;
 	struct audience_class *before = by_id(realm, member->class_id);

@@ -25,6 +25,8 @@ struct audience_class {
 
 /* The class of a member who begins to be watched (made when new, with its effect). */
 uint32_t class_join(struct txn *txn, struct live_member *member);
+/* Every channel to one session as its member, in a class already, sees it now: CHANNEL_UPDATEs. */
+void class_tell_all(struct txn *txn, const struct live_member *member, uint64_t session);
 /* The member is watched no more. */
 void class_part(struct realm *realm, struct live_member *member);
 /* Recomputes every class; adds CLASS effects and CHANNEL_UPDATEs for sight gained and lost. @quiet_channel (0: none) is left to the

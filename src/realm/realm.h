@@ -51,6 +51,7 @@ struct realm {
 	uint64_t dm_allowed_until_us; /* of a DM: a guild in common was found (monotonic) */
 	struct member_lists *member_lists; /* NULL while nobody watches them: realm/member_lists.h */
 	uint32_t contentless;  /* sessions of bots without the intent MESSAGE_CONTENT */
+	bool sight_moved;      /* since it was loaded: who comes back after a restart does not know what it sees */
 };
 
 struct subscriber {

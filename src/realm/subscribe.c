@@ -98,6 +98,8 @@ int realm_subscribe_run(struct txn *txn, struct cell_work *work)
 			effect.own_member = encode_own_member(member);
 	}
 	txn_effect(txn, &effect);
+	if (in->silent && realm->sight_moved) /* while it was not watched */
+		class_tell_all(txn, member, in->session);
 	return 0;
 }
 
