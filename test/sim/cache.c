@@ -109,7 +109,7 @@ static void message_create(struct viewer *viewer, json_t *d)
 			fail(world, "viewer %u: content without the intent", viewer->index);
 		return;
 	}
-	if (!content || json_integer_value(json_object_get(d, "type")) == 7)
+	if (!content || json_integer_value(json_object_get(d, "type")) != 0)
 		return;
 	/* Seen, so it is; an edit that came between may not be in what was said first. */
 	snprintf(key, sizeof(key), "msg:%s", id);
@@ -194,6 +194,21 @@ static void take_member(struct viewer *viewer, json_t *d, bool add)
 		json_object_set(viewer->members, id, d);
 }
 
+/* No event says so for each member. */
+static void take_role_away(struct viewer *viewer, const char *role_id)
+{
+	const char *id;
+	json_t *member;
+
+	json_object_foreach(viewer->members, id, member) {
+		json_t *roles = json_object_get(member, "roles");
+
+		for (size_t i = json_array_size(roles); i > 0; i--)
+			if (!strcmp(json_string_value(json_array_get(roles, i - 1)), role_id))
+				json_array_remove(roles, i - 1);
+	}
+}
+
 void cache_event(struct viewer *viewer, const char *type, json_t *d)
 {
 	size_t i;
@@ -220,6 +235,7 @@ void cache_event(struct viewer *viewer, const char *type, json_t *d)
 		json_object_set(viewer->roles, id_of(item, "id"), item);
 	} else if (!strcmp(type, "GUILD_ROLE_DELETE")) {
 		json_object_del(viewer->roles, id_of(d, "role_id"));
+		take_role_away(viewer, id_of(d, "role_id"));
 	} else if (!strcmp(type, "GUILD_MEMBER_ADD")) {
 		take_member(viewer, d, true);
 	} else if (!strcmp(type, "GUILD_MEMBER_UPDATE")) {

@@ -134,6 +134,29 @@ static void check_roles(struct world *world, const struct viewer *viewer, const 
 			fail(world, "viewer %u knows role %s, which is gone", viewer->index, id);
 }
 
+static bool has(const json_t *roles, uint64_t role_id)
+{
+	size_t i;
+	json_t *role;
+
+	json_array_foreach(roles, i, role)
+		if (strtoull(json_string_value(role), NULL, 10) == role_id)
+			return true;
+	return false;
+}
+
+/* In any order. */
+static bool same_roles(const json_t *a, const json_t *b)
+{
+	size_t i;
+	json_t *role;
+
+	json_array_foreach(a, i, role)
+		if (!has(b, strtoull(json_string_value(role), NULL, 10)))
+			return false;
+	return json_array_size(a) == json_array_size(b);
+}
+
 /* Bots with all intents had every member in GUILD_CREATE. */
 static void check_members(struct world *world, const struct viewer *viewer, const struct truth *truth)
 {
@@ -147,8 +170,13 @@ static void check_members(struct world *world, const struct viewer *viewer, cons
 
 		if (!known)
 			fail(world, "viewer %u does not know member %s", viewer->index, id);
-		else if (!json_equal(known, roles))
-			fail(world, "viewer %u knows other roles of member %s", viewer->index, id);
+		else if (!same_roles(known, roles)) {
+			char *a = json_dumps(known, 0), *b = json_dumps(roles, 0);
+
+			fail(world, "viewer %u knows roles of member %s as %s, they are %s", viewer->index, id, a, b);
+			free(a);
+			free(b);
+		}
 	}
 	json_object_foreach(viewer->members, id, roles)
 		if (!json_object_get(truth->members, id))
@@ -273,17 +301,6 @@ static void overwrite_text(const json_t *channel, uint64_t id, char ret[static 9
 	json_array_foreach(json_object_get(channel, "permission_overwrites"), i, o)
 		if (json_id(o, "id") == id)
 			snprintf(ret, 96, "%s:%s", text_of(o, "allow"), text_of(o, "deny"));
-}
-
-static bool has(const json_t *roles, uint64_t role_id)
-{
-	size_t i;
-	json_t *role;
-
-	json_array_foreach(roles, i, role)
-		if (strtoull(json_string_value(role), NULL, 10) == role_id)
-			return true;
-	return false;
 }
 
 static void check_reg(struct world *world, const struct truth *truth, const struct reg *reg)

@@ -123,7 +123,7 @@ static bool superseded(const struct reg *reg, const struct write *old, uint64_t 
 			continue;
 		if (write->start > old->end)
 			return true;
-		if (reg->absorbing && !strcmp(write->value, ABSENT))
+		if (reg->absorbing && !strcmp(write->value, ABSENT) && strcmp(old->value, ABSENT))
 			return true;
 	}
 	return false;

@@ -385,6 +385,16 @@ static void on_channel(struct world *world, struct request *call)
 	key_of(key, "ch:%lu", id, 0);
 	if (!reg_find(world, key))
 		reg_begin(world, key, call->value, true);
+	size_t i;
+	json_t *o;
+	json_array_foreach(json_object_get(call->reply, "permission_overwrites"), i, o) {
+		char value[96];
+
+		key_of(key, "ow:%lu:%lu", id, json_id(o, "id"));
+		snprintf(value, sizeof(value), "%lu:%lu", json_id(o, "allow"), json_id(o, "deny"));
+		if (!reg_find(world, key))
+			reg_begin(world, key, value, false);
+	}
 }
 
 static void op_channel_create(struct world *world)
@@ -624,11 +634,6 @@ static void op_disk(struct world *world)
 		faults->fail_rounds = 1 + (uint32_t)pick(world, 2);
 		faults->fail_errno = chance(world, 50) ? -EIO : -ENOSPC;
 		trace(world, "the next %u rounds of the disk fail", faults->fail_rounds);
-		if (faults->failed_lands_percent) {
-			/* Sessions are not told of rows that came to light: a restarted cell takes them back in silence. */
-			for (uint32_t i = 0; i < VIEWERS; i++)
-				world->viewers[i].stale = true;
-		}
 	} else {
 		faults->full = true;
 		world->full_rounds = 20 + (uint32_t)pick(world, 200);

@@ -183,9 +183,9 @@ struct world {
 	bool serving, failed, final;
 	char *failure;
 	uint32_t bias[CORES + 1];
-	bool landed; /* a failed write may be on the disk: sessions are not told of it */
 	uint32_t crashes_left, faults_left;
 	uint32_t full_rounds; /* the disk is full for so long */
+	uint32_t landing_rounds; /* a failed write may just now have reached the disk */
 
 	struct actor users[USERS];
 	struct rest rests[USERS * RESTS_PER_USER];

@@ -267,7 +267,8 @@ static void on_payload(struct viewer *viewer, struct str text)
 	json_t *root = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, &error);
 
 	if (!root) {
-		fail(viewer->world, "viewer %u: a payload is no JSON", viewer->index);
+		fail(viewer->world, "viewer %u: a payload is no JSON (%s at %d): %.*s", viewer->index, error.text, error.position,
+		     (int)MIN(text.len, 250), text.ptr);
 		return;
 	}
 	switch (json_integer_value(json_object_get(root, "op"))) {
