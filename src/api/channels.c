@@ -9,6 +9,7 @@
 #include "realm/channel_audit.h"
 #include "realm/channel_remove.h"
 #include "realm/directory.h"
+#include "realm/dm.h"
 #include "realm/make.h"
 #include "realm/member.h"
 #include "realm/overwrite.h"
@@ -174,6 +175,22 @@ static int reach_to_delete(struct req *req, struct reach *reach)
 		: 0;
 }
 
+/* A DM is only taken from one's own list. */
+static int close_dm(struct req *req, struct channel *out)
+{
+	struct reach reach;
+
+	int r = reach_channel(req, 0, &reach);
+	if (r)
+		return r;
+	if (reach.channel->row->type != CHANNEL_TYPE_DM)
+		return ERR_CANNOT_EXECUTE_ON_DM;
+	struct channel view = channel_view(reach.realm, reach.channel);
+	add_recipients(req, reach.realm, &view);
+	*out = *(struct channel *)obj_dup_arena(req->arena, &desc_channel, &view);
+	return dm_close_wait(req->txn, req->who.user_id, out);
+}
+
 int api_delete_channel(struct req *req, const struct channel_delete_query *query,
 		       struct channel *out)
 {
@@ -181,6 +198,8 @@ int api_delete_channel(struct req *req, const struct channel_delete_query *query
 	struct reach reach;
 
 	(void)query; /* silent: of group DMs */
+	if (req->cell->kind == CELL_DM)
+		return close_dm(req, out);
 	int r = reach_to_delete(req, &reach);
 	if (!r)
 		r = txn_outbox_wait(txn);

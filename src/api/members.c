@@ -6,6 +6,7 @@
 #include "realm/audit.h"
 #include "realm/join.h"
 #include "realm/member.h"
+#include "realm/member_change.h"
 #include "user/oauth.h"
 
 enum {
@@ -146,6 +147,41 @@ int api_leave_guild(struct req *req)
 	return 0;
 }
 
+/* What a newcomer is given at once: each needs the permission that giving it later would need. */
+static int check_gifts(struct req *req, const struct member_add *in, const struct reach *reach)
+{
+	if ((in->nick.len && !(reach->perms & PERM_MANAGE_NICKNAMES)) ||
+	    (in->roles.count && !(reach->perms & PERM_MANAGE_ROLES)) || (in->mute && !(reach->perms & PERM_MUTE_MEMBERS)) ||
+	    (in->deaf && !(reach->perms & PERM_DEAFEN_MEMBERS)))
+		return ERR_MISSING_PERMISSIONS;
+	for (uint32_t i = 0; i < in->roles.count; i++) {
+		const struct live_role *role = realm_role(reach->realm, in->roles.items[i]);
+
+		if (!role)
+			return req_form_error(req, "roles", "INVALID_ROLE", "Unknown role");
+		if (role->row->managed || role->row->id == reach->realm->guild->id)
+			return ERR_INVALID_ROLE;
+		if (!perms_above_role(reach->realm, reach->member, role->row))
+			return ERR_MISSING_PERMISSIONS;
+	}
+	return 0;
+}
+
+static void give(struct req *req, const struct member_add *in, struct live_member *member)
+{
+	struct member_row row = *member->row;
+
+	if (in->nick.len)
+		row.nick = in->nick;
+	if (in->roles.count) {
+		row.roles.items = in->roles.items;
+		row.roles.count = in->roles.count;
+	}
+	row.mute |= in->mute;
+	row.deaf |= in->deaf;
+	member_change(req->txn, req->who.user_id, member, &row, req_reason(req));
+}
+
 /* A bot brings in somebody who has let it (scope guilds.join). */
 int api_add_guild_member(struct req *req, const struct member_add *in, struct member *out)
 {
@@ -164,11 +200,14 @@ int api_add_guild_member(struct req *req, const struct member_add *in, struct me
 	r = txn_call_wait(req->txn, CELL_USER, user_id, oauth_check_run, &check);
 	if (r)
 		return r == ENOENT ? ERR_INVALID_OAUTH2_ACCESS_TOKEN : r;
-	r = reach_guild(req, PERM_CREATE_INSTANT_INVITE, &reach);
-	if (r)
-		return r;
 	join.user = check.user;
-	r = realm_join_wait(req->txn, &join);
+	r = txn_outbox_wait(req->txn); /* no wait is left in joining but for the ban's row */
+	if (!r)
+		r = reach_guild(req, PERM_CREATE_INSTANT_INVITE, &reach);
+	if (!r)
+		r = check_gifts(req, in, &reach);
+	if (!r)
+		r = realm_join_wait(req->txn, &join);
 	if (r)
 		return r;
 	if (join.was_member) {
@@ -176,7 +215,7 @@ int api_add_guild_member(struct req *req, const struct member_add *in, struct me
 		return 0;
 	}
 	struct live_member *member = realm_member(realm_of(req->txn), user_id);
-	struct user *user = arena_new(req->arena, struct user);
-	*out = member_view(member->row, user);
+	give(req, in, member);
+	*out = view_of(req, member);
 	return 0;
 }

@@ -28,3 +28,6 @@ int dm_may_send_wait(struct txn *txn, uint64_t sender);
  * txn_outbox_wait() before when dm_needs_outbox(). */
 bool dm_needs_outbox(const struct realm *realm);
 void dm_after_message(struct txn *txn, uint64_t message_id);
+/* @user_id takes the DM from its list: CHANNEL_DELETE with @view (alive meanwhile) to its own sessions. The last thing of a transaction: waits,
+ * then puts. */
+int dm_close_wait(struct txn *txn, uint64_t user_id, const struct channel *view);

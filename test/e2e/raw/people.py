@@ -147,3 +147,26 @@ def _(scene):
     found = [s for s in states if s['id'] == scene.hall]
     eq([(s['last_message_id'], s['mention_count']) for s in found], [(message['id'], 0)])
     again.close()
+
+
+@step('a DM is closed: gone from the own list only, and back with the next message')
+def _(scene):
+    one, two = scene.world.person('one'), scene.world.person('two')
+    guild = scene.world.guild(one, 'meeting')
+    scene.world.join(two, one, guild['system_channel_id'])
+    dm = one.rest.post('/users/@me/channels', {'recipients': [two.id]}).ok(200)['id']
+    scene.say(one, 'hello', dm)
+    gateway = two.gateway(guilds=False)
+    closed = two.rest.delete('/channels/%s' % dm).ok(200)
+    eq((closed['id'], [u['id'] for u in closed['recipients']]), (dm, [one.id]))
+    eq(gateway.wait('CHANNEL_DELETE')['d']['id'], dm)
+    eq([c['id'] for c in two.rest.get('/users/@me/channels').ok(200)], [])
+    eq([c['id'] for c in one.rest.get('/users/@me/channels').ok(200)], [dm])
+    two.rest.delete('/channels/%s' % dm).ok(200)
+    again = scene.say(one, 'still there?', dm)
+    eq(gateway.wait('CHANNEL_CREATE')['d']['id'], dm)
+    assert again['id'] in [p['d']['id'] for p in gateway.seen if p['t'] == 'MESSAGE_CREATE'], 'the message did not come'
+    eq([c['id'] for c in two.rest.get('/users/@me/channels').ok(200)], [dm])
+    eq([u['id'] for u in two.rest.get('/channels/%s' % dm).ok(200)['recipients']], [one.id])
+    scene.bob.rest.delete('/channels/%s' % dm).refused(403, 50001)
+    gateway.close()
