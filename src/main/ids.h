@@ -1,5 +1,6 @@
-/* Ids never repeat over restarts, even when the clock stepped back meanwhile: how far they may have gone is kept in the
- * store, a second ahead, written only while anything is written at all. */
+/* Ids never repeat over restarts, even when the clock stepped back meanwhile: each core keeps in the store how far its ids
+ * may go, half a second ahead, and raises that when an id passes it. The raise goes to the store before whatever bears
+ * the id, and the store keeps its order: so no row holds an id above what was kept. */
 #pragma once
 
 #include "core/core.h"

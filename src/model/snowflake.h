@@ -7,8 +7,11 @@
 #define SNOWFLAKE_EPOCH_MS 1420070400000ULL
 
 /* One for each core: @maker is unique among all that make ids at the same time (5 bits worker, 5 bits process). */
+struct core;
 struct snowflake {
 	uint64_t last;
+	uint64_t ceiling; /* an id that is not below this is first told to @raise (main/ids.h), NULL: to nobody */
+	void (*raise)(struct core *core, uint64_t id);
 	uint32_t maker;
 };
 
