@@ -13,12 +13,32 @@
 #include "model/tables.h"
 #include "store/store.h"
 
-enum { LEAD_MS = 500 };
+enum { LEAD_MS = 500, RETRY_MS = 10 };
 static const char name[] = "snowflake_ms"; /* and "_CORE" behind it */
 
 struct ids_keeper {
+	struct timer retry;
+	uint64_t first_ms;
 	void (*done)(struct core *core);
 };
+
+static void put_ceiling(struct core *core, uint64_t ms, void (*done)(struct core *, struct store_batch *, int), void *owner)
+{
+	struct counter_row row = { .value = (int64_t)ms };
+	struct store_batch *batch = store_batch_new(core, NULL);
+	char text[sizeof(name) + 16];
+	struct buf value;
+	struct key key;
+
+	snprintf(text, sizeof(text), "%s_%u", name, core_index(core));
+	buf_init(&value, 256);
+	row_put(&value, &desc_counter_row, &row);
+	store_batch_put(batch, key_counter(&key, str_z(text)), buf_str(&value));
+	buf_done(&value);
+	batch->done = done;
+	batch->owner = owner;
+	store_commit(core_cores(core)->store, batch);
+}
 
 static void on_raised(struct core *core, struct store_batch *batch, int r)
 {
@@ -31,20 +51,10 @@ static void on_raised(struct core *core, struct store_batch *batch, int r)
 
 static void raise_ceiling(struct core *core, uint64_t id)
 {
-	struct counter_row row = { .value = (int64_t)snowflake_ms(id) + LEAD_MS };
-	struct store_batch *batch = store_batch_new(core, NULL);
-	char text[sizeof(name) + 16];
-	struct buf value;
-	struct key key;
+	uint64_t ms = snowflake_ms(id) + LEAD_MS;
 
-	local_of(core)->ids->ceiling = snowflake_at((uint64_t)row.value);
-	snprintf(text, sizeof(text), "%s_%u", name, core_index(core));
-	buf_init(&value, 256);
-	row_put(&value, &desc_counter_row, &row);
-	store_batch_put(batch, key_counter(&key, str_z(text)), buf_str(&value));
-	buf_done(&value);
-	batch->done = on_raised;
-	store_commit(core_cores(core)->store, batch);
+	local_of(core)->ids->ceiling = snowflake_at(ms);
+	put_ceiling(core, ms, on_raised, NULL);
 }
 
 /* The furthest of all cores: there may have been more of them, or fewer. */
@@ -71,25 +81,49 @@ static int read_ceiling_wait(struct core *core, uint64_t *ret_ms)
 	return r;
 }
 
+static void on_first(struct core *core, struct store_batch *batch, int r);
+
+static void on_retry(struct core *core, struct timer *timer)
+{
+	struct ids_keeper *keeper = container_of(timer, struct ids_keeper, retry);
+
+	put_ceiling(core, keeper->first_ms, on_first, keeper);
+}
+
+/* Durable before the first id is made: so that dying again right away repeats nothing. A disk that is full holds the start up. */
+static void on_first(struct core *core, struct store_batch *batch, int r)
+{
+	struct ids_keeper *keeper = batch->owner;
+
+	store_batch_free(batch);
+	if (r) {
+		log_warn("how far ids may go was not kept, waiting r=%d", r);
+		timer_set(core, &keeper->retry, RETRY_MS);
+		return;
+	}
+	keeper->done(core);
+}
+
 static void read_back(struct core *core, void *arg)
 {
 	struct ids_keeper *keeper = arg;
 	struct cores *cores = core_cores(core);
-	uint64_t kept_ms;
+	uint64_t kept_ms, now_ms = core_wall_us(core) / 1000;
 
 	int r = read_ceiling_wait(core, &kept_ms);
 	if (r)
 		log_error("how far ids have gone cannot be read r=%d", r);
-	if (kept_ms > core_wall_us(core) / 1000 + LEAD_MS)
-		log_warn("the clock is behind an earlier run, ids go on from there behind_ms=%lu",
-			 kept_ms - core_wall_us(core) / 1000);
+	if (kept_ms > now_ms + LEAD_MS)
+		log_warn("the clock is behind an earlier run, ids go on from there behind_ms=%lu", kept_ms - now_ms);
+	keeper->first_ms = MAX(kept_ms, now_ms) + LEAD_MS;
 	for (uint32_t i = 0; i < cores->count; i++) { /* the others wait for done() */
 		struct snowflake *ids = local_of(cores->core[i])->ids;
 
 		ids->last = snowflake_at(kept_ms);
+		ids->ceiling = snowflake_at(keeper->first_ms);
 		ids->raise = raise_ceiling;
 	}
-	keeper->done(core);
+	put_ceiling(core, keeper->first_ms, on_first, keeper);
 }
 
 struct ids_keeper *ids_keeper_new(struct core *core, void (*done)(struct core *core))
@@ -97,6 +131,7 @@ struct ids_keeper *ids_keeper_new(struct core *core, void (*done)(struct core *c
 	struct ids_keeper *keeper = mem_zalloc(sizeof(*keeper));
 
 	keeper->done = done;
+	timer_init(&keeper->retry, on_retry);
 	if (fiber_start(core, read_back, keeper))
 		done(core);
 	return keeper;
@@ -104,5 +139,7 @@ struct ids_keeper *ids_keeper_new(struct core *core, void (*done)(struct core *c
 
 void ids_keeper_free(struct ids_keeper *keeper)
 {
+	if (keeper)
+		timer_clear(&keeper->retry);
 	free(keeper);
 }
