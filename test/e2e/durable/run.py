@@ -294,6 +294,44 @@ def _():
         disk.done()
 
 
+@step('a start on a full disk: it serves reads, or waits quietly, or says why not; with room it goes on')
+def _():
+    disk = Disk(128 << 20)
+    try:
+        with Server(data=disk.mount, settings={'disk_reserve': str(8 << 20)}) as server:
+            scene = Scene(server.url)
+            kept = scene.say(scene.ann, 'kept')
+            path = '/channels/%s/messages/%s' % (scene.hall, kept['id'])
+            server.stop()
+            disk.fill(4 << 20)
+            lines = len(server.log_tail(1 << 24).splitlines())
+            try:
+                server.start(timeout=4, keep=True)
+                eq(read_within(scene, path)['content'], 'kept')
+            except StartFailed:
+                written = len(server.log_tail(1 << 24).splitlines()) - lines
+                assert written < 100, 'it wrote %d lines in 4 s' % written
+                if not server.alive():
+                    assert server.process.returncode > 0 and 'space' in server.log_tail(1000), server.log_tail(300)
+            disk.empty()
+            if not server.alive():
+                server.start()
+            until = time.monotonic() + 6
+            while time.monotonic() < until:
+                try:
+                    if scene.ann.rest.post('/channels/%s/messages' % scene.hall, {'content': 'again?'}).status == 200:
+                        break
+                except OSError:
+                    pass
+                time.sleep(0.1)
+            else:
+                raise AssertionError('no write within 6 s after there was room')
+            eq(read_within(scene, path)['content'], 'kept')
+            server.stop()
+    finally:
+        disk.done()
+
+
 @step('a disk that fails under load: nothing acknowledged is lost once it is mended')
 def _():
     disk = Disk(192 << 20, 'ext4')
@@ -325,10 +363,11 @@ def _():
 def _():
     disk = Disk(64 << 20)
     try:
-        with Server(data=disk.mount) as server:
+        settings = {'disk_reserve': str(8 << 20)}
+        with Server(data=disk.mount, settings=settings) as server:
             server.stop()
         disk._run('mount', '-o', 'remount,ro', disk.mount)
-        server = Server(data=disk.mount)
+        server = Server(data=disk.mount, settings=settings)
         try:
             server.start(timeout=15)
         except StartFailed as error:

@@ -49,13 +49,14 @@ class Server:
         self.ready_line = None
         self.starts = 0
 
-    def start(self, timeout=30):
-        """Waits for the ready line. StartFailed with the end of the log otherwise."""
+    def start(self, timeout=30, keep=False):
+        """Waits for the ready line. StartFailed with the end of the log otherwise; with @keep a process that still
+        tries is left alone."""
         if not os.access(self.binary, os.X_OK):
             raise StartFailed('there is no %s' % self.binary)
-        keep = self.port is not None
+        fixed = self.port is not None
         for attempt in range(3):
-            if not keep or self.port is None:
+            if not fixed or self.port is None:
                 self.port = free_port(self.host)
             listen = ('[%s]:%d' if ':' in self.host else '%s:%d') % (self.host, self.port)
             command = [self.binary, '--data', os.path.join(self.data, 'data'), '--listen', listen,
@@ -75,6 +76,8 @@ class Server:
                 self.start_seconds = time.monotonic() - begin
                 self.starts += 1
                 return self
+            if keep and self.alive():
+                raise StartFailed('not ready within %d s' % timeout)
             self.kill()
             # Somebody else may have taken the port between the look and the bind.
             if not re.search(r'[Aa]ddress (already )?in use|EADDRINUSE', self.log_tail()):
