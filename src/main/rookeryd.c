@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "main/daemon.h"
 
 static const char usage[] =
@@ -28,8 +29,10 @@ static int set_pair(struct config *config, char *pair, char **error)
 {
 	char *eq = strchr(pair, '=');
 
-	if (!eq)
-		return asprintf(error, "--set takes KEY=VALUE, not \"%s\"", pair) < 0 ? -1 : -1;
+	if (!eq) {
+		*error = mem_strdup("--set takes KEY=VALUE");
+		return -1;
+	}
 	*eq = '\0';
 	return config_set(config, pair, eq + 1, error);
 }
