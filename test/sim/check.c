@@ -54,7 +54,8 @@ static json_t *read_messages(struct world *world, const struct truth *truth)
 				if (before && now >= before)
 					fail(world, "messages of %s are not in order", id);
 				if (json_object_get(all, message_id))
-					fail(world, "message %s is there twice", message_id);
+					fail(world, "message %s of %s is in %s, and it is there twice", message_id,
+					     json_string_value(json_object_get(message, "channel_id")), id);
 				before = now;
 				json_object_set(all, message_id, message);
 			}

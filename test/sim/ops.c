@@ -630,6 +630,7 @@ static void op_disk(struct world *world)
 	if (!world->faults_left)
 		return;
 	world->faults_left--;
+	world->disk_failed = true;
 	if (chance(world, 60)) {
 		faults->fail_rounds = 1 + (uint32_t)pick(world, 2);
 		faults->fail_errno = chance(world, 50) ? -EIO : -ENOSPC;

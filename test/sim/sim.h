@@ -180,7 +180,7 @@ struct world {
 	struct cores *server, *clients;
 	struct ids_keeper *ids;
 	uint32_t life, recovered;
-	bool serving, failed, final;
+	bool serving, failed, final, disk_failed;
 	char *failure;
 	uint32_t bias[CORES + 1];
 	uint32_t crashes_left, faults_left;

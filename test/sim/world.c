@@ -137,7 +137,8 @@ void world_crash(struct world *world)
 	world->crashes++;
 	stop(world);
 	world->store = store_mem_open(NULL, store_mem_crash(world->store));
-	if (chance(world, 20)) /* set right by a time server, while we were away */
+	/* Set right by a time server, while we were away. With a failing disk too, ids could repeat. */
+	if (!world->disk_failed && chance(world, 20))
 		world->wall_shift_us -= pick(world, 1000000);
 	*store_mem_faults(world->store) = faults;
 	world_start(world);
