@@ -7,6 +7,7 @@
 #include "realm/join.h"
 #include "realm/member.h"
 #include "realm/member_change.h"
+#include "realm/member_heap.h"
 #include "user/oauth.h"
 
 enum {
@@ -48,17 +49,20 @@ int api_search_guild_members(struct req *req, const struct members_search_query 
 			     struct member_list *out)
 {
 	struct reach reach;
-	uint32_t at = 0, count = 0;
-	uint64_t id;
-	void *value;
+	struct live_member *member;
+	uint32_t count = 0;
 
 	int r = reach_guild(req, 0, &reach);
 	if (r)
 		return r;
 	struct live_member **found = arena_array(req->arena, struct live_member *, query->limit);
-	while (count < query->limit && map_next(&reach.realm->members, &at, &id, &value))
-		if (member_matches(((struct live_member *)value)->row, query->query))
-			found[count++] = value;
+	CLEANUP(member_walk_done) struct member_walk walk = { .realm = reach.realm };
+	while (count < query->limit && (member = member_walk_next(&walk)))
+		if (member_matches(member->row, query->query))
+			found[count++] = member;
+	member_walk_done(&walk);
+	for (uint32_t i = 0; i < count; i++)
+		member_open(reach.realm, found[i]);
 	fill(req, found, count, out);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "realm/audit.h"
 #include "realm/join.h"
 #include "realm/member.h"
+#include "realm/member_heap.h"
 #include "user/user.h"
 
 enum { PIECE = 500, ROLES_MAX = LIMIT_ROLES };
@@ -80,10 +81,10 @@ static bool listed(const struct u64_list *list, uint64_t id)
 }
 
 /* Everything but how long they have been away. */
-static bool prunable(const struct realm *realm, const struct terms *terms,
+static bool prunable(struct realm *realm, const struct terms *terms,
 		     const struct live_member *member)
 {
-	const struct live_member *actor = map_get(&realm->members, terms->actor_id);
+	const struct live_member *actor = realm_member(realm, terms->actor_id);
 	const struct member_row *row = member->row;
 
 	if (row->bot || member->presence || row->joined_at > terms->before_us || !actor ||
@@ -113,13 +114,13 @@ static int gather_wait(struct req *req, const struct terms *terms, uint64_t **re
 {
 	struct realm *realm = realm_of(req->txn);
 	uint64_t *ids = arena_array(req->arena, uint64_t, realm->members.count + 1);
-	uint32_t at = 0, count = 0, kept = 0;
-	uint64_t id;
-	void *value;
+	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
+	struct live_member *member;
+	uint32_t count = 0, kept = 0;
 
-	while (map_next(&realm->members, &at, &id, &value))
-		if (prunable(realm, terms, value))
-			ids[count++] = id;
+	while ((member = member_walk_next(&walk)))
+		if (prunable(realm, terms, member))
+			ids[count++] = member->row->user_id;
 	for (uint32_t i = 0; i < count; i++) {
 		struct seen seen = { .now_us = req_now_us(req) };
 

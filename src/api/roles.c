@@ -8,6 +8,7 @@
 #include "realm/audit.h"
 #include "realm/class.h"
 #include "realm/member.h"
+#include "realm/member_heap.h"
 #include "realm/rank.h"
 #include "realm/role.h"
 
@@ -299,21 +300,18 @@ int api_bulk_update_guild_roles(struct req *req, const struct role_position_list
 int api_guild_role_member_counts(struct req *req)
 {
 	struct reach reach;
-	uint32_t count, at = 0;
-	uint64_t id;
-	void *value;
+	struct live_member *member;
+	uint32_t count;
 
 	int r = reach_guild(req, 0, &reach);
 	if (r)
 		return r;
+	CLEANUP(member_walk_done) struct member_walk walk = { .realm = reach.realm };
 	uint64_t *order = role_order(reach.realm, req->arena, &count);
 	uint32_t *members = arena_array(req->arena, uint32_t, count + 1);
-	while (map_next(&reach.realm->members, &at, &id, &value)) {
-		const struct member_row *row = ((struct live_member *)value)->row;
-
-		for (uint32_t i = 0; i < row->roles.count; i++)
-			members[index_in(order, count, row->roles.items[i])]++;
-	}
+	while ((member = member_walk_next(&walk)))
+		for (uint32_t i = 0; i < member->row->roles.count; i++)
+			members[index_in(order, count, member->row->roles.items[i])]++;
 	struct enc *enc = req_enc(req);
 	enc_obj_begin(enc);
 	for (uint32_t i = 0; i < count; i++) {
@@ -329,9 +327,8 @@ int api_role_member_ids(struct req *req)
 	enum { IDS_MAX = 100 };
 	struct live_role *role;
 	struct reach reach;
-	uint32_t at = 0, said = 0;
-	uint64_t id;
-	void *value;
+	struct live_member *member;
+	uint32_t said = 0;
 
 	int r = reach_guild(req, PERM_MANAGE_ROLES, &reach);
 	if (!r)
@@ -339,11 +336,12 @@ int api_role_member_ids(struct req *req)
 	if (r)
 		return r;
 	struct enc *enc = req_enc(req);
+	CLEANUP(member_walk_done) struct member_walk walk = { .realm = reach.realm };
 	enc_arr_begin(enc);
-	while (said < IDS_MAX && map_next(&reach.realm->members, &at, &id, &value)) {
-		if (!member_has_role(((struct live_member *)value)->row, role->row->id))
+	while (said < IDS_MAX && (member = member_walk_next(&walk))) {
+		if (!member_has_role(member->row, role->row->id))
 			continue;
-		enc_u64(enc, id);
+		enc_u64(enc, member->row->user_id);
 		said++;
 	}
 	enc_arr_end(enc);

@@ -148,6 +148,30 @@ static void on_idle(struct core *core, struct timer *timer)
 	shell_free(cell);
 }
 
+uint32_t cell_evict_idle(struct core *core)
+{
+	struct cell_local *local = local_of(core)->cell;
+	uint64_t before = atomic_load_explicit(&local->stats.evicted, memory_order_relaxed);
+
+	for (int kind = 0; kind < CELL_KIND_COUNT; kind++) {
+		uint32_t at = 0, count = 0;
+		struct cell **idle = mem_alloc(sizeof(*idle) * (local->cells[kind].count + 1));
+		uint64_t id;
+		void *value;
+
+		/* The map may not change while it is walked. */
+		while (map_next(&local->cells[kind], &at, &id, &value))
+			if (timer_is_set(&((struct cell *)value)->idle))
+				idle[count++] = value;
+		for (uint32_t i = 0; i < count; i++) {
+			timer_clear(&idle[i]->idle);
+			on_idle(core, &idle[i]->idle);
+		}
+		free(idle);
+	}
+	return (uint32_t)(atomic_load_explicit(&local->stats.evicted, memory_order_relaxed) - before);
+}
+
 struct cell *cell_shell(struct core *core, enum cell_kind kind, uint64_t id)
 {
 	struct map *cells = &local_of(core)->cell->cells[kind];
@@ -255,6 +279,8 @@ int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell
 void cell_leave(struct cell *cell)
 {
 	cell->fibers--;
+	if (cell->fibers == 0 && cell->status == CELL_READY && cell->state && cell_type(cell->kind)->quiet)
+		cell_type(cell->kind)->quiet(cell);
 	if (!cell->state && cell->status == CELL_READY && quiet(cell))
 		drop_state(cell); /* it was to be made, and was not (or was deleted) */
 	cell_settle(cell);

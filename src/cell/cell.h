@@ -30,6 +30,8 @@ struct cell_type {
 	int (*load_wait)(struct cell *cell);
 	/* Releases what lies outside the region (timers, counted bytes). May find half-built state. Optional. */
 	void (*drop)(struct cell *cell);
+	/* The last fiber inside has left, of a cell with state: nobody holds a pointer into it. Optional. */
+	void (*quiet)(struct cell *cell);
 	/* True while it must not leave memory (somebody watches). */
 	bool (*busy)(const struct cell *cell);
 };
@@ -106,6 +108,9 @@ void cell_break(struct cell *cell, const char *why, int r);
 
 /* The cell when it is in memory on this core, else NULL. Loop or fiber of the owner. */
 struct cell *cell_find(struct core *core, enum cell_kind kind, uint64_t id);
+/* Takes every cell of this core out of memory that nobody uses just now, without waiting until it has been idle for long: for when memory
+ * is short. How many. On the core's loop. */
+uint32_t cell_evict_idle(struct core *core);
 /* Per-core state of this module. */
 struct cell_local;
 struct cell_local *cell_local_new(struct core *core);

@@ -223,7 +223,7 @@ static void touch(struct lists *lists, struct listed *member)
 		lists->touched = region_realloc(lists->region, lists->touched,
 						lists->touched_cap * sizeof(*lists->touched));
 	}
-	lists->touched[lists->touched_count++] = lists->type->id(member);
+	lists->touched[lists->touched_count++] = lists->type->id(lists->owner, member);
 	member->touched = true;
 }
 

@@ -70,9 +70,10 @@ struct listed_facts {
 
 /* What the lists ask of their owner. */
 struct lists_type {
-	/* Of struct listed: by name, then by anything. Changes only between lists_out() and lists_in(). */
+	/* Of struct listed: by name, then by anything. Changes only between lists_out() and lists_in(). Its context is
+	 * the owner. */
 	struct tree_order order;
-	uint64_t (*id)(const struct listed *member); /* not 0, below 2^63 */
+	uint64_t (*id)(void *owner, const struct listed *member); /* not 0, below 2^63 */
 	void (*facts)(void *owner, const struct listed *member, struct listed_facts *ret);
 	/* May it see the channel? */
 	bool (*sees)(void *owner, const struct listed *member, uint64_t channel_id);

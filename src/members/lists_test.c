@@ -71,21 +71,25 @@ static struct member *member_of(const struct listed *listed)
 	return container_of(listed, struct member, listed);
 }
 
-static int compare(const void *a, const void *b)
+static int compare(void *owner, const void *a, const void *b)
 {
 	const struct member *x = member_of(a), *y = member_of(b);
+
+	(void)owner;
 	int order = names_compare(str_z(x->name), str_z(y->name));
 
 	return order ? order : x->id < y->id ? -1 : x->id > y->id;
 }
 
-static uint64_t key(const void *listed)
+static uint64_t key(void *owner, const void *listed)
 {
+	(void)owner;
 	return name_prefix(str_z(member_of(listed)->name));
 }
 
-static uint64_t id_of(const struct listed *listed)
+static uint64_t id_of(void *owner, const struct listed *listed)
 {
+	(void)owner;
 	return member_of(listed)->id;
 }
 
@@ -210,7 +214,7 @@ static uint64_t group_of(const struct world *world, const struct member *member)
 
 static int compare_pointers(const void *a, const void *b)
 {
-	return compare(*(void *const *)a, *(void *const *)b);
+	return compare(NULL, *(void *const *)a, *(void *const *)b);
 }
 
 static void model_group(struct world *world, uint32_t list, uint64_t id, struct model *model)

@@ -24,7 +24,8 @@ void roster_groups_grow(struct roster *roster)
 		return;
 	roster->groups = region_realloc(lists->region, roster->groups, lists->slots_count * sizeof(struct tree));
 	for (uint32_t i = roster->groups_cap; i < lists->slots_count; i++)
-		tree_init(&roster->groups[i], lists->region, &lists->type->order);
+		tree_init(&roster->groups[i], lists->region, &lists->type->order,
+			  lists->owner);
 	roster->groups_cap = lists->slots_count;
 }
 
@@ -52,7 +53,7 @@ static int compare(const void *a, const void *b, void *context)
 		return x->slot < y->slot ? -1 : 1;
 	if (x->key != y->key)
 		return x->key < y->key ? -1 : 1;
-	return x->member == y->member ? 0 : lists->type->order.compare(x->member, y->member);
+	return x->member == y->member ? 0 : lists->type->order.compare(lists->owner, x->member, y->member);
 }
 
 static void build_by_sorting(struct roster *roster)
@@ -69,7 +70,7 @@ static void build_by_sorting(struct roster *roster)
 			cap *= 2;
 			entries = mem_realloc(entries, cap * sizeof(*entries));
 		}
-		entries[count++] = (struct entry){ lists->type->order.key(member), member, member->group };
+		entries[count++] = (struct entry){ lists->type->order.key(lists->owner, member), member, member->group };
 	}
 	qsort_r(entries, count, sizeof(*entries), compare, lists);
 	CLEANUP_FREE void **items = mem_alloc((count + 1ul) * sizeof(*items));
@@ -188,7 +189,7 @@ uint32_t roster_read(const struct roster *roster, uint32_t low, uint32_t max, st
 			uint32_t count = tree_read(group, at, items, MIN(max - done, (uint32_t)LIST_RANGE));
 
 			for (uint32_t k = 0; k < count; k++) {
-				ret_handles[done] = lists->type->id(items[k]);
+				ret_handles[done] = lists->type->id(lists->owner, items[k]);
 				ret_rows[done++] = (struct list_row){ .member = items[k] };
 			}
 			at += count;

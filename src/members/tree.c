@@ -63,7 +63,7 @@ struct needle {
 
 static struct needle needle_of(const struct tree *tree, const void *item)
 {
-	return (struct needle){ tree->order->key(item), item };
+	return (struct needle){ tree->order->key(tree->context, item), item };
 }
 
 /* How many of the node's items come before @needle; *@ret_same: the next one is it. */
@@ -81,7 +81,7 @@ static uint32_t before(const struct tree *tree, const struct tree_node *node, co
 				*ret_same = true;
 				return middle;
 			}
-			order = tree->order->compare(node->items[middle], needle->item);
+			order = tree->order->compare(tree->context, node->items[middle], needle->item);
 		}
 		if (order < 0)
 			low = middle + 1;
@@ -257,9 +257,9 @@ static void free_nodes(struct tree *tree, struct tree_node *node)
 	region_free(tree->region, node);
 }
 
-void tree_init(struct tree *tree, struct region *region, const struct tree_order *order)
+void tree_init(struct tree *tree, struct region *region, const struct tree_order *order, void *context)
 {
-	*tree = (struct tree){ .region = region, .order = order };
+	*tree = (struct tree){ .region = region, .order = order, .context = context };
 }
 
 void tree_done(struct tree *tree)
@@ -413,7 +413,7 @@ void tree_build(struct tree *tree, void *const *items, uint32_t count)
 		if (!builder.right[0])
 			builder.right[0] = leaf_new(tree);
 		struct tree_node *leaf = builder.right[0];
-		leaf->keys[leaf->used] = tree->order->key(items[i]);
+		leaf->keys[leaf->used] = tree->order->key(tree->context, items[i]);
 		leaf->items[leaf->used++] = items[i];
 	}
 	for (uint32_t level = 0; level + 1 < builder.levels; level++)

@@ -15,21 +15,23 @@ struct tree_node;
 
 struct tree_order {
 	/* Of two items with different keys the one with the lower key comes first. */
-	uint64_t (*key)(const void *item);
+	uint64_t (*key)(void *context, const void *item);
 	/* Below or above 0, for items whose keys are equal; never 0 for two different items. */
-	int (*compare)(const void *a, const void *b);
+	int (*compare)(void *context, const void *a, const void *b);
 };
 
 struct tree {
 	struct region *region;
 	const struct tree_order *order;
+	void *context;
 	struct tree_node *root; /* NULL: empty */
 	uint32_t count;
 };
 
 enum { TREE_NOWHERE = UINT32_MAX };
 
-void tree_init(struct tree *tree, struct region *region, const struct tree_order *order);
+/* @context goes to the functions of @order. */
+void tree_init(struct tree *tree, struct region *region, const struct tree_order *order, void *context);
 /* Empties it. */
 void tree_done(struct tree *tree);
 /* False when it is there already. */

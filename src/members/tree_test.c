@@ -15,15 +15,17 @@ struct item {
 };
 
 /* Coarse, so that some are equal. */
-static uint64_t key(const void *item)
+static uint64_t key(void *context, const void *item)
 {
+	(void)context;
 	return ((const struct item *)item)->key / 7;
 }
 
-static int compare(const void *a, const void *b)
+static int compare(void *context, const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
 
+	(void)context;
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
@@ -89,7 +91,7 @@ static void a_tree_does_what_a_sorted_array_does(void **state)
 	(void)state;
 	random_seeded_init(&random, 7);
 	region_init(&region);
-	tree_init(&tree, &region, &order);
+	tree_init(&tree, &region, &order, NULL);
 	for (uint32_t i = 0; i < ITEMS; i++)
 		items[i].key = i * 2;
 	for (uint32_t n = 0; n < OPERATIONS; n++) {
@@ -134,7 +136,7 @@ static void a_tree_built_at_once_is_like_one_that_grew(void **state)
 	for (size_t c = 0; c < sizeof(counts) / sizeof(*counts); c++) {
 		struct tree tree;
 
-		tree_init(&tree, &region, &order);
+		tree_init(&tree, &region, &order, NULL);
 		tree_build(&tree, pointers, counts[c]);
 		assert_int_equal(tree.count, counts[c]);
 		for (uint32_t i = 0; i < counts[c]; i++) {

@@ -5,6 +5,7 @@
 
 #include "base/plant.h"
 #include "realm/channel.h"
+#include "realm/member_heap.h"
 #include "realm/perms.h"
 
 static int compare_ids(const void *a, const void *b)
@@ -228,6 +229,7 @@ void class_move(struct txn *txn, struct live_member *member, uint64_t quiet_chan
 	realm->sight_moved = true;
 	if (!member->sessions)
 		return;
+	member_open(realm, member);
 	struct audience_class *before = by_id(realm, member->class_id);
 	struct member_key key = key_of(realm, txn->arena, member);
 	if (before && key_eq(&before->key, &key))

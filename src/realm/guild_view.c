@@ -3,6 +3,7 @@
 #include "model/limits.h"
 #include "realm/channel.h"
 #include "realm/member.h"
+#include "realm/member_heap.h"
 #include "realm/perms.h"
 
 enum { LAZY_FROM = 75000 };
@@ -28,47 +29,50 @@ struct guild guild_view(struct realm *realm, struct arena *arena)
 /* Which members GUILD_CREATE carries (reference: "Which members"). */
 static bool carries(const struct realm *realm, const struct guild_show *show, const struct live_member *member)
 {
-	uint32_t all = realm->members.count;
-
-	if (member == show->member)
-		return true;
-	if (!show->bot)
-		return false;
-	if (!show->presences || all > LAZY_FROM)
-		return false;
-	if (all <= show->large_threshold)
+	if (member == show->member || realm->members.count <= show->large_threshold)
 		return true;
 	return member->presence || member->row->roles.count || member->row->nick.len;
 }
 
+static struct live_member **choose_members(struct realm *realm, struct arena *arena, const struct guild_show *show,
+					   uint32_t *ret_count)
+{
+	bool only_self = !show->bot || !show->presences || realm->members.count > LAZY_FROM;
+	struct live_member **chosen =
+		arena_array(arena, struct live_member *, only_self ? 1 : realm->members.count + 1);
+	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
+	struct live_member *member;
+	uint32_t count = 0;
+
+	if (only_self)
+		chosen[count++] = (struct live_member *)show->member;
+	while (!only_self && (member = member_walk_next(&walk)))
+		if (carries(realm, show, member))
+			chosen[count++] = member;
+	*ret_count = count;
+	return chosen;
+}
+
 static void add_members(struct realm *realm, struct arena *arena, const struct guild_show *show, struct guild *view)
 {
-	struct user *users;
-	struct user_partial *partials;
-	uint32_t at = 0, count = 0;
-	uint64_t id;
-	void *value;
+	uint32_t count;
+	struct live_member **chosen = choose_members(realm, arena, show, &count);
+	struct user *users = arena_array(arena, struct user, count + 1);
+	struct user_partial *partials = arena_array(arena, struct user_partial, count + 1);
 
-	while (map_next(&realm->members, &at, &id, &value))
-		count += carries(realm, show, value);
 	view->members.items = arena_array(arena, struct member, count + 1);
 	view->presences.items = arena_array(arena, struct presence, count + 1);
-	users = arena_array(arena, struct user, count + 1);
-	partials = arena_array(arena, struct user_partial, count + 1);
-	at = 0;
-	while (map_next(&realm->members, &at, &id, &value)) {
-		struct live_member *member = value;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct live_member *member = chosen[i];
+		const struct member_row *row = member_read(realm, member, arena);
 
-		if (!carries(realm, show, member))
-			continue;
-		uint32_t n = view->members.count++;
-		view->members.items[n] = member_view(member->row, &users[n]);
+		view->members.items[view->members.count++] = member_view(row, &users[i]);
 		if (!member->presence || !show->presences)
 			continue;
 		struct presence *presence = &view->presences.items[view->presences.count++];
 		*presence = *member->presence;
-		partials[n].id = id;
-		presence->user = &partials[n];
+		partials[i].id = row->user_id;
+		presence->user = &partials[i];
 	}
 }
 

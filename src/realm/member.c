@@ -91,18 +91,18 @@ bool member_matches(const struct member_row *row, struct str prefix)
 }
 
 /* A heap with the highest id on top keeps the lowest @limit of them: no need to sort a big guild for a small page. */
-static void sift_down(struct live_member **heap, uint32_t count, uint32_t at)
+static void sift_down(uint64_t *heap, uint32_t count, uint32_t at)
 {
 	for (;;) {
 		uint32_t child = 2 * at + 1;
 
 		if (child >= count)
 			return;
-		if (child + 1 < count && heap[child + 1]->row->user_id > heap[child]->row->user_id)
+		if (child + 1 < count && heap[child + 1] > heap[child])
 			child++;
-		if (heap[at]->row->user_id >= heap[child]->row->user_id)
+		if (heap[at] >= heap[child])
 			return;
-		struct live_member *swap = heap[at];
+		uint64_t swap = heap[at];
 		heap[at] = heap[child];
 		heap[child] = swap;
 		at = child;
@@ -111,8 +111,7 @@ static void sift_down(struct live_member **heap, uint32_t count, uint32_t at)
 
 static int by_id(const void *a, const void *b)
 {
-	uint64_t x = (*(struct live_member *const *)a)->row->user_id,
-		 y = (*(struct live_member *const *)b)->row->user_id;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return x < y ? -1 : x > y;
 }
@@ -120,7 +119,8 @@ static int by_id(const void *a, const void *b)
 struct live_member **members_page(struct realm *realm, struct arena *arena, uint64_t after,
 				  uint32_t limit, uint32_t *ret_count)
 {
-	struct live_member **heap = arena_array(arena, struct live_member *, limit + 1);
+	struct live_member **page = arena_array(arena, struct live_member *, limit + 1);
+	uint64_t *heap = arena_array(arena, uint64_t, limit + 1);
 	uint32_t at = 0, count = 0;
 	uint64_t id;
 	void *value;
@@ -129,15 +129,17 @@ struct live_member **members_page(struct realm *realm, struct arena *arena, uint
 		if (id <= after)
 			continue;
 		if (count < limit) {
-			heap[count++] = value;
+			heap[count++] = id;
 			for (uint32_t i = count / 2; count == limit && i > 0; i--)
 				sift_down(heap, count, i - 1);
-		} else if (limit && id < heap[0]->row->user_id) {
-			heap[0] = value;
+		} else if (limit && id < heap[0]) {
+			heap[0] = id;
 			sift_down(heap, count, 0);
 		}
 	}
 	qsort(heap, count, sizeof(*heap), by_id);
+	for (uint32_t i = 0; i < count; i++)
+		page[i] = realm_member(realm, heap[i]);
 	*ret_count = count;
-	return heap;
+	return page;
 }

@@ -9,9 +9,10 @@
 #include "model/limits.h"
 #include "realm/channel.h"
 #include "realm/member.h"
+#include "realm/member_heap.h"
 #include "realm/perms.h"
 
-enum { GATHER_MS = 250 };
+enum { GATHER_MS = 250, ROLES_MAX = 256 };
 
 _Static_assert((int)REALM_LISTS_CHANNELS_MAX <= (int)LIST_WANTS_MAX, "each channel of a session may be a list of its own");
 
@@ -29,6 +30,7 @@ struct member_lists {
 	uint64_t flushed_us;
 	uint64_t salt;      /* goes into the fingerprints of sight: another one makes all lists anew */
 	bool stale;         /* who sees what, or which groups there are, has changed and was not looked at yet */
+	uint64_t roles[ROLES_MAX]; /* of the member that is looked at */
 	bool moved;         /* members changed meanwhile, and may be in lists that they do not belong into */
 };
 
@@ -39,45 +41,53 @@ static struct live_member *member_of(const struct listed *listed)
 
 /* -- what the lists ask -- */
 
-static int compare(const void *a, const void *b)
+static uint64_t id_of(void *owner, const struct listed *listed)
 {
-	const struct member_row *x = member_of(a)->row, *y = member_of(b)->row;
-	int order = names_compare(member_name(x), member_name(y));
-
-	return order ? order : x->user_id < y->user_id ? -1 : x->user_id > y->user_id;
+	return member_id(owner, member_of(listed));
 }
 
-static uint64_t key(const void *listed)
+static int compare(void *owner, const void *a, const void *b)
 {
-	return name_prefix(member_name(member_of(listed)->row));
+	int order = names_compare(member_shown_name(owner, member_of(a)), member_shown_name(owner, member_of(b)));
+
+	if (order)
+		return order;
+	uint64_t x = id_of(owner, a), y = id_of(owner, b);
+	return x < y ? -1 : x > y;
 }
 
-static uint64_t id_of(const struct listed *listed)
+static uint64_t key(void *owner, const void *listed)
 {
-	return member_of(listed)->row->user_id;
+	return name_prefix(member_shown_name(owner, member_of(listed)));
 }
 
 static void facts(void *owner, const struct listed *listed, struct listed_facts *ret)
 {
-	const struct live_member *member = member_of(listed);
+	struct realm *realm = owner;
+	struct member_lists *lists = realm->member_lists;
 
-	(void)owner;
-	ret->online = member->presence != NULL;
-	ret->roles = member->row->roles.items;
-	ret->roles_count = member->row->roles.count;
+	ret->online = member_of(listed)->presence != NULL;
+	ret->roles = lists->roles;
+	ret->roles_count = member_roles(realm, member_of(listed), lists->roles, ROLES_MAX);
 }
 
 static bool sees(void *owner, const struct listed *listed, uint64_t channel_id)
 {
 	struct realm *realm = owner;
 	const struct live_channel *channel = realm_channel(realm, channel_id);
+	uint64_t *roles = realm->member_lists->roles;
+	struct member_row row = { .user_id = id_of(realm, listed) };
+	struct live_member member = { .row = &row }; /* all that matters for sight, without opening it */
 
-	return channel && perms_channel(realm, member_of(listed), channel, 0) & PERM_VIEW_CHANNEL;
+	row.roles.items = roles;
+	row.roles.count = member_roles(realm, member_of(listed), roles, ROLES_MAX);
+	return channel && perms_channel(realm, &member, channel, 0) & PERM_VIEW_CHANNEL;
 }
 
 static struct listed *find(void *owner, uint64_t id)
 {
-	struct live_member *member = realm_member(owner, id);
+	struct realm *realm = owner;
+	struct live_member *member = map_get(&realm->members, id);
 
 	return member ? &member->listed : NULL;
 }
@@ -109,12 +119,13 @@ static struct member_list_group show_group(struct arena *arena, const struct lis
 	return shown;
 }
 
-static struct member *show_member(struct arena *arena, const struct live_member *member)
+static struct member *show_member(struct realm *realm, struct arena *arena, const struct live_member *member)
 {
+	const struct member_row *row = member_read(realm, member, arena);
 	struct member *shown = arena_new(arena, struct member);
 	struct presence *presence = arena_new(arena, struct presence);
 
-	*shown = member_view(member->row, arena_new(arena, struct user));
+	*shown = member_view(row, arena_new(arena, struct user));
 	if (member->presence) {
 		*presence = *member->presence;
 	} else {
@@ -122,16 +133,16 @@ static struct member *show_member(struct arena *arena, const struct live_member 
 		presence->client_status = arena_new(arena, struct client_status);
 	}
 	presence->user = arena_new(arena, struct user_partial);
-	presence->user->id = member->row->user_id;
+	presence->user->id = row->user_id;
 	shown->presence = presence;
 	shown->has.presence = true;
 	return shown;
 }
 
-static void show_row(struct arena *arena, const struct list_row *row, struct member_list_item *ret)
+static void show_row(struct realm *realm, struct arena *arena, const struct list_row *row, struct member_list_item *ret)
 {
 	if (row->member) {
-		ret->member = show_member(arena, member_of(row->member));
+		ret->member = show_member(realm, arena, member_of(row->member));
 		ret->has.member = true;
 	} else {
 		ret->group = arena_new(arena, struct member_list_group);
@@ -140,7 +151,7 @@ static void show_row(struct arena *arena, const struct list_row *row, struct mem
 	}
 }
 
-static void show_op(struct arena *arena, const struct list_op *op, struct member_list_op *ret)
+static void show_op(struct realm *realm, struct arena *arena, const struct list_op *op, struct member_list_op *ret)
 {
 	static const struct str names[] = {
 		[LIST_SYNC] = { "SYNC", 4 },     [LIST_INVALIDATE] = { "INVALIDATE", 10 },
@@ -163,11 +174,11 @@ static void show_op(struct arena *arena, const struct list_op *op, struct member
 		ret->items.items = arena_array(arena, struct member_list_item, op->rows_count + 1);
 		ret->items.count = op->rows_count;
 		for (uint32_t i = 0; i < op->rows_count; i++)
-			show_row(arena, &op->rows[i], &ret->items.items[i]);
+			show_row(realm, arena, &op->rows[i], &ret->items.items[i]);
 		ret->has.items = true;
 	} else if (op->rows_count) {
 		ret->item = arena_new(arena, struct member_list_item);
-		show_row(arena, op->rows, ret->item);
+		show_row(realm, arena, op->rows, ret->item);
 		ret->has.item = true;
 	}
 }
@@ -189,7 +200,7 @@ static void send(void *owner, void *to, const struct list_update *update)
 	event.ops.items = arena_array(arena, struct member_list_op, update->ops_count + 1);
 	event.ops.count = update->ops_count;
 	for (uint32_t i = 0; i < update->ops_count; i++)
-		show_op(arena, &update->ops[i], &event.ops.items[i]);
+		show_op(realm, arena, &update->ops[i], &event.ops.items[i]);
 	txn_event(txn, EVENT_GUILD_MEMBER_LIST_UPDATE, (struct audience){}, &event);
 	txn_event_only(txn, update->sessions, update->sessions_count);
 }
@@ -400,17 +411,17 @@ void member_lists_stale(struct realm *realm)
 
 /* -- watching -- */
 
-static struct member_lists *begin(struct realm *realm, struct arena *arena)
+static void begin(struct realm *realm, struct arena *arena)
 {
 	struct member_lists *lists = region_new(realm->region, struct member_lists);
 	uint32_t count;
 	uint64_t *hoisted = hoisted_roles(realm, arena, &count);
 
 	lists->realm = realm;
+	realm->member_lists = lists;
 	lists->lists = lists_new(realm->region, &type, realm, hoisted, count, shows_offline(realm));
 	map_init_in(&lists->watches, realm->region);
 	timer_init(&lists->timer, on_timer);
-	return lists;
 }
 
 void member_lists_end(struct realm *realm)
@@ -475,7 +486,7 @@ int realm_lists_run(struct txn *txn, struct cell_work *work)
 	if (!realm->member_lists && !in->channels_count)
 		return 0;
 	if (!realm->member_lists)
-		realm->member_lists = begin(realm, txn->arena);
+		begin(realm, txn->arena);
 	struct member_lists *lists = realm->member_lists;
 	if (lists->stale)
 		look_again(txn);

@@ -2,21 +2,23 @@
 #include "gateway/domain.h"
 #include "model/intents.h"
 #include "realm/member.h"
+#include "realm/member_heap.h"
 #include "realm/perms.h"
 
 enum { CHUNK = 1000, QUERY_MAX = 100 };
 
-static int may_ask_all(const struct realm *realm, const struct realm_members *in)
+static int may_ask_all(struct realm *realm, const struct realm_members *in)
 {
 	if (in->bot)
 		return in->intents & INTENT_GUILD_MEMBERS ? 0 : ERR_MISSING_ACCESS;
-	uint64_t perms = perms_base(realm, map_get(&realm->members, in->user_id));
+	uint64_t perms = perms_base(realm, realm_member(realm, in->user_id));
 	return perms & (PERM_MANAGE_ROLES | PERM_KICK_MEMBERS | PERM_BAN_MEMBERS) ? 0 : ERR_MISSING_ACCESS;
 }
 
 static void send_chunk(struct txn *txn, const struct realm_members *in, struct live_member **found, uint32_t from,
 		       uint32_t count, struct guild_members_chunk *chunk)
 {
+	struct realm *realm = realm_of(txn);
 	struct user *users = arena_array(txn->arena, struct user, count + 1);
 	struct user_partial *partials = arena_array(txn->arena, struct user_partial, count + 1);
 
@@ -25,14 +27,15 @@ static void send_chunk(struct txn *txn, const struct realm_members *in, struct l
 	chunk->presences.items = arena_array(txn->arena, struct presence, count + 1);
 	chunk->presences.count = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		struct live_member *member = found[from + i];
+		const struct live_member *member = found[from + i];
+		const struct member_row *row = member_read(realm, member, txn->arena);
 
-		chunk->members.items[i] = member_view(member->row, &users[i]);
+		chunk->members.items[i] = member_view(row, &users[i]);
 		if (!chunk->has.presences || !member->presence)
 			continue;
 		struct presence *presence = &chunk->presences.items[chunk->presences.count++];
 		*presence = *member->presence;
-		partials[i].id = member->row->user_id;
+		partials[i].id = row->user_id;
 		presence->user = &partials[i];
 	}
 	txn_event(txn, EVENT_GUILD_MEMBERS_CHUNK, (struct audience){ .session = in->session }, chunk);
@@ -69,9 +72,13 @@ int realm_members_run(struct txn *txn, struct cell_work *work)
 		if (r)
 			return r;
 		found = arena_array(txn->arena, struct live_member *, realm->members.count + 1);
-		while ((all || count < limit) && map_next(&realm->members, &at, &id, &value))
-			if (!in->query.len || member_matches(((struct live_member *)value)->row, in->query))
-				found[count++] = value;
+		CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
+		struct live_member *member;
+		while (all && map_next(&realm->members, &at, &id, &value))
+			found[count++] = value;
+		while (!all && count < limit && (member = member_walk_next(&walk)))
+			if (!in->query.len || member_matches(member->row, in->query))
+				found[count++] = member;
 	}
 	struct guild_members_chunk chunk = { .guild_id = txn->cell->id,
 					     .chunk_count = MAX((count + CHUNK - 1) / CHUNK, 1u),

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "codec/dup.h"
+#include "realm/member_heap.h"
 #include "realm/member_lists.h"
 
 int realm_presence_run(struct txn *txn, void *arg)
@@ -19,8 +19,7 @@ int realm_presence_run(struct txn *txn, void *arg)
 	if (moves)
 		member_lists_out(realm, member);
 	realm->online_count += !!in->presence - !!member->presence;
-	region_free(realm->region, member->presence);
-	member->presence = in->presence ? obj_dup_region(realm->region, &desc_presence, in->presence) : NULL;
+	member_set_presence(realm, member, in->presence);
 	if (moves)
 		member_lists_in(realm, member);
 	else

@@ -9,6 +9,7 @@
 #include "realm/bucket.h"
 #include "realm/audit.h"
 #include "realm/class.h"
+#include "realm/member_heap.h"
 #include "realm/member_lists.h"
 #include "realm/pins.h"
 #include "store/store.h"
@@ -44,7 +45,9 @@ struct live_role *realm_role(struct realm *realm, uint64_t id)
 
 struct live_member *realm_member(struct realm *realm, uint64_t user_id)
 {
-	return map_get(&realm->members, user_id);
+	struct live_member *member = map_get(&realm->members, user_id);
+
+	return member ? member_open(realm, member) : NULL;
 }
 
 static uint32_t take_slot(struct realm *realm, struct live_channel *channel)
@@ -97,16 +100,14 @@ struct live_role *realm_add_role(struct realm *realm, const struct role *row)
 struct live_member *realm_add_member(struct realm *realm, const struct member_row *row)
 {
 	struct live_member *member = map_get(&realm->members, row->user_id);
-	struct member_row *copy = obj_dup_region(realm->region, &desc_member_row, row);
 
 	if (!member) {
-		member = region_new(realm->region, struct live_member);
+		member = member_slot_new(realm);
 		map_set(&realm->members, row->user_id, member);
 	} else {
 		member_lists_out(realm, member);
-		region_free(realm->region, member->row);
 	}
-	member->row = copy;
+	member_set_row(realm, member, row);
 	member_lists_in(realm, member);
 	return member;
 }
@@ -196,12 +197,8 @@ void realm_del_member(struct txn *txn, uint64_t user_id)
 	member_lists_out(realm, member);
 	if (member->sessions)
 		class_part(realm, member);
-	if (member->presence) {
-		realm->online_count--;
-		region_free(realm->region, member->presence);
-	}
-	region_free(realm->region, member->row);
-	region_free(realm->region, member);
+	realm->online_count -= member->presence != NULL;
+	member_slot_free(realm, member);
 	txn_del(txn, key_member(&key, txn->cell->id, user_id));
 }
 
@@ -292,9 +289,7 @@ static void release_member(struct realm *realm, void *value)
 
 	if (member->sessions)
 		class_part(realm, member);
-	region_free(realm->region, member->presence);
-	region_free(realm->region, member->row);
-	region_free(realm->region, member);
+	member_slot_free(realm, member);
 }
 
 static void release_plain(struct realm *realm, void *value)
@@ -306,6 +301,7 @@ void realm_empty(struct realm *realm)
 {
 	member_lists_end(realm);
 	empty(&realm->members, release_member, realm);
+	members_clear(realm);
 	empty(&realm->channels, release_channel, realm);
 	empty(&realm->roles, release_role, realm);
 	empty(&realm->emojis, release_plain, realm);
@@ -317,19 +313,10 @@ void realm_empty(struct realm *realm)
 
 /* -- loading -- */
 
-/* A deletion of a role does not write the members who had it. */
-static void leave_dead_roles_out(const struct realm *realm, struct member_row *row)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < row->roles.count; i++)
-		if (map_get(&realm->roles, row->roles.items[i]))
-			row->roles.items[kept++] = row->roles.items[i];
-	row->roles.count = kept;
-}
-
 static int load_rows(struct realm *realm, struct arena *arena, const struct store_row *rows, uint32_t count)
 {
+	if (count && key_realm_kind(rows[0].key) == KIND_member)
+		members_expect(realm, count);
 	for (uint32_t i = 0; i < count; i++) {
 		int r = 0;
 
@@ -358,16 +345,9 @@ static int load_rows(struct realm *realm, struct arena *arena, const struct stor
 				realm_add_role(realm, &row);
 			break;
 		}
-		case KIND_member: {
-			struct member_row row = {};
-
-			r = row_get(rows[i].value, &desc_member_row, arena, &row);
-			if (!r && realm->guild)
-				leave_dead_roles_out(realm, &row);
-			if (!r)
-				realm_add_member(realm, &row);
+		case KIND_member:
+			r = member_add_stored(realm, rows[i].value) ? 0 : -EBADMSG;
 			break;
-		}
 		case KIND_emoji: {
 			struct emoji row = {};
 
@@ -441,10 +421,15 @@ static void drop(struct cell *cell)
 		member_lists_drop(cell->state);
 }
 
+static void quiet(struct cell *cell)
+{
+	members_quiet(cell->state);
+}
+
 void realm_register(void)
 {
 	static const struct cell_type guild = {
-		.name = "guild", .load_wait = load_wait, .drop = drop, .busy = busy
+		.name = "guild", .load_wait = load_wait, .drop = drop, .busy = busy, .quiet = quiet
 	};
 	static const struct cell_type dm = { .name = "dm", .load_wait = load_wait, .busy = busy };
 

@@ -23,12 +23,14 @@ struct live_channel {
 	struct map slow;          /* user id → struct slow: when they may speak again */
 };
 
+/* Its row may be closed: realm_member() opens it, those found otherwise are opened by realm/member_heap.h. */
 struct live_member {
-	struct member_row *row;
+	struct member_row *row; /* NULL: closed */
 	uint32_t class_id;  /* while watched: realm/class.h */
 	uint32_t sessions;  /* subscribed */
 	struct presence *presence; /* NULL: offline; in the region */
 	struct listed listed;      /* realm/member_lists.h */
+	uint32_t packed;           /* realm/member_heap.h */
 };
 
 struct live_role {
@@ -42,6 +44,7 @@ struct realm {
 	struct map channels;   /* id → live_channel; a DM has one */
 	struct map roles;      /* id → live_role */
 	struct map members;    /* user id → live_member; of a DM: its recipients */
+	struct member_heap *heap; /* realm/member_heap.h */
 	struct map emojis;     /* id → struct emoji */
 	struct list classes;   /* realm/class.h */
 	struct live_channel **slots; /* by slot; NULL: free */
@@ -71,6 +74,7 @@ void realm_register(void);
 
 struct live_channel *realm_channel(struct realm *realm, uint64_t id);
 struct live_role *realm_role(struct realm *realm, uint64_t id);
+/* With its row, until no fiber is in the realm. */
 struct live_member *realm_member(struct realm *realm, uint64_t user_id);
 static inline bool realm_is_guild(const struct realm *realm)
 {

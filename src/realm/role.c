@@ -78,6 +78,8 @@ static void strip_members(struct realm *realm, uint64_t role_id)
 		struct live_member *member = value;
 		uint32_t kept = 0;
 
+		if (!member->row) /* its dead roles are left out when it is opened */
+			continue;
 		for (uint32_t i = 0; i < member->row->roles.count; i++)
 			if (member->row->roles.items[i] != role_id)
 				member->row->roles.items[kept++] = member->row->roles.items[i];
