@@ -11,7 +11,7 @@
 #include "user/account.h"
 #include "user/bot.h"
 
-enum { APPLICATIONS_MAX = 100, DESCRIPTION_MAX = 400, HEX_MAX = 2 * crypto_sign_PUBLICKEYBYTES + 1 };
+enum { APPLICATIONS_MAX = 100, DESCRIPTION_MAX = 400 };
 
 /* Flags that the owner may set: the privileged intents. */
 #define FLAGS_EDITABLE ((1 << 12) | (1 << 13) | (1 << 14) | (1 << 15) | (1 << 18) | (1 << 19))
@@ -63,34 +63,18 @@ static int show_own_wait(struct req *req, struct application *out)
 int api_create_application(struct req *req, const struct application_create *in, struct application *out)
 {
 	struct user_state *user = user_of(req->txn);
-	char public_key[HEX_MAX], seed_hex[2 * crypto_sign_SEEDBYTES + 1], token[TOKEN_MAX];
-	unsigned char seed[crypto_sign_SEEDBYTES], pk[crypto_sign_PUBLICKEYBYTES], sk[crypto_sign_SECRETKEYBYTES];
+	char token[TOKEN_MAX];
 	uint64_t id;
 
 	if (config_of(req->core)->applications == CREATE_OPERATORS && !user->account->operator)
 		return ERR_MISSING_ACCESS;
 	if (user->applications.count >= APPLICATIONS_MAX)
 		return ERR_MAX_APPLICATIONS;
-	random_fill(core_random(req->core), seed, sizeof(seed));
-	crypto_sign_seed_keypair(pk, sk, seed);
-	sodium_bin2hex(public_key, sizeof(public_key), pk, sizeof(pk));
-	sodium_bin2hex(seed_hex, sizeof(seed_hex), seed, sizeof(seed));
-	struct application application = {
-		.name = in->name,
-		.description = in->description.ptr ? in->description : S(""),
-		.owner_id = req->who.user_id,
-		.bot_public = true,
-		.bot_require_code_grant = in->bot_require_code_grant,
-		.verify_key = str_z(public_key),
-		.sign_seed = str_z(seed_hex),
-		.hook = true,
-		.integration_public = true,
-		.interactions_version = 1,
-		.created_at = (int64_t)core_wall_us(req->core),
-	};
-	application.null.type = true;
-	application.has.redirect_uris = application.has.interactions_endpoint_url = true;
-	application.has.role_connections_verification_url = true;
+	struct application application =
+		bot_application(req->arena, core_random(req->core), core_wall_us(req->core), req->who.user_id, in->name);
+	if (in->description.ptr)
+		application.description = in->description;
+	application.bot_require_code_grant = in->bot_require_code_grant;
 	struct account_new spec = { .username = bot_username(req->arena, in->name), .bot = true, .application = &application };
 	int r = account_create_wait(req->core, &spec, &id, token);
 	if (r)
@@ -256,17 +240,12 @@ static int reset_token(struct req *req, struct bot_token *out)
 {
 	struct user_state *state;
 	char token[TOKEN_MAX];
-	uint8_t hash[TOKEN_HASH_BYTES];
 
 	int r = own(req, &state);
+	if (!r)
+		r = bot_reset_token(req->txn, token);
 	if (r)
 		return r;
-	struct token_row row = { .user_id = req->txn->cell->id,
-				 .kind = TOKEN_BOT,
-				 .created_at = (int64_t)core_wall_us(req->core) };
-	user_del_tokens(req->txn, NULL);
-	token_make(core_random(req->core), row.user_id, core_wall_us(req->core) / 1000000, token, hash);
-	user_put_token(req->txn, hash, &row);
 	out->token = arena_str(req->arena, str_z(token));
 	return 0;
 }

@@ -25,7 +25,7 @@ static void sign(struct core *core, struct str path, uint64_t issued, uint64_t e
 	char text[2200];
 
 	int n = snprintf(text, sizeof(text), "%lx %lx %.*s", expires, issued, (int)MIN(path.len, (size_t)2048), path.ptr);
-	HMAC(EVP_sha256(), app->file_key, sizeof(app->file_key), (unsigned char *)text, (size_t)n, mac, &len);
+	HMAC(EVP_sha256(), file_key_of(app), FILE_KEY_BYTES, (unsigned char *)text, (size_t)n, mac, &len);
 	for (unsigned int i = 0; i < 32; i++)
 		snprintf(ret_hex + 2 * i, 3, "%02x", mac[i]);
 }

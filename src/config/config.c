@@ -18,37 +18,38 @@ static const char *const registration_words[] = { "open", "invite", "closed", "d
 static const char *const create_words[] = { "anybody", "operators", NULL };
 static const char *const sync_words[] = { "always", "interval", "never", NULL };
 
-/* name, kind, place, least, most, words of a choice. The order is that of the sample file. */
+/* name, kind, place, least, most, words of a choice, live. The order is that of the sample file. */
 static const struct key {
 	const char *name;
 	enum kind kind;
 	size_t at;
 	uint64_t min, max;
 	const char *const *words;
+	bool live; /* may change while the server runs */
 } keys[] = {
 #define AT(field) offsetof(struct config, field)
-	{ "data", TEXT, AT(data), 0, 0, NULL },
-	{ "listen", LIST, AT(listen), 0, 0, NULL },
-	{ "listen_tls", LIST, AT(listen_tls), 0, 0, NULL },
-	{ "tls_certificate", TEXT, AT(tls_certificate), 0, 0, NULL },
-	{ "tls_key", TEXT, AT(tls_key), 0, 0, NULL },
-	{ "public_url", TEXT, AT(public_url), 0, 0, NULL },
-	{ "cdn_url", TEXT, AT(cdn_url), 0, 0, NULL },
-	{ "trusted_proxies", LIST, AT(trusted_proxies), 0, 0, NULL },
-	{ "rate_limits", CHOICE, AT(rate_limits), 0, 0, limits_words },
-	{ "rate_limits_off_in_public", FLAG, AT(rate_limits_off_in_public), 0, 0, NULL },
-	{ "registration", CHOICE, AT(registration), 0, 0, registration_words },
-	{ "guilds", CHOICE, AT(guilds), 0, 0, create_words },
-	{ "applications", CHOICE, AT(applications), 0, 0, create_words },
-	{ "cores", COUNT, AT(cores), 0, 64, NULL },
-	{ "memory_max", BYTES, AT(memory_max), 64 << 20, UINT64_MAX, NULL },
-	{ "sync", CHOICE, AT(sync), 0, 0, sync_words },
-	{ "sync_interval_ms", COUNT, AT(sync_interval_ms), 1, 60000, NULL },
-	{ "disk_reserve", BYTES, AT(disk_reserve), 0, UINT64_MAX, NULL },
-	{ "file_max", BYTES, AT(file_max), 1, 1ULL << 34, NULL },
-	{ "metrics_listen", TEXT, AT(metrics_listen), 0, 0, NULL },
-	{ "metrics_token", TEXT, AT(metrics_token), 0, 0, NULL },
-	{ "log_level", TEXT, AT(log_level), 0, 0, NULL },
+	{ "data", TEXT, AT(data), 0, 0, NULL, false },
+	{ "listen", LIST, AT(listen), 0, 0, NULL, false },
+	{ "listen_tls", LIST, AT(listen_tls), 0, 0, NULL, false },
+	{ "tls_certificate", TEXT, AT(tls_certificate), 0, 0, NULL, false },
+	{ "tls_key", TEXT, AT(tls_key), 0, 0, NULL, false },
+	{ "public_url", TEXT, AT(public_url), 0, 0, NULL, false },
+	{ "cdn_url", TEXT, AT(cdn_url), 0, 0, NULL, true },
+	{ "trusted_proxies", LIST, AT(trusted_proxies), 0, 0, NULL, false },
+	{ "rate_limits", CHOICE, AT(rate_limits), 0, 0, limits_words, false },
+	{ "rate_limits_off_in_public", FLAG, AT(rate_limits_off_in_public), 0, 0, NULL, false },
+	{ "registration", CHOICE, AT(registration), 0, 0, registration_words, true },
+	{ "guilds", CHOICE, AT(guilds), 0, 0, create_words, true },
+	{ "applications", CHOICE, AT(applications), 0, 0, create_words, true },
+	{ "cores", COUNT, AT(cores), 0, 64, NULL, false },
+	{ "memory_max", BYTES, AT(memory_max), 64 << 20, UINT64_MAX, NULL, true },
+	{ "sync", CHOICE, AT(sync), 0, 0, sync_words, false },
+	{ "sync_interval_ms", COUNT, AT(sync_interval_ms), 1, 60000, NULL, false },
+	{ "disk_reserve", BYTES, AT(disk_reserve), 0, UINT64_MAX, NULL, false },
+	{ "file_max", BYTES, AT(file_max), 1, 1ULL << 34, NULL, true },
+	{ "metrics_listen", TEXT, AT(metrics_listen), 0, 0, NULL, false },
+	{ "metrics_token", TEXT, AT(metrics_token), 0, 0, NULL, true },
+	{ "log_level", TEXT, AT(log_level), 0, 0, NULL, true },
 #undef AT
 };
 
@@ -278,5 +279,84 @@ int config_check(const struct config *config, char **error)
 				       "rate_limits_off_in_public = true as well");
 	if (config->listen_tls && config->listen_tls[0] && (!config->tls_certificate || !config->tls_key))
 		return complain(error, "listen_tls needs tls_certificate and tls_key");
+	if (config_log_level(config) < 0)
+		return complain(error, "log_level is error, warn, info or debug, not \"%s\"", config->log_level);
 	return 0;
+}
+
+int config_log_level(const struct config *config)
+{
+	static const char *const words[] = { "error", "warn", "info", "debug" };
+
+	for (int i = 0; i < 4; i++)
+		if (!strcmp(config->log_level, words[i]))
+			return i;
+	return -1;
+}
+
+static bool list_equal(char *const *a, char *const *b)
+{
+	for (size_t i = 0;; i++) {
+		const char *x = a ? a[i] : NULL, *y = b ? b[i] : NULL;
+
+		if (!x || !y)
+			return x == y;
+		if (strcmp(x, y))
+			return false;
+	}
+}
+
+static bool key_equal(const struct key *key, const void *a, const void *b)
+{
+	const char *x, *y;
+
+	switch (key->kind) {
+	case TEXT:
+		x = *(char *const *)a;
+		y = *(char *const *)b;
+		return !strcmp(x ? x : "", y ? y : "");
+	case LIST: return list_equal(*(char **const *)a, *(char **const *)b);
+	case COUNT: return *(const uint32_t *)a == *(const uint32_t *)b;
+	case BYTES: return *(const uint64_t *)a == *(const uint64_t *)b;
+	case FLAG: return *(const bool *)a == *(const bool *)b;
+	case CHOICE: return *(const int *)a == *(const int *)b;
+	}
+	return true;
+}
+
+static void key_copy(const struct key *key, void *to, const void *from)
+{
+	char *const *list;
+
+	switch (key->kind) {
+	case TEXT:
+		free(*(char **)to);
+		*(char **)to = *(char *const *)from ? mem_strdup(*(char *const *)from) : NULL;
+		break;
+	case LIST:
+		list_free(*(char ***)to);
+		*(char ***)to = NULL;
+		list = *(char **const *)from;
+		for (size_t i = 0; list && list[i]; i++)
+			list_add(to, list[i], strlen(list[i]));
+		break;
+	case COUNT: *(uint32_t *)to = *(const uint32_t *)from; break;
+	case BYTES: *(uint64_t *)to = *(const uint64_t *)from; break;
+	case FLAG: *(bool *)to = *(const bool *)from; break;
+	case CHOICE: *(int *)to = *(const int *)from; break;
+	}
+}
+
+void config_merge(struct config *next, const struct config *now, void (*on_change)(const char *name, bool live))
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		void *a = (char *)next + keys[i].at;
+		const void *b = (const char *)now + keys[i].at;
+
+		if (key_equal(&keys[i], a, b))
+			continue;
+		on_change(keys[i].name, keys[i].live);
+		if (!keys[i].live)
+			key_copy(&keys[i], a, b);
+	}
 }

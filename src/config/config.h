@@ -43,7 +43,9 @@ struct app {
 	_Atomic bool has_owner;    /* of the instance */
 	_Atomic bool serving;      /* readyz */
 	uint64_t started_us;
-	uint8_t file_key[32];      /* signs links to files */
+	uint8_t file_keys[2][32];  /* sign links to files: one is in use, the other takes the next */
+	_Atomic uint32_t file_key_slot;
+	_Atomic bool memory_short; /* over memory_max: nothing new is let in */
 	struct cidr *trusted;      /* proxies */
 	uint32_t trusted_count;
 	char *gateway_url;         /* of public_url: wss://…; NULL: where the client came to */
@@ -52,6 +54,12 @@ struct app {
 static inline struct app *app_of(struct core *core)
 {
 	return core_cores(core)->app;
+}
+enum { FILE_KEY_BYTES = 32 };
+/* The key that signs links to files now. Any thread. */
+static inline const uint8_t *file_key_of(struct app *app)
+{
+	return app->file_keys[atomic_load_explicit(&app->file_key_slot, memory_order_acquire) & 1];
 }
 static inline const struct config *config_of(struct core *core)
 {
@@ -65,7 +73,12 @@ void config_free(struct config *config);
 int config_set(struct config *config, const char *key, const char *value, char **error);
 /* A file by libconfuse. */
 int config_read(struct config *config, const char *path, char **error);
-/* What does not fit together (limits off on a public listener, TLS without a key). 0 or -EINVAL with @error. */
 /* Every listener is a loopback address or a unix socket. */
 bool config_is_local(const struct config *config);
+/* What does not fit together (limits off on a public listener, TLS without a key). 0 or -EINVAL with @error. */
 int config_check(const struct config *config, char **error);
+/* Of log_level, as in base/log.h; -1 for a word that is none. */
+int config_log_level(const struct config *config);
+/* @next came after @now: settings that need a restart get the value of @now again. @on_change is told each that differs, @live when it
+ * takes effect. */
+void config_merge(struct config *next, const struct config *now, void (*on_change)(const char *name, bool live));

@@ -10,13 +10,21 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "admin/command.h"
+#include "admin/control.h"
+#include "admin/memory.h"
+#include "admin/owner.h"
+#include "admin/secrets.h"
 #include "base/log.h"
 #include "cell/txn.h"
+#include "core/fiber.h"
 #include "core/local.h"
 #include "gateway/gateway.h"
 #include "limit/limit.h"
 #include "main/ids.h"
+#include "main/reload.h"
 #include "main/serve.h"
+#include "main/version.h"
 #include "net/addr.h"
 #include "net/listener.h"
 #include "net/rlimit.h"
@@ -31,7 +39,8 @@ enum {
 };
 
 struct daemon {
-	struct config *config;
+	struct daemon_options options;
+	const struct config *config; /* of the start */
 	struct app app;
 	struct store *store;
 	struct cores *cores;
@@ -46,6 +55,10 @@ struct daemon {
 	bool stopping;
 	struct msg start;
 	struct ids_keeper *ids;
+	struct admin admin;
+	struct control *control;
+	struct memory_watch *memory;
+	struct reload *reload;
 };
 
 static int fail(char **error, int r, const char *what)
@@ -53,35 +66,6 @@ static int fail(char **error, int r, const char *what)
 	if (asprintf(error, "%s: %s", what, strerror(-r)) < 0)
 		*error = NULL;
 	return r;
-}
-
-/* Keys of this instance: made once, 0600, never logged. */
-static int read_secrets(struct daemon *daemon, char **error)
-{
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/secrets", daemon->config->data);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		ssize_t n = read(fd, daemon->app.file_key, sizeof(daemon->app.file_key));
-
-		close(fd);
-		return n == sizeof(daemon->app.file_key) ? 0 : fail(error, -EBADMSG, path);
-	}
-	if (errno != ENOENT)
-		return fail(error, -errno, path);
-	random_fill(&random_real, daemon->app.file_key, sizeof(daemon->app.file_key));
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, daemon->app.file_key, sizeof(daemon->app.file_key)) != sizeof(daemon->app.file_key) ||
-	    fsync(fd)) {
-		int r = -errno;
-
-		if (fd >= 0)
-			close(fd);
-		return fail(error, r, path);
-	}
-	close(fd);
-	return 0;
 }
 
 static int open_store(struct daemon *daemon, char **error)
@@ -213,6 +197,7 @@ static void on_stop(struct cores *cores, int number, void *owner)
 	sd_notify(0, "STOPPING=1");
 	for (size_t i = 0; i < daemon->listeners_count; i++)
 		listener_stop(daemon->listeners[i]);
+	control_stop(daemon->control);
 	gateway_drain(cores);
 	for (uint32_t i = 0; i < cores->count; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
@@ -228,13 +213,9 @@ static void on_stop(struct cores *cores, int number, void *owner)
 static void on_reload(struct cores *cores, void *owner)
 {
 	struct daemon *daemon = owner;
-	char why[256] = "";
 
 	(void)cores;
-	if (daemon->tls && tls_reload(daemon->tls, why, sizeof(why)))
-		log_error("certificate not reloaded, the old one stays why=\"%s\"", why);
-	else
-		log_info("reloaded");
+	reload_begin(daemon->reload);
 }
 
 /* -- starting -- */
@@ -245,6 +226,32 @@ static void on_serve(struct core *core, struct msg *msg)
 	free(msg);
 }
 
+/* Without listeners: what the caller wants to do, on a fiber of core 0. */
+static void run_offline(struct core *core, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	daemon->options.offline(core, &daemon->admin, daemon->options.owner);
+	cores_ask_stop(daemon->cores);
+}
+
+static void on_offline(struct core *core, struct msg *msg)
+{
+	struct daemon *daemon = container_of(msg, struct daemon, start);
+
+	if (fiber_start(core, run_offline, daemon))
+		cores_ask_stop(daemon->cores);
+}
+
+static void tell_ready(struct daemon *daemon)
+{
+	printf("rookeryd ready %s\n", daemon->app.default_url ? daemon->app.default_url : "");
+	fflush(stdout);
+	sd_notify(0, "READY=1");
+	if (!atomic_load(&daemon->app.has_owner))
+		log_info("nobody owns this server yet; make its owner: rookery --data %s users create NAME --owner", daemon->admin.data);
+}
+
 static void on_recovered(struct core *core)
 {
 	struct daemon *daemon = container_of(app_of(core), struct daemon, app);
@@ -252,6 +259,11 @@ static void on_recovered(struct core *core)
 
 	if (atomic_fetch_add(&daemon->recovered, 1) + 1 != cores->count)
 		return;
+	if (daemon->options.offline) {
+		daemon->start.run = on_offline;
+		core_post(cores->core[0], &daemon->start);
+		return;
+	}
 	atomic_store(&daemon->app.serving, true);
 	for (uint32_t i = 0; i < cores->count; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
@@ -259,9 +271,7 @@ static void on_recovered(struct core *core)
 		msg->run = on_serve;
 		core_post(cores->core[i], msg);
 	}
-	printf("rookeryd ready %s\n", daemon->app.default_url ? daemon->app.default_url : "");
-	fflush(stdout);
-	sd_notify(0, "READY=1");
+	tell_ready(daemon);
 }
 
 static void on_recover(struct core *core, struct msg *msg)
@@ -270,16 +280,27 @@ static void on_recover(struct core *core, struct msg *msg)
 	intents_recover(core, on_recovered);
 }
 
-static void on_ids(struct core *core)
+static void recover(struct core *core, void *arg)
 {
 	struct cores *cores = core_cores(core);
+	uint64_t owner_id;
 
+	(void)arg;
+	int r = owner_load_wait(core, &owner_id);
+	if (r && r != ENOENT)
+		log_error("who owns this server cannot be read r=%d", r);
 	for (uint32_t i = 0; i < cores->count; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
 
 		msg->run = on_recover;
 		core_post(cores->core[i], msg);
 	}
+}
+
+static void on_ids(struct core *core)
+{
+	if (fiber_self(core) || fiber_start(core, recover, NULL))
+		recover(core, NULL);
 }
 
 static void on_start(struct core *core, struct msg *msg)
@@ -289,29 +310,27 @@ static void on_start(struct core *core, struct msg *msg)
 	daemon->ids = ids_keeper_new(core, on_ids);
 }
 
-int daemon_new(struct config *config, struct daemon **ret_daemon, char **error)
+/* What only a serving daemon has: listeners, signals, the operator's socket. */
+static int open_doors(struct daemon *daemon, char **error)
 {
-	struct daemon *daemon = mem_zalloc(sizeof(*daemon));
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	int r = open_listeners(daemon, error);
 
-	daemon->config = config;
-	daemon->app.started_us = clock_mono_us(&clock_real);
-	atomic_store(&daemon->app.config, config);
-	daemon->app.limits = limit_global_new();
-	daemon->app.gateway_url = gateway_url(config->public_url);
-	*ret_daemon = daemon;
-	signals_block();
-	rlimit_raise_files();
-	int r = sodium_init() < 0 ? fail(error, -ENOSYS, "libsodium") : 0;
-	if (!r)
-		r = open_store(daemon, error);
-	if (!r)
-		r = read_secrets(daemon, error);
-	if (!r)
-		r = parse_proxies(daemon, error);
 	if (r)
 		return r;
-	daemon_register();
+	r = control_open(&daemon->admin, &daemon->control);
+	if (r)
+		return fail(error, r, "control.sock");
+	daemon->memory = memory_watch_new(daemon->cores->core[0]);
+	daemon->reload = reload_new(daemon->cores, daemon->tls, daemon->options.reread, daemon->options.owner);
+	return signals_open(daemon->cores, &(struct signals_config){ .on_stop = on_stop, .on_reload = on_reload, .owner = daemon },
+			    &daemon->signals);
+}
+
+static void make_cores(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
 	daemon->cores = cores_new(&(struct cores_config){
 		.count = config->cores ? config->cores : (uint32_t)MIN(MAX(processors, 1), CORES_MAX_DEFAULT),
 		.fibers_max = FIBERS_MAX,
@@ -326,16 +345,44 @@ int daemon_new(struct config *config, struct daemon **ret_daemon, char **error)
 							  .exempt = daemon->app.trusted,
 							  .exempt_count = daemon->app.trusted_count },
 				  &random_real);
+	daemon->admin.cores = daemon->cores;
 	for (uint32_t i = 0; i < daemon->cores->count; i++) {
 		daemon_local_new(daemon->cores->core[i], i);
 		serve_new(daemon->cores->core[i]);
 	}
-	r = open_listeners(daemon, error);
+}
+
+int daemon_new(struct config *config, const struct daemon_options *options, struct daemon **ret_daemon, char **error)
+{
+	struct daemon *daemon = mem_zalloc(sizeof(*daemon));
+
+	daemon->options = *options;
+	daemon->config = config;
+	daemon->admin.data = config->data;
+	daemon->admin.version = ROOKERY_VERSION;
+	daemon->app.started_us = clock_mono_us(&clock_real);
+	atomic_store(&daemon->app.config, config);
+	daemon->app.limits = limit_global_new();
+	daemon->app.gateway_url = gateway_url(config->public_url);
+	*ret_daemon = daemon;
+	if (!options->offline)
+		signals_block();
+	rlimit_raise_files();
+	int r = sodium_init() < 0 ? fail(error, -ENOSYS, "libsodium") : 0;
 	if (!r)
-		r = signals_open(daemon->cores,
-				 &(struct signals_config){ .on_stop = on_stop, .on_reload = on_reload, .owner = daemon },
-				 &daemon->signals);
-	return r;
+		r = open_store(daemon, error);
+	if (!r) {
+		r = secrets_open(config->data, daemon->app.file_keys[0]);
+		if (r)
+			fail(error, r, "secrets");
+	}
+	if (!r)
+		r = parse_proxies(daemon, error);
+	if (r)
+		return r;
+	daemon_register();
+	make_cores(daemon);
+	return options->offline ? 0 : open_doors(daemon, error);
 }
 
 int daemon_run(struct daemon *daemon)
@@ -358,6 +405,8 @@ void daemon_free(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->listeners_count; i++)
 		listener_free(daemon->listeners[i]);
 	free(daemon->listeners);
+	control_free(daemon->control);
+	memory_watch_free(daemon->memory);
 	signals_free(daemon->signals);
 	ids_keeper_free(daemon->ids);
 	if (daemon->cores)
@@ -370,6 +419,7 @@ void daemon_free(struct daemon *daemon)
 	free(daemon->app.trusted);
 	free(daemon->app.default_url);
 	free(daemon->app.gateway_url);
-	config_free(daemon->config);
+	config_free((struct config *)daemon->config);
+	reload_free(daemon->reload); /* configurations that came later */
 	free(daemon);
 }

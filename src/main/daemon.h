@@ -4,10 +4,20 @@
 
 #include "config/config.h"
 
+struct admin;
 struct daemon;
 
-/* Opens the store, makes cores and listeners. 0 or negative errno with a sentence in @error (malloc). Takes @config over. */
-int daemon_new(struct config *config, struct daemon **ret_daemon, char **error);
+struct daemon_options {
+	/* Reads the configuration again, after SIGHUP, in a pool thread: a new one, or NULL with a sentence in @error (malloc). */
+	struct config *(*reread)(void *owner, char **error);
+	/* Not NULL: nothing listens; this runs once, on a fiber of core 0, and then all ends. */
+	void (*offline)(struct core *core, struct admin *admin, void *owner);
+	void *owner;
+};
+
+/* Opens the store, makes cores and listeners. 0 or negative errno with a sentence in @error (malloc). Takes @config over; in
+ * either case *ret_daemon is to be daemon_free()d. */
+int daemon_new(struct config *config, const struct daemon_options *options, struct daemon **ret_daemon, char **error);
 /* Serves until a signal ends it; prints the ready line on stdout. The exit status. */
 int daemon_run(struct daemon *daemon);
 void daemon_free(struct daemon *daemon);

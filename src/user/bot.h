@@ -1,6 +1,7 @@
 /* Bots: accounts of applications. */
 #pragma once
 
+#include "user/token.h"
 #include "user/user.h"
 
 /* A bot's user name from its application's: 2 to 32 characters. */
@@ -13,3 +14,9 @@ struct bot_reading {
 	struct user user;
 };
 int bot_read_run(struct txn *txn, void *arg);
+
+/* A fresh application of @owner_id with its keys; the id is filled in when its account is made (account_create_wait). Strings in @arena. */
+struct application bot_application(struct arena *arena, struct random *random, uint64_t now_us, uint64_t owner_id, struct str name);
+
+/* In a bot's cell: a new token, whoever had the old one is out; puts. 0, or ERR_ACCOUNT_DISABLED. */
+int bot_reset_token(struct txn *txn, char ret_token[TOKEN_MAX]);

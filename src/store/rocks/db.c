@@ -446,6 +446,7 @@ static void rocks_free(struct rocks *r)
 	rocksdb_readoptions_destroy(r->get_memory);
 	rocksdb_readoptions_destroy(r->get_disk);
 	rocksdb_writebatch_destroy(r->writes);
+	rocksdb_cache_destroy(r->cache);
 	free(r->dir);
 	free(r);
 }
@@ -472,6 +473,13 @@ static void rocks_close(struct store *store)
 	rocks_free(r);
 }
 
+static void limit_cache(struct store *store, uint64_t bytes)
+{
+	struct rocks *r = rocks_of(store);
+
+	rocksdb_cache_set_capacity(r->cache, bytes ? MIN(bytes, r->cache_bytes) : r->cache_bytes);
+}
+
 static const struct store_ops ops = {
 	.commit = rocks_commit,
 	.read = rocks_read,
@@ -479,6 +487,7 @@ static const struct store_ops ops = {
 	.check = rocks_check,
 	.close = rocks_close,
 	.refusing = is_refusing,
+	.cache_limit = limit_cache,
 };
 
 static void rocks_configure(struct rocks *r, const struct store_rocks_config *config)
@@ -492,7 +501,9 @@ static void rocks_configure(struct rocks *r, const struct store_rocks_config *co
 	r->sync_interval_ms = config->sync_interval_ms;
 	for (int i = 0; i < CF_COUNT; i++)
 		r->options[i] = options_new(cache_bytes, cache, i == CF_MESSAGES);
-	rocksdb_cache_destroy(cache);
+	r->cache = cache;
+	r->cache_bytes = cache_bytes / 2;
+	r->epoch = config->epoch_min;
 	r->log_bytes_max = log_max(cache_bytes);
 	r->write_plain = rocksdb_writeoptions_create();
 	r->write_sync = rocksdb_writeoptions_create();

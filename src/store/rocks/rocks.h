@@ -27,6 +27,8 @@ struct rocks {
 		*get_disk; /* never changed, so that all threads may use them */
 	rocksdb_t *db;				/* NULL while a repair has not worked yet */
 	rocksdb_column_family_handle_t *cf[CF_COUNT];
+	rocksdb_cache_t *cache;
+	uint64_t cache_bytes; /* of it, as configured */
 	uint64_t epoch, counter; /* of the next version; the committer's */
 	uint64_t room_checked_us, room_written; /* bytes since the last look */
 	/* Passes: who uses the database says so in a word of his own core, or in the last one when he is on no

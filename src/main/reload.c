@@ -1,0 +1,111 @@
+#include "main/reload.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/fiber.h"
+#include "net/tls.h"
+
+struct reload {
+	struct cores *cores;
+	struct tls *tls;
+	struct config *(*reread)(void *owner, char **error);
+	void *owner;
+	bool running, again;
+	struct config **old; /* published ones: whoever read the pointer may still use it */
+	uint32_t old_count;
+	/* of the run at hand */
+	struct config *next;
+	char *error;
+	int tls_result;
+	char tls_why[256];
+};
+
+static void read_again(void *arg)
+{
+	struct reload *reload = arg;
+
+	reload->next = NULL;
+	reload->error = NULL;
+	reload->tls_result = 0;
+	reload->tls_why[0] = '\0';
+	if (reload->reread)
+		reload->next = reload->reread(reload->owner, &reload->error);
+	if (reload->tls)
+		reload->tls_result = tls_reload(reload->tls, reload->tls_why, sizeof(reload->tls_why));
+}
+
+static void on_change(const char *name, bool live)
+{
+	if (live)
+		log_info("setting changed name=%s", name);
+	else
+		log_warn("setting changed in the file, needs a restart name=%s", name);
+}
+
+static void publish(struct reload *reload, struct core *core)
+{
+	config_merge(reload->next, config_of(core), on_change);
+	log_set_level((enum log_level)config_log_level(reload->next));
+	reload->old = mem_realloc(reload->old, sizeof(*reload->old) * (reload->old_count + 1));
+	reload->old[reload->old_count++] = reload->next;
+	atomic_store_explicit(&app_of(core)->config, reload->next, memory_order_release);
+}
+
+static void run(struct core *core, void *arg)
+{
+	struct reload *reload = arg;
+
+	do {
+		reload->again = false;
+		if (fiber_offload_wait(core, read_again, reload)) {
+			log_error("nothing reloaded, too busy: try again");
+			break;
+		}
+		if (reload->next)
+			publish(reload, core);
+		else if (reload->reread)
+			log_error("configuration not reloaded, the old one stays why=\"%s\"", reload->error ? reload->error : "out of memory");
+		free(reload->error);
+		if (reload->tls_result)
+			log_error("certificate not reloaded, the old one stays why=\"%s\"", reload->tls_why);
+		if (reload->next && !reload->tls_result)
+			log_info("reloaded");
+	} while (reload->again);
+	reload->running = false;
+}
+
+struct reload *reload_new(struct cores *cores, struct tls *tls, struct config *(*reread)(void *owner, char **error), void *owner)
+{
+	struct reload *reload = mem_zalloc(sizeof(*reload));
+
+	reload->cores = cores;
+	reload->tls = tls;
+	reload->reread = reread;
+	reload->owner = owner;
+	return reload;
+}
+
+void reload_begin(struct reload *reload)
+{
+	if (reload->running) {
+		reload->again = true;
+		return;
+	}
+	reload->running = true;
+	if (fiber_start(reload->cores->core[0], run, reload)) {
+		reload->running = false;
+		log_error("nothing reloaded, too busy: try again");
+	}
+}
+
+void reload_free(struct reload *reload)
+{
+	if (!reload)
+		return;
+	for (uint32_t i = 0; i < reload->old_count; i++)
+		config_free(reload->old[i]);
+	free(reload->old);
+	free(reload);
+}
