@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/message_body.h"
+#include "api/message_files.h"
 #include "message/erase.h"
 #include "message/mentions.h"
 #include "model/limits.h"
@@ -93,6 +94,21 @@ static int edit_parts(struct req *req, const struct message_edit *in, const stru
 	return r;
 }
 
+/* The files that stay, and new ones. Waits. */
+static int edit_files_wait(struct req *req, const struct message_edit *in, uint64_t perms, struct message *message,
+			   struct message_files *files)
+{
+	static const struct attachment_create_list none;
+	const struct attachment_create_list *list = !in->has.attachments     ? NULL :
+						    in->attachments.items ? &in->attachments :
+									    &none;
+
+	int r = message_files_wait(req, perms, list, &message->attachments, files);
+	if (!r)
+		message->attachments = files->all;
+	return r;
+}
+
 /* Whom it mentions now. Waits. */
 static int edit_mentions_wait(struct req *req, const struct message_edit *in, uint64_t perms, struct message *message)
 {
@@ -141,20 +157,31 @@ int api_update_message(struct req *req, const struct message_edit *in, struct me
 	if (r)
 		return r;
 	edit_flags(req, in, out);
-	r = edit_parts(req, in, &reach, out);
+	struct message_files files = {};
+	bool with_files = in->has.attachments || req->files_count;
+	if (with_files)
+		r = edit_files_wait(req, in, reach.perms, out, &files);
+	if (!r)
+		r = edit_parts(req, in, &reach, out);
 	if (!r)
 		r = edit_mentions_wait(req, in, reach.perms, out);
-	if (r)
+	if (r) {
+		message_files_undo(req, &files);
 		return r;
+	}
 	if (says_more(req, in))
 		out->edited_timestamp = req_now_us(req);
 	struct message row = *out; /* what is shown may be less */
 	r = message_hydrate_wait(req->txn, row.channel_id, &whole, out, 1);
 	if (!r)
 		r = reach_channel(req, 0, &reach);
-	if (r)
+	if (r) {
+		message_files_undo(req, &files);
 		return r;
+	}
 	message_put(req->txn, &row);
+	if (with_files)
+		message_files_put(req, &files, row.id);
 	message_event(req->txn, EVENT_MESSAGE_UPDATE, reach.channel, out);
 	reader_mask(&reader, &reach, out);
 	return 0;

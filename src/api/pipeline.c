@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/auth.h"
+#include "api/intake.h"
 #include "api/internal.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -353,6 +354,7 @@ static int read_body(struct req *req)
 	struct str text = http->body;
 
 	if (http->has_form) {
+		intake_files(req);
 		const struct form_part *payload = form_find(&http->form, S("payload_json"));
 
 		if (payload) {
@@ -455,8 +457,7 @@ static void req_fiber(struct core *core, void *arg)
 	go_home(req, r);
 }
 
-/* The path without /api and its version. False when there is another version than ours. */
-static bool strip(struct str *path)
+bool api_strip(struct str *path)
 {
 	struct str rest = str_skip(*path, sizeof("/api") - 1);
 
@@ -476,10 +477,9 @@ static bool strip(struct str *path)
 	return true;
 }
 
-void api_serve(struct core *core, struct http_request *http)
+static struct req *req_new(struct core *core, struct http_request *http)
 {
 	struct req *req = arena_new(&http->arena, struct req);
-	struct str path = http->head.path;
 
 	http->user = req;
 	req->http = http;
@@ -494,12 +494,31 @@ void api_serve(struct core *core, struct http_request *http)
 	req->address = (struct str){ address, addr_text_ip(&http->peer, address) };
 	dec_init(&req->dec, req->arena);
 	buf_init(&req->reply, 1 << 20);
+	return req;
+}
+
+void api_refuse(struct core *core, struct http_request *http, int r)
+{
+	struct req *req = req_new(core, http);
+	struct str path = http->head.path;
+
+	/* With its route, so that it is counted. */
+	if (!api_strip(&path) || route_find(http->head.method, path, &req->route, &req->path, req->arena))
+		req->route = NULL;
+	go_home(req, r);
+}
+
+void api_serve(struct core *core, struct http_request *http)
+{
+	struct req *req = req_new(core, http);
+	struct str path = http->head.path;
+
 	if (http->head.method == HTTP_OPTIONS) {
 		req->status = 204;
 		go_home(req, 0);
 		return;
 	}
-	if (!strip(&path)) {
+	if (!api_strip(&path)) {
 		go_home(req, ERR_INVALID_API_VERSION);
 		return;
 	}

@@ -16,6 +16,7 @@
 
 struct http_request;
 struct req_file;
+struct incoming;
 
 struct req {
 	struct core *core; /* that runs it now */
@@ -48,12 +49,13 @@ struct req {
 	bool bucket_counted, global_over;
 };
 
-/* A part of a multipart request. */
+/* A file of a multipart request. */
 struct req_file {
 	struct str field, filename, content_type;
-	struct str bytes; /* in memory while small */
-	int fd;           /* else a temporary file, -1 */
+	int64_t index; /* n of the field files[n]; -1: it has another name */
 	uint64_t size;
+	struct str bytes;      /* in memory while small, else the null view: */
+	struct incoming *incoming; /* cdn/incoming.h; NULL: @bytes has all (routes without multipart = true) */
 };
 
 /* The generated wrappers' side. 0 or ERR_INVALID_FORM_BODY with the tree in req->dec. */

@@ -24,6 +24,8 @@ void http_request_free(struct http_request *request)
 {
 	if (!request)
 		return;
+	if (request->file)
+		request->sink->drop(request->sink_owner, request->file);
 	form_done(&request->form);
 	buf_done(&request->out);
 	buf_done(&request->body_buf);
@@ -144,7 +146,14 @@ static void begin_body(struct http_conn *conn)
 		http_conn_error(conn, 413);
 		return;
 	}
-	if (!request->no_form && multipart_boundary(request->content_type, &boundary)) {
+	if (request->no_form && request->sink) {
+		int r = request->sink->open(request->sink_owner, NULL, &request->file);
+
+		if (r) {
+			http_conn_error(conn, r > 0 ? r : 500);
+			return;
+		}
+	} else if (!request->no_form && multipart_boundary(request->content_type, &boundary)) {
 		request->has_form = true;
 		form_init(&request->form, &request->arena, boundary, &request->form_limits,
 			  request->sink, request->sink_owner);
@@ -156,12 +165,26 @@ static void begin_body(struct http_conn *conn)
 	conn->expects = false;
 }
 
+/* EAGAIN of a sink is no error. */
+static int sunk(struct http_request *request, int r)
+{
+	if (r != EAGAIN)
+		return r;
+	request->form.paused = true;
+	return 0;
+}
+
 static void body_complete(struct http_conn *conn)
 {
 	struct http_request *request = conn->request;
 	int r = 0;
 
-	if (request->has_form) {
+	if (request->file && !request->file_ended) {
+		request->file_ended = true;
+		r = sunk(request, request->sink->end(request->sink_owner, request->file));
+		if (!r && request->form.paused)
+			return; /* http_request_continue() leads here again */
+	} else if (request->has_form) {
 		r = form_finish(&request->form);
 	} else if (request->body_buf.len) {
 		request->body = buf_str(&request->body_buf);
@@ -181,6 +204,8 @@ static int take_piece(struct http_request *request, struct str piece)
 {
 	if (request->has_form)
 		return form_feed(&request->form, piece);
+	if (request->file)
+		return sunk(request, request->sink->write(request->sink_owner, request->file, piece));
 	buf_put_str(&request->body_buf, piece);
 	return 0;
 }
@@ -204,7 +229,7 @@ static bool run_body(struct http_conn *conn)
 	if (r == HTTP_MORE || request->form.paused)
 		return false;
 	if (r < 0)
-		log_warn("reading a form failed, answered 500 r=%d", r);
+		log_warn("taking a body in failed, answered 500 r=%d", r);
 	if (r)
 		http_conn_error(conn, r > 0 ? r : 500);
 	else

@@ -33,13 +33,16 @@ struct http_request {
 	uint64_t body_max; /* bytes: 413. It begins as config.body_max */
 	bool no_form; /* do not take a form apart, keep it in @body */
 	struct form_limits form_limits; /* zeros: the defaults */
-	const struct form_sink *sink; /* for files of a form; NULL: in memory, within body_max */
+	/* For files of a form; NULL: in memory, within body_max. With no_form: for the whole body,
+	 * as one file without a part (open() gets NULL), which is then @file. */
+	const struct form_sink *sink;
 	void *sink_owner;
 
 	/* There in on_request: */
 	struct str body; /* empty when it was a form */
 	bool has_form;
 	struct form form; /* multipart/form-data or application/x-www-form-urlencoded */
+	void *file; /* of the sink, for the whole body; dropped with the request */
 
 	struct buf out; /* the answer may be encoded here (see http_response.body) */
 	void *user; /* the handler's */
@@ -48,6 +51,7 @@ struct http_request {
 	struct http_conn *conn; /* NULL when it has gone */
 	struct str content_type;
 	struct buf body_buf;
+	bool file_ended;
 };
 
 /* The first field @name, null when absent. Valid as long as the request; whoever has the

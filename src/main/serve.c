@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "api/intake.h"
 #include "api/req.h"
 #include "base/log.h"
 #include "cdn/serve.h"
+#include "cdn/sweep.h"
 #include "config/config.h"
 #include "core/local.h"
 #include "gateway/gateway.h"
@@ -20,6 +22,7 @@ struct serve {
 	struct sock *held[HELD_MAX]; /* accepted before all was ready */
 	uint32_t held_count;
 	bool begun;
+	struct file_sweep *sweep; /* of the process, on the first core */
 };
 
 static const char page[] =
@@ -60,6 +63,13 @@ static void on_request(struct core *core, struct http_request *request)
 	} else if (!cdn_serve(core, request)) {
 		http_respond_json(core, request, 404, S("{\"message\":\"404: Not Found\",\"code\":0}"));
 	}
+}
+
+static enum http_verdict on_headers(struct core *core, struct http_request *request)
+{
+	if (str_starts(request->head.path, S("/api/")))
+		return api_on_headers(core, request);
+	return cdn_on_headers(core, request);
 }
 
 static void on_upgrade(struct core *core, struct http_request *request)
@@ -119,7 +129,7 @@ struct http_server *serve_new(struct core *core)
 {
 	struct serve *serve = mem_zalloc(sizeof(*serve));
 	struct http_server_config config = {
-		.on_headers = cdn_on_headers,
+		.on_headers = on_headers,
 		.on_request = on_request,
 		.on_upgrade = on_upgrade,
 		.error_body = error_body,
@@ -152,6 +162,8 @@ void serve_begin(struct core *core)
 	struct serve *serve = of(core);
 
 	serve->begun = true;
+	if (core_index(core) == 0)
+		serve->sweep = file_sweep_new(core);
 	for (uint32_t i = 0; i < serve->held_count; i++)
 		http_serve(serve->server, serve->held[i]);
 	serve->held_count = 0;
@@ -171,6 +183,7 @@ void serve_free(struct core *core)
 	for (uint32_t i = 0; i < serve->held_count; i++)
 		sock_close(core, serve->held[i]);
 	http_server_free(serve->server);
+	file_sweep_free(serve->sweep);
 	free(serve);
 	local_of(core)->serve = NULL;
 }

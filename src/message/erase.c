@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "message/attach.h"
 #include "message/reaction.h"
 #include "realm/pins.h"
 #include "store/store.h"
@@ -24,6 +25,8 @@ int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, u
 		if (!r && erasure->message.reactions.count)
 			r = reaction_rows_wait(txn, &erasure->message, NULL, &erasure->reactions,
 					       &erasure->reactions_count);
+		if (!r && attach_any(&erasure->message))
+			r = txn_outbox_wait(txn);
 		found++;
 	}
 	*ret = list;
@@ -39,6 +42,7 @@ void erase_put(struct txn *txn, struct live_channel *channel, const struct erasu
 				  .deleted = true };
 
 	message_put(txn, &marker);
+	attach_drop_all(txn, &erasure->message);
 	for (uint32_t i = 0; i < erasure->reactions_count; i++)
 		txn_del(txn, erasure->reactions[i].key);
 	if (pins_has(channel->pins, marker.id))

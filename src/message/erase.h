@@ -1,5 +1,5 @@
-/* Deleting messages: the row stays as a marker with id, channel and author, so that ids go on and no edit can bring it back; reactions
- * and the pin go. */
+/* Deleting messages: the row stays as a marker with id, channel and author, so that ids go on and no edit can bring it back; reactions,
+ * the pin and the files go. */
 #pragma once
 
 #include "message/message.h"

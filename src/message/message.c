@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cdn/link.h"
 #include "cell/ids.h"
 #include "codec/dup.h"
 #include "codec/enc.h"
 #include "realm/bucket.h"
+#include "message/media.h"
 #include "message/reaction.h"
 #include "realm/class.h"
 #include "realm/member.h"
@@ -118,21 +118,21 @@ static const struct user *find_user(const struct user_list *users, uint64_t id)
 	return NULL;
 }
 
-static void fill_mentions(struct txn *txn, struct message *message, const struct user_list *users)
+static struct user_list mentioned(struct txn *txn, const struct u64_list *ids, const struct user_list *users)
 {
 	struct realm *realm = realm_of(txn);
+	struct user_list ret = { arena_array(txn->arena, struct user, ids->count + 1), 0 };
 
-	message->mentions.items = arena_array(txn->arena, struct user, message->mention_ids.count + 1);
-	message->mentions.count = 0;
-	for (uint32_t i = 0; i < message->mention_ids.count; i++) {
-		struct live_member *member = realm_member(realm, message->mention_ids.items[i]);
-		const struct user *stranger = find_user(users, message->mention_ids.items[i]);
+	for (uint32_t i = 0; i < ids->count; i++) {
+		struct live_member *member = realm_member(realm, ids->items[i]);
+		const struct user *stranger = find_user(users, ids->items[i]);
 
 		if (member)
-			message->mentions.items[message->mentions.count++] = member_user(member->row);
+			ret.items[ret.count++] = member_user(member->row);
 		else if (stranger)
-			message->mentions.items[message->mentions.count++] = *stranger;
+			ret.items[ret.count++] = *stranger;
 	}
+	return ret;
 }
 
 void message_hydrate(struct txn *txn, const struct live_channel *channel, struct message *message,
@@ -142,12 +142,17 @@ void message_hydrate(struct txn *txn, const struct live_channel *channel, struct
 
 	*author = author_of(realm_of(txn), message);
 	message->author = author;
-	fill_mentions(txn, message, users);
+	message->mentions = mentioned(txn, &message->mention_ids, users);
 	message->pinned = channel && pins_has(channel->pins, message->id);
 	if (message->flags & MESSAGE_SUPPRESS_EMBEDS)
 		message->embeds.count = 0; /* the row keeps them */
-	for (uint32_t i = 0; i < message->attachments.count; i++)
-		link_attachment(txn->core, txn->arena, message->channel_id, &message->attachments.items[i]);
+	if (message->attachments.count || message->message_snapshots.count)
+		media_resolve(txn, message);
+	for (uint32_t i = 0; i < message->message_snapshots.count; i++) {
+		struct message_snapshot_content *content = message->message_snapshots.items[i].message;
+
+		content->mentions = mentioned(txn, &content->mention_ids, users);
+	}
 }
 
 void message_mask(struct message *message)
@@ -155,34 +160,53 @@ void message_mask(struct message *message)
 	message->content = S("");
 	message->embeds.count = message->attachments.count = message->components.count = 0;
 	message->has.poll = false;
+	for (uint32_t i = 0; i < message->message_snapshots.count; i++) {
+		struct message_snapshot_content *content = message->message_snapshots.items[i].message;
+
+		content->content = S("");
+		content->embeds.count = content->attachments.count = content->components.count = 0;
+	}
 }
 
-/* Users that messages mention and that are no members here. */
+static int add_strangers_wait(struct txn *txn, const struct u64_list *ids, struct user_list *ret, uint32_t *cap)
+{
+	for (uint32_t k = 0; k < ids->count; k++) {
+		uint64_t id = ids->items[k];
+
+		if (realm_member(realm_of(txn), id) || find_user(ret, id))
+			continue;
+		if (ret->count == *cap) {
+			struct user *more = arena_array(txn->arena, struct user, *cap * 2 + 8);
+
+			if (ret->count)
+				memcpy(more, ret->items, ret->count * sizeof(*more));
+			ret->items = more;
+			*cap = *cap * 2 + 8;
+		}
+		int r = user_public_wait(txn->core, txn->arena, id, &ret->items[ret->count]);
+		if (txn->generation != txn->cell->generation)
+			return ERR_RESTARTED;
+		if (!r)
+			ret->count++;
+		else if (r != ERR_UNKNOWN_USER)
+			return r;
+	}
+	return 0;
+}
+
+/* Users that messages (and what they forward) mention and that are no members here. */
 static int gather_strangers_wait(struct txn *txn, const struct message *messages, uint32_t count, struct user_list *ret)
 {
 	uint32_t cap = 0;
+	int r = 0;
 
 	*ret = (struct user_list){};
-	for (uint32_t i = 0; i < count; i++)
-		cap += messages[i].mention_ids.count;
-	if (!cap)
-		return 0;
-	ret->items = arena_array(txn->arena, struct user, cap);
-	for (uint32_t i = 0; i < count; i++)
-		for (uint32_t k = 0; k < messages[i].mention_ids.count; k++) {
-			uint64_t id = messages[i].mention_ids.items[k];
-
-			if (realm_member(realm_of(txn), id) || find_user(ret, id))
-				continue;
-			int r = user_public_wait(txn->core, txn->arena, id, &ret->items[ret->count]);
-			if (txn->generation != txn->cell->generation)
-				return ERR_RESTARTED;
-			if (!r)
-				ret->count++;
-			else if (r != ERR_UNKNOWN_USER)
-				return r;
-		}
-	return 0;
+	for (uint32_t i = 0; !r && i < count; i++) {
+		r = add_strangers_wait(txn, &messages[i].mention_ids, ret, &cap);
+		for (uint32_t k = 0; !r && k < messages[i].message_snapshots.count; k++)
+			r = add_strangers_wait(txn, &messages[i].message_snapshots.items[k].message->mention_ids, ret, &cap);
+	}
+	return r;
 }
 
 /* The reader's own reactions: one look-up for each emoji that the message has. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "cdn/files.h"
 #include "codec/row.h"
 #include "realm/class.h"
 #include "realm/invite.h"
