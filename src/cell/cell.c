@@ -131,6 +131,7 @@ static void on_idle(struct core *core, struct timer *timer)
 
 	if (!quiet(cell) || cell->status == CELL_LOADING || !fiber_wait_empty(&cell->entering))
 		return; /* settles again when that ends */
+	intents_start(cell); /* when there was no fiber for them before */
 	if (intents_pending(cell) || (cell->status == CELL_READY && type->busy && type->busy(cell))) {
 		timer_set(core, &cell->idle, IDLE_MS);
 		return;

@@ -233,8 +233,9 @@ void intents_start(struct cell *cell)
 		return;
 	cell->intents_running = true;
 	if (fiber_start(cell->core, run_intents, cell)) {
-		/* Too many fibers: the next transaction of this cell, or the next load, starts them. */
+		/* Too many fibers: the next transaction of this cell starts them, or its timer. */
 		cell->intents_running = false;
+		timer_set(cell->core, &cell->idle, RETRY_MAX_MS / 10);
 	}
 }
 
