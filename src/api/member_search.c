@@ -5,6 +5,7 @@
 #include "api/reach.h"
 #include "codec/json.h"
 #include "realm/member.h"
+#include "realm/member_heap.h"
 
 enum { MEMBER_DID_REJOIN = 1 << 0, QUARANTINED_NAME = 1 << 7 };
 enum { SOURCE_UNKNOWN = 0, SOURCE_BOT = 1, SOURCE_INVITE = 5, SOURCE_VANITY = 6 };
@@ -179,18 +180,22 @@ static bool query_fits(const struct realm *realm, json_t *query, bool all,
 
 /* -- order and pages -- */
 
+/* A member that fits, by what it is sorted by. */
+struct hit {
+	uint64_t id;
+	int64_t joined_at;
+};
+
 static int by_id(const void *a, const void *b)
 {
-	uint64_t x = (*(struct live_member *const *)a)->row->user_id,
-		 y = (*(struct live_member *const *)b)->row->user_id;
+	uint64_t x = ((const struct hit *)a)->id, y = ((const struct hit *)b)->id;
 
 	return x < y ? -1 : x > y;
 }
 
 static int by_joined(const void *a, const void *b)
 {
-	int64_t x = (*(struct live_member *const *)a)->row->joined_at,
-		y = (*(struct live_member *const *)b)->row->joined_at;
+	int64_t x = ((const struct hit *)a)->joined_at, y = ((const struct hit *)b)->joined_at;
 
 	return x != y ? (x < y ? -1 : 1) : by_id(a, b);
 }
@@ -223,27 +228,24 @@ static void done(struct search *search)
 	json_decref(search->after);
 }
 
-static uint32_t gather(const struct realm *realm, const struct search *search,
-		       struct live_member **found)
+static uint32_t gather(struct realm *realm, const struct search *search, struct hit *found)
 {
-	uint32_t at = 0, count = 0;
-	uint64_t id;
-	void *value;
+	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
+	const struct live_member *member;
+	uint32_t count = 0;
 
-	while (map_next(&realm->members, &at, &id, &value)) {
-		const struct live_member *member = value;
-
+	while ((member = member_walk_next(&walk)))
 		if (query_fits(realm, search->any, false, member->row) &&
 		    query_fits(realm, search->all, true, member->row))
-			found[count++] = value;
-	}
+			found[count++] =
+				(struct hit){ member->row->user_id, member->row->joined_at };
 	return count;
 }
 
-static void turn(struct live_member **list, uint32_t count)
+static void turn(struct hit *list, uint32_t count)
 {
 	for (uint32_t i = 0; i < count / 2; i++) {
-		struct live_member *swap = list[i];
+		struct hit swap = list[i];
 
 		list[i] = list[count - 1 - i];
 		list[count - 1 - i] = swap;
@@ -251,10 +253,10 @@ static void turn(struct live_member **list, uint32_t count)
 }
 
 /* The index after @cursor's member; 0 when there is none. */
-static uint32_t behind(struct live_member **list, uint32_t count, uint64_t cursor)
+static uint32_t behind(const struct hit *list, uint32_t count, uint64_t cursor)
 {
 	for (uint32_t i = 0; cursor && i < count; i++)
-		if (list[i]->row->user_id == cursor)
+		if (list[i].id == cursor)
 			return i + 1;
 	return 0;
 }
@@ -270,8 +272,7 @@ int api_search_guild_members_moderation(struct req *req, const struct member_sea
 		return r;
 	struct search search = { parse(in->or_query), parse(in->and_query), parse(in->before),
 				 parse(in->after) };
-	struct live_member **found = arena_array(req->arena, struct live_member *,
-						 reach.realm->members.count + 1);
+	struct hit *found = arena_array(req->arena, struct hit, reach.realm->members.count + 1);
 	uint32_t count = gather(reach.realm, &search, found);
 	qsort(found, count, sizeof(*found),
 	      sort == SORT_ID_DOWN || sort == SORT_ID_UP ? by_id : by_joined);
@@ -289,7 +290,8 @@ int api_search_guild_members_moderation(struct req *req, const struct member_sea
 					      .total_result_count = count };
 	out->members.items = arena_array(req->arena, struct member_supplemental, in->limit + 1);
 	for (uint32_t i = from; i < to && out->members.count < in->limit; i++)
-		out->members.items[out->members.count++] = supplemental(req, reach.realm, found[i]);
+		out->members.items[out->members.count++] =
+			supplemental(req, reach.realm, realm_member(reach.realm, found[i].id));
 	out->page_result_count = out->members.count;
 	return 0;
 }
