@@ -17,32 +17,42 @@ struct str link_base(struct core *core, struct arena *arena)
 	return arena_str(arena, str_z(base && base[0] ? base : app_of(core)->default_url));
 }
 
-static void sign(struct core *core, struct str path, uint64_t issued, uint64_t expires, char ret_hex[65])
+/* False when @path is longer than any that we make. */
+static bool sign(struct core *core, struct str path, uint64_t issued, uint64_t expires, char ret_hex[65])
 {
 	struct app *app = app_of(core);
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
-	char text[2200];
+	char text[LINK_PATH_MAX + 64];
 
-	int n = snprintf(text, sizeof(text), "%lx %lx %.*s", expires, issued, (int)MIN(path.len, (size_t)2048), path.ptr);
+	if (path.len > LINK_PATH_MAX)
+		return false;
+	int n = snprintf(text, sizeof(text), "%lx %lx %.*s", expires, issued, STR_FMT(path));
 	HMAC(EVP_sha256(), file_key_of(app), FILE_KEY_BYTES, (unsigned char *)text, (size_t)n, mac, &len);
 	for (unsigned int i = 0; i < 32; i++)
 		snprintf(ret_hex + 2 * i, 3, "%02x", mac[i]);
+	return true;
+}
+
+struct str link_sign(struct core *core, struct arena *arena, struct str path, uint64_t life_s)
+{
+	/* Steps of an hour, so that the same file has the same link for a while and browsers can keep it. */
+	uint64_t issued = core_wall_us(core) / 1000000 / LINK_STEP_S * LINK_STEP_S, expires = issued + life_s + LINK_STEP_S;
+	char hex[65];
+
+	if (!sign(core, path, issued, expires, hex))
+		return S("");
+	return arena_printf(arena, "ex=%lx&is=%lx&hm=%s&", expires, issued, hex);
 }
 
 void link_attachment(struct core *core, struct arena *arena, uint64_t channel_id, struct attachment *attachment)
 {
-	/* Steps of an hour, so that the same file has the same link for a while and browsers can keep it. */
-	uint64_t issued = core_wall_us(core) / 1000000 / LINK_STEP_S * LINK_STEP_S, expires = issued + LINK_LIFE_S + LINK_STEP_S;
 	struct str path = arena_printf(arena, "/attachments/%lu/%lu/%.*s",
 				       attachment->channel_id ? attachment->channel_id : channel_id, attachment->id,
 				       STR_FMT(attachment->filename));
-	struct str base = link_base(core, arena);
-	char hex[65];
+	struct str base = link_base(core, arena), query = link_sign(core, arena, path, LINK_LIFE_S);
 
-	sign(core, path, issued, expires, hex);
-	attachment->url = arena_printf(arena, "%.*s%.*s?ex=%lx&is=%lx&hm=%s&", STR_FMT(base), STR_FMT(path), expires,
-				       issued, hex);
+	attachment->url = arena_printf(arena, "%.*s%.*s?%.*s", STR_FMT(base), STR_FMT(path), STR_FMT(query));
 	attachment->proxy_url = attachment->url;
 }
 
@@ -85,6 +95,22 @@ bool link_check(struct core *core, struct str path, struct str query)
 	if (!hex_u64(query_value(query, S("ex")), &expires) || !hex_u64(query_value(query, S("is")), &issued) ||
 	    mac.len != 64 || expires < core_wall_us(core) / 1000000)
 		return false;
-	sign(core, path, issued, expires, hex);
-	return CRYPTO_memcmp(hex, mac.ptr, 64) == 0;
+	return sign(core, path, issued, expires, hex) && CRYPTO_memcmp(hex, mac.ptr, 64) == 0;
+}
+
+bool link_parse(struct str path, uint64_t *ret_channel_id, uint64_t *ret_id, struct str *ret_name)
+{
+	struct str rest = str_skip(path, sizeof("/attachments/") - 1);
+
+	if (!str_starts(path, S("/attachments/")))
+		return false;
+	size_t slash = str_find(rest, '/');
+	if (!str_u64((struct str){ rest.ptr, slash }, ret_channel_id))
+		return false;
+	rest = str_skip(rest, slash + 1);
+	slash = str_find(rest, '/');
+	if (!str_u64((struct str){ rest.ptr, slash }, ret_id))
+		return false;
+	*ret_name = str_skip(rest, slash + 1);
+	return ret_name->len > 0 && str_find(*ret_name, '/') == ret_name->len;
 }

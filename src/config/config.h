@@ -46,6 +46,7 @@ struct app {
 	uint8_t file_keys[2][32];  /* sign links to files: one is in use, the other takes the next */
 	_Atomic uint32_t file_key_slot;
 	_Atomic bool memory_short; /* over memory_max: nothing new is let in */
+	char *files;               /* their directory; NULL: none are kept (the simulator) */
 	struct cidr *trusted;      /* proxies */
 	uint32_t trusted_count;
 	char *gateway_url;         /* of public_url: wss://…; NULL: where the client came to */

@@ -16,6 +16,7 @@
 #include "admin/owner.h"
 #include "admin/secrets.h"
 #include "base/log.h"
+#include "cdn/files.h"
 #include "cell/txn.h"
 #include "core/fiber.h"
 #include "core/local.h"
@@ -91,6 +92,15 @@ static int open_store(struct daemon *daemon, char **error)
 	return r ? fail(error, r, path) : 0;
 }
 
+/* Attachments, avatars: beside the store. */
+static int open_files(struct daemon *daemon, char **error)
+{
+	if (asprintf(&daemon->app.files, "%s/files", daemon->config->data) < 0)
+		return -ENOMEM;
+	int r = files_init(daemon->app.files);
+	return r ? fail(error, r, daemon->app.files) : 0;
+}
+
 static int parse_proxies(struct daemon *daemon, char **error)
 {
 	char **list = daemon->config->trusted_proxies;
@@ -128,6 +138,21 @@ static int listen_on(struct daemon *daemon, const char *address, struct tls *tls
 	return 0;
 }
 
+static int listen_metrics(struct daemon *daemon, char **error)
+{
+	struct listener_config config = { .address = daemon->config->metrics_listen, .on_accept = serve_accept_metrics };
+	struct listener *listener;
+
+	if (!config.address || !config.address[0])
+		return 0;
+	int r = listener_open(daemon->cores, &config, &listener);
+	if (r)
+		return fail(error, r, config.address);
+	daemon->listeners = mem_realloc(daemon->listeners, (daemon->listeners_count + 1) * sizeof(*daemon->listeners));
+	daemon->listeners[daemon->listeners_count++] = listener;
+	return 0;
+}
+
 static int open_listeners(struct daemon *daemon, char **error)
 {
 	const struct config *config = daemon->config;
@@ -143,7 +168,7 @@ static int open_listeners(struct daemon *daemon, char **error)
 	}
 	for (size_t i = 0; !r && config->listen_tls && config->listen_tls[i]; i++)
 		r = listen_on(daemon, config->listen_tls[i], daemon->tls, error);
-	return r;
+	return r ? r : listen_metrics(daemon, error);
 }
 
 /* wss://host for https://host. */
@@ -371,6 +396,8 @@ int daemon_new(struct config *config, const struct daemon_options *options, stru
 	int r = sodium_init() < 0 ? fail(error, -ENOSYS, "libsodium") : 0;
 	if (!r)
 		r = open_store(daemon, error);
+	if (!r) /* after the store, whose lock says that we are alone here */
+		r = open_files(daemon, error);
 	if (!r) {
 		r = secrets_open(config->data, daemon->app.file_keys[0]);
 		if (r)
@@ -419,6 +446,7 @@ void daemon_free(struct daemon *daemon)
 	free(daemon->app.trusted);
 	free(daemon->app.default_url);
 	free(daemon->app.gateway_url);
+	free(daemon->app.files);
 	config_free((struct config *)daemon->config);
 	reload_free(daemon->reload); /* configurations that came later */
 	free(daemon);

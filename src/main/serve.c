@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "core/local.h"
 #include "gateway/gateway.h"
+#include "main/metrics.h"
 #include "model/openapi.h"
 #include "net/sock.h"
 #include "store/store.h"
@@ -18,7 +19,7 @@
 enum { HELD_MAX = 1024, JSON_MAX = 1 << 20 };
 
 struct serve {
-	struct http_server *server;
+	struct http_server *server, *metrics;
 	struct sock *held[HELD_MAX]; /* accepted before all was ready */
 	uint32_t held_count;
 	bool begun;
@@ -55,6 +56,8 @@ static void on_request(struct core *core, struct http_request *request)
 		bool ready = atomic_load(&app->serving) && !store->ops->refusing(store);
 
 		respond_text(core, request, ready ? 200 : 503, S("text/plain"), ready ? S("ready\n") : S("not ready\n"));
+	} else if (str_eq(path, S("/metrics"))) {
+		metrics_serve(core, request, true);
 	} else if (str_eq(path, S("/"))) {
 		if (request->head.method == HTTP_GET || request->head.method == HTTP_HEAD)
 			respond_text(core, request, 200, S("text/html; charset=utf-8"), (struct str){ page, sizeof(page) - 1 });
@@ -72,6 +75,19 @@ static enum http_verdict on_headers(struct core *core, struct http_request *requ
 	return cdn_on_headers(core, request);
 }
 
+/* The listener of metrics_listen: nothing but health and counters. */
+static void on_metrics_request(struct core *core, struct http_request *request)
+{
+	struct str path = request->head.path;
+
+	if (str_eq(path, S("/metrics")))
+		metrics_serve(core, request, false);
+	else if (str_eq(path, S("/healthz")) || str_eq(path, S("/readyz")))
+		on_request(core, request);
+	else
+		http_respond_json(core, request, 404, S("{\"message\":\"404: Not Found\",\"code\":0}"));
+}
+
 static void on_upgrade(struct core *core, struct http_request *request)
 {
 	struct buf in, out;
@@ -79,6 +95,10 @@ static void on_upgrade(struct core *core, struct http_request *request)
 
 	if (!str_eq(request->head.path, S("/")) && !str_eq(request->head.path, S(""))) {
 		http_respond_json(core, request, 404, S("{\"message\":\"404: Not Found\",\"code\":0}"));
+		return;
+	}
+	if (atomic_load(&app_of(core)->memory_short)) {
+		http_respond_json(core, request, 503, S("{\"message\":\"503: Service Unavailable\",\"code\":0}"));
 		return;
 	}
 	/* The request ends with the upgrade: keep what the gateway wants to know. */
@@ -140,8 +160,33 @@ struct http_server *serve_new(struct core *core)
 	config.trusted = app_of(core)->trusted;
 	config.trusted_count = app_of(core)->trusted_count;
 	serve->server = http_server_new(core, &config);
+	serve->metrics = http_server_new(core, &(struct http_server_config){ .on_request = on_metrics_request, .body_max = 1 });
 	local_of(core)->serve = serve;
 	return serve->server;
+}
+
+/* One answer, and the door is shut again: what is inside already goes on. TLS would want memory for its handshake first. */
+static void refuse(struct core *core, struct sock *sock)
+{
+	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 47\r\n"
+				     "Retry-After: 5\r\nConnection: close\r\n\r\n"
+				     "{\"message\":\"503: Service Unavailable\",\"code\":0}";
+
+	if (!sock_is_tls(sock) && sock_send(sock, answer, sizeof(answer) - 1) > 0)
+		sock_finish(core, sock);
+	else
+		sock_close(core, sock);
+}
+
+const struct http_stats *serve_stats(struct core *core)
+{
+	return http_server_stats(of(core)->server);
+}
+
+void serve_accept_metrics(struct core *core, struct sock *sock, void *owner)
+{
+	(void)owner;
+	http_serve(of(core)->metrics, sock);
 }
 
 void serve_accept(struct core *core, struct sock *sock, void *owner)
@@ -149,6 +194,10 @@ void serve_accept(struct core *core, struct sock *sock, void *owner)
 	struct serve *serve = of(core);
 
 	(void)owner;
+	if (atomic_load_explicit(&app_of(core)->memory_short, memory_order_relaxed)) {
+		refuse(core, sock);
+		return;
+	}
 	if (serve->begun)
 		http_serve(serve->server, sock);
 	else if (serve->held_count < HELD_MAX)
@@ -172,6 +221,7 @@ void serve_begin(struct core *core)
 void serve_drain(struct core *core)
 {
 	http_server_drain(of(core)->server);
+	http_server_drain(of(core)->metrics);
 }
 
 void serve_free(struct core *core)
@@ -183,6 +233,7 @@ void serve_free(struct core *core)
 	for (uint32_t i = 0; i < serve->held_count; i++)
 		sock_close(core, serve->held[i]);
 	http_server_free(serve->server);
+	http_server_free(serve->metrics);
 	file_sweep_free(serve->sweep);
 	free(serve);
 	local_of(core)->serve = NULL;
