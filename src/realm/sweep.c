@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "cdn/files.h"
+#include "cell/many.h"
 #include "codec/row.h"
 #include "realm/class.h"
 #include "realm/invite.h"
@@ -157,7 +158,10 @@ static int channel_wait(struct txn *txn, uint64_t channel_id)
 		if (r)
 			return r;
 	}
-	int r = small_wait(txn, prefix_pin_channel(&key, txn->cell->id, channel_id));
+	/* Their rows went with the buckets. */
+	int r = files_remove_channel_wait(txn->core, channel_id);
+	if (!r)
+		r = small_wait(txn, prefix_pin_channel(&key, txn->cell->id, channel_id));
 	return r ? r
 		 : small_wait(txn, prefix_thread_member_thread(&key, txn->cell->id, channel_id));
 }
@@ -192,17 +196,15 @@ static int run_forget_guild(struct txn *txn, void *arg)
 struct kind {
 	struct str (*prefix)(struct key *, uint64_t);
 	/* What stands elsewhere because of a row goes before it: in other cells and partitions, in the directory. */
-	int (*leave_wait)(struct txn *txn, const struct store_row *row);
+	int (*leave_wait)(struct txn *txn, const struct store_row *rows, uint32_t count);
 	void (*forget)(struct store_batch *batch, const struct store_row *row);
 };
 
 static int piece_wait(struct txn *txn, const struct kind *kind, const struct store_row *rows,
 		      uint32_t count)
 {
-	int r = 0;
+	int r = kind->leave_wait ? kind->leave_wait(txn, rows, count) : 0;
 
-	for (uint32_t i = 0; kind->leave_wait && i < count && !r; i++)
-		r = kind->leave_wait(txn, &rows[i]);
 	if (!r && kind->forget) {
 		struct store_batch *batch = store_batch_new(txn->core, NULL);
 
@@ -231,23 +233,35 @@ static int kind_wait(struct txn *txn, const struct kind *kind)
 	}
 }
 
-static int member_leaves(struct txn *txn, const struct store_row *row)
+static int members_leave(struct txn *txn, const struct store_row *rows, uint32_t count)
 {
-	uint64_t guild_id = txn->cell->id, user_id;
+	uint64_t ids[PIECE], guild_id = txn->cell->id;
+	uint32_t found = 0;
+	int results[PIECE];
 
-	if (!parse_member(row->key, NULL, &user_id))
-		return 0;
-	int r = txn_call_wait(txn, CELL_USER, user_id, run_forget_guild, &guild_id);
-	return r == ENOENT ? 0 : r;
+	for (uint32_t i = 0; i < count; i++)
+		found += parse_member(rows[i].key, NULL, &ids[found]);
+	cell_call_many_wait(txn->core, CELL_USER, ids, found, run_forget_guild, &guild_id, 0,
+			    results);
+	if (txn->generation != txn->cell->generation)
+		return ERR_RESTARTED;
+	for (uint32_t i = 0; i < found; i++)
+		if (results[i] && results[i] != ENOENT)
+			return results[i];
+	return 0;
 }
 
-static int channel_leaves(struct txn *txn, const struct store_row *row)
+static int channels_leave(struct txn *txn, const struct store_row *rows, uint32_t count)
 {
-	uint64_t channel_id;
+	int r = 0;
 
-	if (!parse_channel(row->key, NULL, &channel_id))
-		return 0;
-	return channel_wait(txn, channel_id);
+	for (uint32_t i = 0; i < count && !r; i++) {
+		uint64_t channel_id;
+
+		if (parse_channel(rows[i].key, NULL, &channel_id))
+			r = channel_wait(txn, channel_id);
+	}
+	return r;
 }
 
 static void channel_goes(struct store_batch *batch, const struct store_row *row)
@@ -297,8 +311,8 @@ static void sticker_goes(struct store_batch *batch, const struct store_row *row)
 int sweep_intent_guild(struct txn *txn, const struct intent *intent)
 {
 	static const struct kind kinds[] = {
-		{ prefix_member, member_leaves, NULL },
-		{ prefix_channel, channel_leaves, channel_goes },
+		{ prefix_member, members_leave, NULL },
+		{ prefix_channel, channels_leave, channel_goes },
 		{ prefix_invite, NULL, invite_goes },
 		{ prefix_webhook, NULL, webhook_goes },
 		{ prefix_emoji, NULL, emoji_goes },
