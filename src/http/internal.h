@@ -10,7 +10,9 @@
 enum {
 	HTTP_SCRATCH = 64 << 10,	 /* one read */
 	HTTP_AHEAD_MAX = 16 << 10, /* read ahead while a request is being answered */
-	HTTP_DRAIN_MAX = 64 << 10, /* of a body nobody wants, before we give the connection up */
+	/* Of a body nobody wants, before we give the connection up: many clients look for an answer
+	 * only when all is sent, and most uploads are smaller. */
+	HTTP_DRAIN_MAX = 8 << 20,
 	HTTP_BODY_WINDOW_MS = 10000,
 	HTTP_SEND_WINDOW_MS = 20000,
 	HTTP_IN_MAX = 256 << 10,	 /* never reached: bounds of its parts are lower */
