@@ -10,15 +10,15 @@
 #include "base/mem.h"
 #include "cell/cell.h"
 #include "config/config.h"
+#include "gateway/gateway.h"
 #include "store/store.h"
 
-/* The last resort is reached when a second of shedding was not enough. */
 enum { LOOK_MS = 1000, CALM_PERCENT = 90, CACHE_LEAST = 4 << 20, TRIM_MS = 10000 };
 
 struct memory_watch {
 	struct core *core;
 	struct timer timer;
-	bool shedding;
+	enum { PLENTY, DROP_IDLE, DROP_DETACHED, SHUT } step; /* what is done now */
 	uint64_t trimmed_us;
 };
 
@@ -38,57 +38,83 @@ uint64_t memory_resident(void)
 	return sscanf(text, "%llu %llu", &size, &resident) == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-static void on_shed(struct core *core, struct msg *msg)
+struct step_msg {
+	struct msg msg;
+	int step;
+};
+
+static void on_step(struct core *core, struct msg *msg)
 {
-	free(msg);
-	uint32_t count = cell_evict_idle(core);
-	if (count)
-		log_debug("idle cells left memory core=%u count=%u", core_index(core), count);
+	int step = container_of(msg, struct step_msg, msg)->step;
+
+	free(container_of(msg, struct step_msg, msg));
+	gateway_shut(core, step == SHUT);
+	uint32_t sessions = step >= DROP_DETACHED ? gateway_shed(core) : 0;
+	uint32_t cells = step >= DROP_IDLE ? cell_evict_idle(core) : 0;
+	if (sessions || cells)
+		log_debug("dropped for memory core=%u cells=%u sessions=%u", core_index(core), cells, sessions);
 }
 
-static void shed(struct memory_watch *watch)
+static void tell_cores(struct memory_watch *watch)
 {
 	struct cores *cores = core_cores(watch->core);
 
 	for (uint32_t i = 0; i < cores->count; i++) {
-		struct msg *msg = mem_zalloc(sizeof(*msg));
+		struct step_msg *msg = mem_zalloc(sizeof(*msg));
 
-		msg->run = on_shed;
-		core_post(cores->core[i], msg);
+		msg->msg.run = on_step;
+		msg->step = watch->step;
+		core_post(cores->core[i], &msg->msg);
 	}
-	if (cores->store->ops->cache_limit)
-		cores->store->ops->cache_limit(cores->store, CACHE_LEAST);
+}
+
+static void limit_cache(struct memory_watch *watch, uint64_t bytes)
+{
+	struct store *store = core_cores(watch->core)->store;
+
+	if (store->ops->cache_limit)
+		store->ops->cache_limit(store, bytes);
+}
+
+static void over(struct memory_watch *watch, uint64_t now, uint64_t max)
+{
+	if (watch->step == PLENTY) {
+		limit_cache(watch, CACHE_LEAST);
+		log_warn("over memory_max, dropping what is idle resident=%lu memory_max=%lu", now, max);
+	}
+	if (watch->step == DROP_DETACHED) {
+		atomic_store(&app_of(watch->core)->memory_short, true);
+		log_error("memory is short, nothing new is let in resident=%lu memory_max=%lu", now, max);
+	}
+	if (watch->step < SHUT)
+		watch->step++;
+	tell_cores(watch);
 	/* It walks every arena of the allocator: not more often than it helps. */
-	if (core_now_us(watch->core) - watch->trimmed_us >= TRIM_MS * 1000ULL || !watch->trimmed_us) {
+	if (!watch->trimmed_us || core_now_us(watch->core) - watch->trimmed_us >= TRIM_MS * 1000ULL) {
 		watch->trimmed_us = core_now_us(watch->core);
 		malloc_trim(0);
 	}
 }
 
+static void calm(struct memory_watch *watch, uint64_t now, uint64_t max)
+{
+	watch->step = PLENTY;
+	limit_cache(watch, 0);
+	atomic_store(&app_of(watch->core)->memory_short, false);
+	tell_cores(watch);
+	log_info("memory is enough again resident=%lu memory_max=%lu", now, max);
+}
+
 static void on_look(struct core *core, struct timer *timer)
 {
 	struct memory_watch *watch = container_of(timer, struct memory_watch, timer);
-	struct app *app = app_of(core);
 	uint64_t max = config_of(core)->memory_max, now = memory_resident();
-	struct store *store = core_cores(core)->store;
 
 	timer_set(core, timer, LOOK_MS);
-	if (now > max) {
-		if (watch->shedding && !atomic_load(&app->memory_short)) {
-			atomic_store(&app->memory_short, true);
-			log_error("memory is short, nothing new is let in resident=%lu memory_max=%lu", now, max);
-		} else if (!watch->shedding) {
-			log_warn("over memory_max, dropping what is idle resident=%lu memory_max=%lu", now, max);
-		}
-		watch->shedding = true;
-		shed(watch);
-	} else if (watch->shedding && now < max / 100 * CALM_PERCENT) {
-		watch->shedding = false;
-		if (store->ops->cache_limit)
-			store->ops->cache_limit(store, 0);
-		if (atomic_exchange(&app->memory_short, false))
-			log_info("memory is enough again resident=%lu memory_max=%lu", now, max);
-	}
+	if (now > max)
+		over(watch, now, max);
+	else if (watch->step != PLENTY && now < max / 100 * CALM_PERCENT)
+		calm(watch, now, max);
 }
 
 struct memory_watch *memory_watch_new(struct core *core)

@@ -1,5 +1,5 @@
-/* One budget for all memory (memory_max), and what is given up when it is short, in this order: what nobody uses (idle cells), the
- * store's cache, and then nothing new is let in until there is room again.
+/* One budget for all memory (memory_max), and what is given up when it is short, a step each second: what nobody uses (idle cells, the
+ * store's cache); sessions that nobody is connected to; and then nothing new is let in until there is room again.
  *
  * What counts is what the process really has (resident), as no sum of our own would know of the allocator's and RocksDB's share. */
 #pragma once

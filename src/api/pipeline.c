@@ -155,6 +155,8 @@ static void count(struct req *req, int status)
 		step++;
 	atomic_fetch_add_explicit(&stats->calls, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&stats->micros, us, memory_order_relaxed);
+	if (req->core != req->home) /* there and back */
+		atomic_fetch_add_explicit(&stats->hops, 2, memory_order_relaxed);
 	atomic_fetch_add_explicit(&stats->histogram[step], 1, memory_order_relaxed);
 	if (status >= 500)
 		atomic_fetch_add_explicit(&stats->errors_5xx, 1, memory_order_relaxed);

@@ -61,6 +61,13 @@ void gateway_serve(struct core *core, struct sock *sock, const struct gateway_up
  * Sessions stay as they are; gateway_stats()->connections goes to zero as the clients leave. */
 void gateway_drain(struct cores *cores);
 
+/* For when memory is short, on this core. Ends every session that nobody is connected to: it is
+ * asked to IDENTIFY again when its client comes back. How many there were. */
+uint32_t gateway_shed(struct core *core);
+/* While @shut, an IDENTIFY is answered by closing with 1012; sessions that are there go on and are
+ * resumed. */
+void gateway_shut(struct core *core, bool shut);
+
 /* Applies a cell's publication to this core's view; publish_apply (cell/publish.h) is to be set
  * to this at start. */
 void view_apply(struct core *core, const struct publication *publication);

@@ -245,6 +245,8 @@ int identify(struct conn *conn, const json_t *d)
 		return CLOSE_ALREADY_AUTHENTICATED;
 	if (!json_is_object(d))
 		return CLOSE_DECODE_ERROR;
+	if (gateway->shut)
+		return CLOSE_SERVICE_RESTART;
 	struct session *session = session_new(gateway);
 	int r = read_identify(d, session);
 	if (r) {

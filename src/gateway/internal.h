@@ -66,6 +66,7 @@ struct gateway_local {
 	struct buf scratch, packed; /* for compression */
 	struct ws_compress
 		*payload_zlib; /* of all connections that want single payloads compressed */
+	bool shut; /* memory is short: no new sessions */
 	bool draining;
 	struct gateway_stats stats;
 };

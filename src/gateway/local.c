@@ -141,6 +141,23 @@ void gateway_drain(struct cores *cores)
 	}
 }
 
+/* -- when memory is short -- */
+
+uint32_t gateway_shed(struct core *core)
+{
+	struct gateway_local *gateway = gateway_of(core);
+	uint32_t count = 0;
+
+	for (; !list_empty(&gateway->detached); count++)
+		session_end(list_entry(gateway->detached.next, struct session, node));
+	return count;
+}
+
+void gateway_shut(struct core *core, bool shut)
+{
+	gateway_of(core)->shut = shut;
+}
+
 /* -- figures -- */
 
 const struct gateway_stats *gateway_stats(struct core *core)
