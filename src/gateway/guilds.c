@@ -15,6 +15,7 @@ struct guild_open {
 	struct list node; /* of session->opens */
 	uint32_t tries;
 	bool said; /* that it is unavailable */
+	bool lost; /* a silent one whose user was removed meanwhile */
 };
 
 static uint64_t open_guild(const struct guild_open *open)
@@ -61,6 +62,34 @@ static void say_deleted(struct session *session, uint64_t guild_id, bool unavail
 	buf_done(&text);
 }
 
+static struct guild_open *find_silent(const struct session *session, uint64_t guild_id)
+{
+	list_for_each (node, &session->opens) {
+		struct guild_open *open = list_entry(node, struct guild_open, node);
+
+		if (open_guild(open) == guild_id && open->subscribe.silent)
+			return open;
+	}
+	return NULL;
+}
+
+void guild_open_lost(struct session *session, uint64_t guild_id)
+{
+	struct guild_open *open = find_silent(session, guild_id);
+
+	if (!open || open->lost)
+		return;
+	open->lost = true;
+	say_deleted(session, guild_id, false);
+}
+
+bool guild_open_is_lost(const struct session *session, uint64_t guild_id)
+{
+	const struct guild_open *open = find_silent(session, guild_id);
+
+	return open && open->lost;
+}
+
 static void leave_stray(struct session *session, uint64_t guild_id)
 {
 	struct sub *sub = session_sub(session, guild_id);
@@ -83,7 +112,7 @@ static bool failed(struct session *session, struct guild_open *open, int r)
 
 	if (r == ERR_UNKNOWN_GUILD || r == ERR_MISSING_ACCESS || r == ENOENT) {
 		leave_stray(session, guild_id);
-		if (!assembly_answer(session, guild_id, GUILD_GONE))
+		if (!assembly_answer(session, guild_id, GUILD_GONE) && !open->lost)
 			say_deleted(session, guild_id, false);
 		return false;
 	}
@@ -119,9 +148,14 @@ static void on_answer(struct gateway_local *gateway, struct ask *ask, int r)
 	if (!session && r == 0)
 		view_leave_guild(gateway, guild_id, open->subscribe.session,
 				 open->subscribe.user_id);
+	bool again = session && r == 0 && open->lost;
+	if (again) /* a member anew: the silent return was not taken (view.c) */
+		view_leave_guild(gateway, guild_id, session->id, session->user_id);
 	list_del(&open->node);
 	free(open);
-	if (session && r == 0) {
+	if (again) {
+		guild_open_start(session, guild_id, OPEN_JOINED);
+	} else if (session && r == 0) {
 		assembly_answer(session, guild_id, GUILD_HERE);
 		interest_renew(session, guild_id);
 	}

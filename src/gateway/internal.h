@@ -210,6 +210,9 @@ void guilds_pump(struct session *session);
 enum guild_open_why { OPEN_FIRST, OPEN_JOINED, OPEN_SILENT };
 void guild_open_start(struct session *session, uint64_t guild_id, enum guild_open_why why);
 bool guild_is_opening(const struct session *session, uint64_t guild_id);
+/* Its user is no member any more, while it is on its way back into a restarted guild: says so, and lets it in as a newcomer only. */
+void guild_open_lost(struct session *session, uint64_t guild_id);
+bool guild_open_is_lost(const struct session *session, uint64_t guild_id);
 /* @session is ending: answers find nobody. */
 void guild_opens_drop(struct session *session);
 

@@ -566,6 +566,8 @@ static void subscribe(struct view *view, const struct effect *effect)
 		struct view_class *class = class_make(view, effect->class_id);
 		bool stray = sub && !sub->class;
 
+		if (!sub && guild_open_is_lost(session, view->cell_id))
+			return;
 		if (!sub)
 			sub = sub_new(view, session);
 		class_leave(sub);
@@ -597,8 +599,11 @@ static void unsubscribe(struct view *view, const struct effect *effect)
 	if (effect->user) {
 		struct sub *sub;
 
-		while ((sub = user_subs(view, effect->user)))
+		while ((sub = user_subs(view, effect->user))) {
+			if (view->guild && !sub->class)
+				guild_open_lost(sub->session, view->cell_id);
 			sub_free(sub);
+		}
 	} else {
 		const struct session *session = map_get(&view->gateway->sessions, effect->session);
 		struct sub *sub = session ? sub_find(view, session) : NULL;
@@ -624,6 +629,8 @@ static void guild_leave(struct view *view, uint64_t guild_id)
 	for (struct sub *sub = view->account; sub; sub = sub->next) {
 		struct sub *there = session_sub(sub->session, guild_id);
 
+		if (there && !there->class)
+			guild_open_lost(sub->session, guild_id);
 		if (there)
 			sub_leave(there, true);
 	}
