@@ -144,7 +144,7 @@ static void post(struct sender *sender)
 			 "{\"content\":\"#%08u %s\"}", number,
 			 &"What people say in a busy room is short, and most of it has been said before, in other words."[number * 7 % 40]);
 	n = snprintf(text, sizeof(text),
-		     "POST /api/v10/channels/%s/messages HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\n"
+		     "POST /api/v10/channels/%s/messages HTTP/1.1\r\nHost: bench\r\nAuthorization: Bot %s\r\n"
 		     "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		     crowd->channel, crowd->tokens[0], n, body);
 	crowd->sent_ns[number] = now_ns();

@@ -512,7 +512,7 @@ void bystander(double seconds)
 		       "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"intents\":0,\"properties\":{\"os\":\"l\"}}}", token);
 	send_frame(&peer, payload, (size_t)len);
 	wait_for(peer.fd, "\"READY\"");
-	len = snprintf(request, sizeof(request), "GET /api/v10/users/@me HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\n\r\n", token);
+	len = snprintf(request, sizeof(request), "GET /api/v10/users/@me HTTP/1.1\r\nHost: bench\r\nAuthorization: Bot %s\r\n\r\n", token);
 	for (; now_ns() < end && n < 100000; n++) {
 		uint64_t start = now_ns();
 
