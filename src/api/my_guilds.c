@@ -3,33 +3,22 @@
 #include <stdlib.h>
 
 #include "api/reach.h"
+#include "cell/many.h"
 #include "codec/dup.h"
-#include "core/fiber.h"
 #include "user/user.h"
 
 struct asked {
-	struct cell_work work;
-	struct msg back;
-	struct gathering *all;
+	uint64_t user_id;
+	bool counts;
 	struct guild *
 		view; /* one malloc block, made by the guild's core; NULL: not in it (any more), or out of reach */
 };
 
-/* On the caller's frame, which waits for every answer. */
-struct gathering {
-	struct core *core;
-	struct fiber *fiber;
-	uint64_t user_id;
-	bool counts;
-	uint32_t left;
-	struct asked *asked;
-};
-
-static int run_ask(struct txn *txn, struct cell_work *work)
+static int run_ask(struct txn *txn, void *arg)
 {
-	struct asked *asked = container_of(work, struct asked, work);
+	struct asked *asked = arg;
 	struct realm *realm = realm_of(txn);
-	const struct live_member *member = realm_member(realm, asked->all->user_id);
+	const struct live_member *member = realm_member(realm, asked->user_id);
 
 	if (!member)
 		return ERR_UNKNOWN_GUILD;
@@ -37,52 +26,13 @@ static int run_ask(struct txn *txn, struct cell_work *work)
 	view.owner = perms_is_owner(realm, member);
 	view.permissions = perms_base(realm, member);
 	view.has.owner = view.has.permissions = true;
-	if (asked->all->counts) {
+	if (asked->counts) {
 		view.approximate_member_count = realm->members.count;
 		view.approximate_presence_count = realm->online_count;
 		view.has.approximate_member_count = view.has.approximate_presence_count = true;
 	}
 	asked->view = obj_dup(&desc_guild, &view);
 	return 0;
-}
-
-static void on_back(struct core *core, struct msg *msg)
-{
-	struct gathering *all = container_of(msg, struct asked, back)->all;
-
-	if (--all->left == 0)
-		fiber_wake(core, all->fiber);
-}
-
-static void on_answer(struct core *core, struct cell_work *work, int r)
-{
-	struct asked *asked = container_of(work, struct asked, work);
-
-	(void)r; /* a guild that cannot answer is left out */
-	(void)core;
-	asked->back.run = on_back;
-	core_post(asked->all->core, &asked->back);
-}
-
-static void gather_wait(struct req *req, const uint64_t *ids, uint32_t count, bool counts,
-			struct asked *asked)
-{
-	struct gathering all = { .core = req->core,
-				 .fiber = fiber_self(req->core),
-				 .user_id = req->who.user_id,
-				 .counts = counts,
-				 .left = count,
-				 .asked = asked };
-
-	for (uint32_t i = 0; i < count; i++) {
-		asked[i].all = &all;
-		asked[i].work = (struct cell_work){
-			.kind = CELL_GUILD, .id = ids[i], .run = run_ask, .done = on_answer
-		};
-		cell_post(req->core, &asked[i].work);
-	}
-	while (all.left)
-		fiber_park(req->core);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -115,8 +65,14 @@ int api_list_my_guilds(struct req *req, const struct my_guilds_query *query, str
 	uint32_t count;
 	uint64_t *ids = page_of(req, query, &count);
 	struct asked *asked = arena_array(req->arena, struct asked, count + 1);
+	int *results = arena_array(req->arena, int, count + 1);
 
-	gather_wait(req, ids, count, query->with_counts, asked);
+	for (uint32_t i = 0; i < count; i++)
+		asked[i] = (struct asked){ .user_id = req->who.user_id,
+					   .counts = query->with_counts };
+	/* A guild that cannot answer now is left out. */
+	cell_call_many_wait(req->core, CELL_GUILD, ids, count, run_ask, asked, sizeof(*asked),
+			    results);
 	out->items = arena_array(req->arena, struct guild, count + 1);
 	for (uint32_t i = 0; i < count; i++) {
 		if (!asked[i].view)

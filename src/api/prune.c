@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "api/reach.h"
+#include "cell/many.h"
 #include "codec/json.h"
 #include "model/limits.h"
 #include "realm/audit.h"
@@ -121,13 +122,18 @@ static int gather_wait(struct req *req, const struct terms *terms, uint64_t **re
 	while ((member = member_walk_next(&walk)))
 		if (prunable(realm, terms, member))
 			ids[count++] = member->row->user_id;
+	struct seen *seen = arena_array(req->arena, struct seen, count + 1);
+	int *results = arena_array(req->arena, int, count + 1);
+	for (uint32_t i = 0; i < count; i++)
+		seen[i].now_us = req_now_us(req);
+	cell_call_many_wait(req->core, CELL_USER, ids, count, run_seen, seen, sizeof(*seen),
+			    results);
+	if (req->txn->generation != req->cell->generation)
+		return ERR_RESTARTED;
 	for (uint32_t i = 0; i < count; i++) {
-		struct seen seen = { .now_us = req_now_us(req) };
-
-		int r = txn_call_wait(req->txn, CELL_USER, ids[i], run_seen, &seen);
-		if (r && r != ENOENT)
-			return r;
-		if (r == ENOENT || seen.at_us < terms->before_us)
+		if (results[i] && results[i] != ENOENT)
+			return results[i];
+		if (results[i] || seen[i].at_us < terms->before_us)
 			ids[kept++] = ids[i];
 	}
 	*ret_ids = ids;

@@ -282,3 +282,31 @@ def _(scene):
     eq(sorted(rest.get('%s/members/%s' % (path, scene.ann.id)).ok(200)['roles']), sorted(roles[::2]))
     eq(len(rest.get(path + '/channels').ok(200)), 4 + 12)
     rest.delete(path).ok(204)
+
+
+@step('moderators search members by name, role, time and how they came')
+def _(scene):
+    guild, path = made(scene, 'search')
+    rest = scene.ann.rest
+    people = [member(scene, guild, name) for name in ('zoe', 'zac', 'yan')]
+    role = rest.post(path + '/roles', {}).ok(200)['id']
+    rest.put('%s/members/%s/roles/%s' % (path, people[0].id, role)).ok(204)
+    search = lambda **body: rest.post(path + '/members-search', body).ok(200)
+    ids = lambda answer: [m['member']['user']['id'] for m in answer['members']]
+    everybody = search()
+    eq((everybody['total_result_count'], everybody['page_result_count']), (4, 4))
+    eq(ids(everybody), [p.id for p in reversed(people)] + [scene.ann.id], 'newest first')
+    eq(ids(search(sort=2)), [scene.ann.id] + [p.id for p in people])
+    eq(sorted(ids(search(and_query={'usernames': {'or_query': ['Z']}}))), sorted(p.id for p in people[:2]))
+    eq(ids(search(and_query={'role_ids': {'and_query': [role]}})), [people[0].id])
+    eq(sorted(ids(search(or_query={'role_ids': {'or_query': [role]}, 'usernames': {'or_query': ['yan']}}))),
+       sorted([people[0].id, people[2].id]))
+    eq(search(and_query={'join_source_type': {'or_query': [5]}})['total_result_count'], 3)
+    eq(search(and_query={'guild_joined_at': {'range': {'gte': 4102444800000}}})['members'], [])
+    first = search(limit=2)
+    rest_ = search(limit=2, after={'user_id': ids(first)[-1], 'guild_joined_at': 0})
+    eq(ids(first) + ids(rest_), ids(everybody))
+    extra = rest.post(path + '/members/supplemental', {'user_ids': [people[0].id, UNKNOWN]}).ok(200)
+    eq([(m['user_id'], m['join_source_type'], m['inviter_id']) for m in extra], [(people[0].id, 5, scene.ann.id)])
+    people[0].rest.post(path + '/members-search', {}).refused(403, 50013)
+    rest.delete(path).ok(204)
