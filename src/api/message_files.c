@@ -331,7 +331,7 @@ int message_files_wait(struct req *req, uint64_t perms, const struct attachment_
 		collect(req, matching, ids, facts, ret);
 		if (old)
 			find_gone(req, old, ret);
-		if (ret->gone.count)
+		if (ret->gone.count || ret->uploads_count)
 			r = txn_outbox_wait(req->txn);
 	}
 	if (r)
@@ -341,12 +341,19 @@ int message_files_wait(struct req *req, uint64_t perms, const struct attachment_
 
 void message_files_put(struct req *req, const struct message_files *files, uint64_t message_id)
 {
+	struct str *used = arena_array(req->arena, struct str, files->uploads_count + 1);
+	uint64_t channel_id, id;
+	struct str filename;
 	struct key key;
 
 	attach_put(req->txn, req->path.channel_id, message_id, files->added.items, files->added.count);
 	attach_drop(req->txn, req->path.channel_id, files->gone.items, files->gone.count);
-	for (uint32_t i = 0; i < files->uploads_count; i++)
+	for (uint32_t i = 0; i < files->uploads_count; i++) {
 		txn_del(req->txn, key_upload(&key, req->cell->id, files->uploads[i]));
+		if (upload_name_parse(files->uploads[i], &channel_id, &id, &filename))
+			used[i] = files_upload(req->arena, id);
+	}
+	file_drop(req->txn, used, files->uploads_count);
 }
 
 void message_files_undo(struct req *req, const struct message_files *files)

@@ -35,6 +35,8 @@ static struct str keep(struct arena *arena, struct str name)
 		else if (is_kept(name.ptr[i]) && !(name.ptr[i] == '.' && (len == 0 || text[len - 1] == '.')))
 			text[len++] = name.ptr[i];
 	}
+	while (len && text[len - 1] == '.')
+		len--;
 	return (struct str){ text, len };
 }
 

@@ -216,7 +216,7 @@ static void a_small_unread_body_does_not_end_the_connection(void **state)
 	say(*state, client, S("2\r\nab\r\n0\r\n\r\n" GET("/")));
 	assert_string_equal(heard(client), EMPTY);
 	say(*state, client,
-	    S("POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 400000\r\n\r\nab"));
+	    S("POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 40000000\r\n\r\nab"));
 	assert_non_null(strstr(heard(client), "Connection: close"));
 	assert_true(client->ended);
 }
@@ -228,7 +228,7 @@ static void an_endless_unread_body_ends_the_connection(void **state)
 	say(*state, client,
 	    S("POST /refused HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
 	assert_non_null(strstr(heard(client), "401"));
-	say(*state, client, S("fffff\r\n"));
+	say(*state, client, S("fffffff\r\n"));
 	assert_true(client->ended);
 }
 
@@ -373,6 +373,34 @@ static void a_sink_that_is_full_stops_the_reading(void **state)
 	assert_int_equal(w->dropped, 1);
 }
 
+static void a_whole_body_streams_into_the_sink(void **state)
+{
+	struct world *w = *state;
+	struct client *client = dial(w);
+
+	say(w, client, S("PUT /put HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n01234"));
+	say(w, client, S("56789"));
+	assert_string_equal(heard(client), OK_JSON "Content-Length: 2\r\n\r\n[]");
+	assert_true(str_eq(buf_str(&w->file), S("0123456789")));
+	assert_int_equal(w->ended, 1);
+	assert_int_equal(w->dropped, 1);
+	/* Of a form too, as it is; and the end may take its time. */
+	w->end_result = EAGAIN;
+	say(w, client,
+	    S("PUT /put HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+	      "Content-Length: 5\r\n\r\nabcde"));
+	assert_string_equal(heard(client), "");
+	http_request_continue(w->core, w->uploading);
+	hear(w, client);
+	assert_string_equal(heard(client), OK_JSON "Content-Length: 2\r\n\r\n[]");
+	assert_int_equal(w->ended, 2);
+	assert_int_equal(w->dropped, 2);
+	w->sink_result = 507;
+	say(w, client, S("PUT /put HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"));
+	assert_non_null(strstr(heard(client), "507 Insufficient Storage"));
+	assert_int_equal(w->dropped, 3);
+}
+
 static void a_bad_form_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -510,6 +538,7 @@ int main(void)
 		TEST(a_request_may_visit_another_core),
 		TEST(files_stream_into_the_sink),
 		TEST(a_sink_that_is_full_stops_the_reading),
+		TEST(a_whole_body_streams_into_the_sink),
 		TEST(a_bad_form_is_refused),
 		TEST(an_idle_connection_is_closed_after_a_while),
 		TEST(a_head_has_its_time_however_it_trickles),

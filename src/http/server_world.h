@@ -41,7 +41,7 @@ struct world {
 	/* the sink */
 	struct buf file;
 	struct http_request *uploading;
-	int sink_result, dropped;
+	int sink_result, end_result, ended, dropped;
 	/* an accepted upgrade */
 	struct sock *upgraded;
 	struct buf in, out;
@@ -76,7 +76,8 @@ static inline int sink_write(void *owner, void *file, struct str data)
 static inline int sink_end(void *owner, void *file)
 {
 	(void)owner, (void)file;
-	return 0;
+	world->ended++;
+	return world->end_result;
 }
 
 static inline void sink_drop(void *owner, void *file)
@@ -109,6 +110,12 @@ static inline enum http_verdict on_headers(struct core *core, struct http_reques
 	}
 	if (path_is(request, "/upload")) {
 		request->body_max = 1 << 20;
+		request->sink = &sink;
+		request->sink_owner = request;
+	}
+	if (path_is(request, "/put")) {
+		request->body_max = 1 << 20;
+		request->no_form = true;
 		request->sink = &sink;
 		request->sink_owner = request;
 	}
