@@ -201,7 +201,8 @@ int config_set(struct config *config, const char *name, const char *value, char 
 
 static char *confuse_error;
 
-static void on_confuse_error(cfg_t *cfg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_confuse_error(cfg_t *cfg, const char *format,
+								       va_list args)
 {
 	char text[512];
 

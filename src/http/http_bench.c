@@ -106,7 +106,7 @@ static void bench_frames(void)
 
 		memcpy(copy, frame, sizeof(copy));
 		memset(copy + 6, 'a' ^ 1, 60);
-		ws_mask(copy + 6, 60, (const uint8_t[4]){ 1 ^ 1, 2 ^ 1, 3 ^ 1, 4 ^ 1 }, 0);
+		ws_mask(copy + 6, 60, (const uint8_t[4]){ 0, 3, 2, 5 }, 0);
 		if (ws_parser_next(&parser, &data, &size, &message) != WS_MESSAGE)
 			abort();
 		seen += message.payload.len;
