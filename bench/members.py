@@ -35,7 +35,7 @@ def main():
         {'id': guild['id'], 'type': 0, 'deny': '1024'}, {'id': role, 'type': 0, 'allow': '1024'}])['id']
         for i, role in enumerate(roles)]
     server.stop()
-    subprocess.run([os.path.join(BUILD, 'test/load_fill_members'), server.data, guild['id'], str(MEMBERS)] + roles,
+    subprocess.run([os.path.join(BUILD, 'test/load_fill_members'), os.path.join(server.data, 'data'), guild['id'], str(MEMBERS)] + roles,
                    check=True)
     server.start()
     print('%d members' % MEMBERS)
@@ -47,7 +47,8 @@ def main():
         begin = time.monotonic()
         gateway.send(14, {'guild_id': guild['id'], 'typing': True, 'channels': {channel: [[0, 99]]}})
         update = gateway.wait('GUILD_MEMBER_LIST_UPDATE', timeout=60)['d']
-        print('list %s after %.3f s, groups %s' % (update['id'], time.monotonic() - begin, update['groups']))
+        print('list %s of %d after %.3f s, groups %s' % (
+            update['id'], update['member_count'], time.monotonic() - begin, update['groups']))
     time.sleep(2)
     print('resident with the guild, three lists watched: %.1f MB' % resident_mb(server))
     begin = time.monotonic()

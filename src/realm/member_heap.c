@@ -316,7 +316,7 @@ void member_set_row(struct realm *realm, struct live_member *member, const struc
 
 void members_expect(struct realm *realm, uint32_t count)
 {
-	heap_of(realm)->packs = realm->guild && count > MEMBERS_PACK_FROM;
+	heap_of(realm)->packs |= realm->guild && count > MEMBERS_PACK_FROM;
 }
 
 bool member_add_stored(struct realm *realm, struct str value)

@@ -38,7 +38,7 @@ struct member_walk {
 struct live_member *member_walk_next(struct member_walk *walk);
 void member_walk_done(struct member_walk *walk);
 
-/* While a guild of @count members loads: a row as stored. False: it does not decode. */
+/* While a guild of at least @count members loads: a row as stored. False: it does not decode. */
 void members_expect(struct realm *realm, uint32_t count);
 bool member_add_stored(struct realm *realm, struct str value);
 /* No fiber is inside: closes what is open. */

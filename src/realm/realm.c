@@ -365,21 +365,33 @@ static int load_rows(struct realm *realm, struct arena *arena, const struct stor
 	return 0;
 }
 
+enum { LOAD_ROWS = MEMBERS_PACK_FROM + 1 }; /* at once: the first full page of members says that they are many */
+
 /* One kind of row after the other: what is not kept in memory is never read here. */
 static int load_kind(struct realm *realm, struct str (*prefix)(struct key *, uint64_t))
 {
 	struct cell *cell = realm->cell;
+	char last[STORE_KEY_MAX + 1];
+	struct str from = {};
 	struct store_row *rows;
 	struct arena arena;
 	struct key key;
 	uint32_t count;
+	int r;
 
-	arena_init(&arena);
-	int r = store_scan_wait(cell->core, &arena, prefix(&key, cell->id), (struct str){}, (struct str){}, false, 0,
-				&rows, &count);
-	if (!r)
-		r = load_rows(realm, &arena, rows, count);
-	arena_done(&arena);
+	do {
+		arena_init(&arena);
+		r = store_scan_wait(cell->core, &arena, prefix(&key, cell->id), from, (struct str){}, false, LOAD_ROWS,
+				    &rows, &count);
+		if (!r)
+			r = load_rows(realm, &arena, rows, count);
+		if (!r && count == LOAD_ROWS) { /* behind the last one */
+			from = (struct str){ last, rows[count - 1].key.len + 1 };
+			memcpy(last, rows[count - 1].key.ptr, rows[count - 1].key.len);
+			last[from.len - 1] = 0;
+		}
+		arena_done(&arena);
+	} while (!r && count == LOAD_ROWS);
 	return r;
 }
 
