@@ -35,13 +35,14 @@ def free_port(host='127.0.0.1'):
 class Server:
     """settings: {'key': 'value'} for --set. A given data folder is kept, an own one removed in done()."""
 
-    def __init__(self, data=None, cores=None, settings=None, host='127.0.0.1', env=None, binary=None, logs=None):
+    def __init__(self, data=None, cores=None, settings=None, host='127.0.0.1', env=None, binary=None, logs=None,
+                 words=()):
         self.own_data = data is None
         self.data = data or tempfile.mkdtemp(prefix='rookery-e2e-')
         self.cores = cores or int(os.environ.get('E2E_CORES', '2'))
         self.settings = {'rate_limits': 'off'}
         self.settings.update(settings or {})
-        self.host, self.port = host, None
+        self.host, self.port, self.words = host, None, list(words)
         self.env, self.binary = env or {}, binary or ROOKERYD
         self.log_path = os.path.join(logs or tempfile.mkdtemp(prefix='rookery-e2e-log-'), 'server.log')
         self.own_logs = logs is None
@@ -63,6 +64,7 @@ class Server:
                        '--cores', str(self.cores)]
             for key, value in self.settings.items():
                 command += ['--set', '%s=%s' % (key, value)]
+            command += self.words
             self.log = open(self.log_path, 'ab')
             begin = time.monotonic()
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log,

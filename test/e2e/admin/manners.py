@@ -1,0 +1,313 @@
+"""How a daemon behaves: signals, listeners, TLS, memory, metrics."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+from .base import PASSWORD, Scene, Server, Skip, ask, data_of, eq, step
+from lib.gateway import RECONNECT
+from lib.server import free_port
+
+
+def wait_log(server, pattern, seconds=5):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = re.search(pattern, server.log_tail(1 << 20))
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError('the log does not say %r:\n%s' % (pattern, server.log_tail()))
+
+
+def get(connection, path, headers=None):
+    connection.request('GET', path, headers=headers or {})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+@step('SIGTERM: op 7 to every session, the listener shut, exit 0 within five seconds')
+def _():
+    with Server() as server:
+        scene = Scene(server.url)
+        gateways = [scene.ann.gateway(guilds=False), scene.bot.gateway(guilds=False)]
+        begin = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        for gateway in gateways:
+            gateway.wait(op=RECONNECT)
+        assert time.monotonic() - begin < 2
+        try:
+            socket.create_connection((server.host, server.port), 1).close()
+            raise AssertionError('it still listens')
+        except OSError:
+            pass
+        # They hang on: the drain has an end.
+        eq(server.process.wait(15), 0)
+        assert 3 < time.monotonic() - begin < 9, '%.1f s' % (time.monotonic() - begin)
+
+
+@step('SIGTERM with clients that leave when told: no waiting')
+def _():
+    with Server() as server:
+        scene = Scene(server.url)
+        gateway = scene.ann.gateway(guilds=False)
+        begin = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        gateway.wait(op=RECONNECT)
+        gateway.close()
+        eq(server.process.wait(15), 0)
+        assert time.monotonic() - begin < 3
+
+
+@step('SIGHUP: settings that may change do, the rest keep and the log says so; a broken file changes nothing')
+def _():
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, 'rookery.conf')
+
+        def write(text):
+            with open(path, 'w') as file:
+                file.write(text)
+        write('registration = "open"\nsync = "always"\n')
+        with Server(words=['--config', path]) as server:
+            scene = Scene(server.url)
+            scene.world.person('early')
+            write('registration = "closed"\nsync = "never"\nlog_level = "debug"\n')
+            server.process.send_signal(signal.SIGHUP)
+            wait_log(server, 'setting changed name=registration')
+            wait_log(server, 'needs a restart name=sync')
+            wait_log(server, 'info reloaded')
+            answer = scene.world.nobody.post('/auth/register', {'username': 'late', 'password': PASSWORD, 'consent': True})
+            answer.refused(400, 50035, 'username', 'REGISTRATION_CLOSED')
+            write('registration = "nonsense"\n')
+            server.process.send_signal(signal.SIGHUP)
+            wait_log(server, 'error configuration not reloaded.*nonsense')
+            answer = scene.world.nobody.post('/auth/register', {'username': 'late', 'password': PASSWORD, 'consent': True})
+            answer.refused(400, 50035, 'username', 'REGISTRATION_CLOSED')
+            write('registration = "open"\n')
+            for _turn in range(20):
+                server.process.send_signal(signal.SIGHUP)
+            until = time.monotonic() + 5
+            while time.monotonic() < until:
+                answer = scene.world.nobody.post('/auth/register', {'username': 'later_%d' % time.monotonic_ns(), 'password': PASSWORD, 'consent': True})
+                if answer.status in (200, 201):
+                    break
+                time.sleep(0.1)
+            answer.ok(200, 201)
+            server.stop()
+
+
+def certificate(place, name):
+    """A self-signed certificate; (chain, key)."""
+    chain, key = os.path.join(place, 'chain.pem'), os.path.join(place, 'key.pem')
+    try:
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+                        '-subj', '/CN=' + name, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', key, '-out', chain],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise Skip('no openssl') from None
+    return chain, key
+
+
+def shown_name(port):
+    """The common name of the certificate that the server shows now."""
+    pem = ssl.get_server_certificate(('127.0.0.1', port))
+    done = subprocess.run(['openssl', 'x509', '-noout', '-subject'], input=pem.encode(), stdout=subprocess.PIPE, check=True)
+    return done.stdout.decode().strip().rpartition('=')[2].strip()
+
+
+@step('TLS: REST and a gateway session over it, links say https; a new certificate after SIGHUP, a bad one leaves the old')
+def _():
+    with tempfile.TemporaryDirectory() as place:
+        chain, key = certificate(place, 'first')
+        port = free_port()
+        with Server(settings={'listen_tls': '127.0.0.1:%d' % port, 'tls_certificate': chain, 'tls_key': key}) as server:
+            context = ssl.create_default_context(cafile=chain)
+            connection = http.client.HTTPSConnection('localhost', port, context=context, timeout=10)
+            status, body = get(connection, '/api/v10/gateway')
+            eq(status, 200)
+            assert 'wss://localhost:%d' % port in body, body
+            for old in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+                weak = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                weak.check_hostname, weak.verify_mode = False, ssl.CERT_NONE
+                try:
+                    weak.minimum_version = weak.maximum_version = old
+                    weak.wrap_socket(socket.create_connection(('127.0.0.1', port), 5))
+                    raise AssertionError('%s is taken' % old)
+                except (ssl.SSLError, ValueError, OSError):
+                    pass
+            scene = Scene(server.url)
+            raw = context.wrap_socket(socket.create_connection(('127.0.0.1', port), 10), server_hostname='localhost')
+            raw.sendall(b'GET /?v=10&encoding=json HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+                        b'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+            data = b''
+            while b'"op":10' not in data.replace(b' ', b''):
+                more = raw.recv(4096)
+                assert more, data
+                data += more
+            assert data.startswith(b'HTTP/1.1 101')
+            raw.close()
+            scene.ann
+            eq(shown_name(port), 'first')
+            certificate(place, 'second')
+            server.process.send_signal(signal.SIGHUP)
+            wait_log(server, 'info reloaded')
+            eq(shown_name(port), 'second')
+            status, _ = get(connection, '/api/v10/gateway')
+            eq(status, 200, 'a connection of before')
+            with open(chain, 'w') as file:
+                file.write('rubbish')
+            server.process.send_signal(signal.SIGHUP)
+            wait_log(server, 'error certificate not reloaded')
+            eq(shown_name(port), 'second')
+            server.stop()
+
+
+@step('IPv6 and unix listeners beside each other; the socket goes with the daemon, a stale one is taken over')
+def _():
+    try:
+        port = free_port('::1')
+    except OSError:
+        raise Skip('no IPv6 here') from None
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, 'web.sock')
+        stale = socket.socket(socket.AF_UNIX)
+        stale.bind(path)
+        stale.close()
+        with Server(words=['--set', 'listen=[::1]:%d, unix:%s' % (port, path)]) as server:
+            six = http.client.HTTPConnection('::1', port, timeout=10)
+            eq(get(six, '/healthz'), (200, 'ok\n'))
+            eq(get(six, '/readyz'), (200, 'ready\n'))
+            status, body = get(six, '/api/v10/gateway')
+            assert status == 200 and 'ws://[::1]:%d' % port in body, body
+            unix = http.client.HTTPConnection('chat.example.org', timeout=10)
+            unix.sock = socket.socket(socket.AF_UNIX)
+            unix.sock.connect(path)
+            # A proxy that is trusted, as it stands behind a unix socket.
+            status, body = get(unix, '/api/v10/gateway', {'X-Forwarded-Proto': 'https'})
+            assert status == 200 and 'wss://chat.example.org' in body, body
+            server.stop()
+        assert not os.path.exists(path)
+
+
+@step('memory_max: over it nothing new is let in, with 503; raised by SIGHUP, all is well again')
+def _():
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, 'rookery.conf')
+        with open(path, 'w') as file:
+            file.write('memory_max = "1G"\n')
+        with Server(words=['--config', path], settings={'log_level': 'debug'}) as server:
+            scene = Scene(server.url)
+            gateway = scene.ann.gateway()
+            left = scene.bot.gateway()
+            left.drop()
+            for i in range(3):
+                scene.say(scene.ann, 'before %d' % i)
+            used = server.rss_bytes()
+            if used > 60e6:
+                raise Skip('too big for the least that can be set')
+            # Filled by connections that have sent most of a request each, and wait.
+            held = []
+            with open(path, 'w') as file:
+                file.write('memory_max = "64M"\n')
+            server.process.send_signal(signal.SIGHUP)
+            wait_log(server, 'setting changed name=memory_max')
+            head = ('POST /api/v9/channels/%s/messages HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Type: application/json\r\n'
+                    'Content-Length: 1000000\r\n\r\n' % (scene.hall, scene.ann.token)).encode()
+            for i in range(120):
+                sock = socket.create_connection((server.host, server.port), 5)
+                try:
+                    sock.sendall(head + b'{"content":"' + b'x' * 900000)
+                except OSError:
+                    pass
+                held.append(sock)
+            wait_log(server, 'error memory is short', 10)
+            wait_log(server, 'dropped for memory core=\\d+ cells=\\d+ sessions=\\d+')
+            with socket.create_connection((server.host, server.port), 5) as new:
+                new.settimeout(5)
+                new.sendall(b'GET /api/v10/gateway HTTP/1.1\r\nHost: x\r\n\r\n')
+                assert new.recv(4096).startswith(b'HTTP/1.1 503 '), 'let in'
+            scene.say(scene.ann, 'still here')  # on a connection of before
+            eq(gateway.wait('MESSAGE_CREATE', where=lambda d: d['content'] == 'still here')['d']['content'], 'still here')
+            eq(ask(data_of(server), 'status')['memory_short'], True)
+            for sock in held:
+                sock.close()
+            with open(path, 'w') as file:
+                file.write('memory_max = "1G"\n')
+            server.process.send_signal(signal.SIGHUP)
+            wait_log(server, 'info memory is enough again', 10)
+            scene.world.person('eve')
+            scene.bot.gateway().close()
+            server.stop()
+
+
+@step('metrics: on an address of their own, and behind a token on the one for all; they count')
+def _():
+    port = free_port()
+    with Server(settings={'metrics_listen': '127.0.0.1:%d' % port, 'metrics_token': ''}) as server:
+        scene = Scene(server.url)
+        gateway = scene.ann.gateway()
+        scene.say(scene.ann, 'count me')
+        scene.ann.rest.get('/users/@me').ok(200)
+        scene.ann.rest.get('/channels/1')
+        own = http.client.HTTPConnection('127.0.0.1', port, timeout=10)
+        status, text = get(own, '/metrics')
+        eq(status, 200)
+        values = parse(text)
+        assert values['rookery_gateway_sessions{core="0"}'] + values['rookery_gateway_sessions{core="1"}'] == 1
+        assert values['rookery_route_seconds_count{route="create_message"}'] == 1
+        assert values['rookery_route_seconds_bucket{route="create_message",le="+Inf"}'] == 1
+        assert values['rookery_route_errors_total{route="get_channel",class="4xx"}'] == 1
+        assert values['rookery_ready'] == 1 and values['rookery_resident_memory_bytes'] > 1e6
+        assert values['rookery_store_batches_total'] > 0 and values['rookery_open_files'] > 10
+        eq(get(own, '/api/v10/gateway')[0], 404)
+        eq(get(own, '/healthz')[0], 200)
+        eq(scene.world.nobody.request('GET', '/../metrics').status >= 400, True)
+        everybody = http.client.HTTPConnection(server.host, server.port, timeout=10)
+        eq(get(everybody, '/metrics')[0], 404)
+        gateway.close()
+        server.stop()
+    with Server(settings={'metrics_token': 'let me see'}) as server:
+        everybody = http.client.HTTPConnection(server.host, server.port, timeout=10)
+        eq(get(everybody, '/metrics')[0], 401)
+        eq(get(everybody, '/metrics', {'Authorization': 'Bearer let me se'})[0], 401)
+        eq(get(everybody, '/metrics', {'Authorization': 'Bearer let me see'})[0], 200)
+        server.stop()
+
+
+def parse(text):
+    """Strictly: every line is a comment or a value of a metric whose type was said."""
+    values, types = {}, {}
+    for line in text.splitlines():
+        if line.startswith('# TYPE '):
+            name, kind = line.split()[2:]
+            assert name not in types, 'said twice: ' + name
+            types[name] = kind
+        elif not line.startswith('# HELP '):
+            found = re.fullmatch(r'([a-z_0-9]+)(\{[^}]*\})? ([-+.e0-9]+)', line)
+            assert found, line
+            base = re.sub(r'_(bucket|sum|count)$', '', found.group(1))
+            assert found.group(1) in types or types.get(base) == 'histogram', line
+            key = found.group(1) + (found.group(2) or '')
+            assert key not in values, 'twice: ' + key
+            values[key] = float(found.group(3))
+    return values
+
+
+@step('the readiness of systemd: READY=1 when it serves, STOPPING=1 when it ends')
+def _():
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, 'notify')
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sock.bind(path)
+        sock.settimeout(10)
+        with Server(env={'NOTIFY_SOCKET': path}) as server:
+            assert b'READY=1' in sock.recv(1000)
+            server.process.send_signal(signal.SIGTERM)
+            assert b'STOPPING=1' in sock.recv(1000)
+            server.process.wait(10)
+        sock.close()
