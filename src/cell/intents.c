@@ -97,6 +97,16 @@ void txn_intent(struct txn *txn, enum intent_kind kind, enum cell_kind dest_kind
 	buf_done(&text);
 }
 
+void txn_intents_detach(struct txn *txn)
+{
+	list_for_each(node, &txn->intents) {
+		struct intent *intent = list_entry(node, struct intent, node);
+
+		container_of(intent, struct pending_intent, intent)->txn = NULL;
+	}
+	txn->intents_left = 0;
+}
+
 int txn_outbox_wait(struct txn *txn)
 {
 	struct cell *cell = txn->cell;

@@ -92,6 +92,9 @@ int txn_outbox_wait(struct txn *txn);
 /* @payload by row_put(desc, obj). */
 void txn_intent(struct txn *txn, enum intent_kind kind, enum cell_kind dest_kind, uint64_t dest,
 		const struct obj_desc *desc, const void *payload);
+/* The answer does not wait for the intents given so far: for a transaction that an intent of the same cell waits for, which would
+ * wait for itself. */
+void txn_intents_detach(struct txn *txn);
 #define INTENT(name, handler, dedupe) int handler(struct txn *txn, const struct intent *intent);
 #include "cell/intents.def"
 #undef INTENT

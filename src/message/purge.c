@@ -55,6 +55,7 @@ static int delete_piece(struct txn *txn, void *arg)
 		erase_put(txn, channel, &erasures[i]);
 	}
 	txn_event(txn, EVENT_MESSAGE_DELETE_BULK, aud_channel(channel), &event);
+	txn_intents_detach(txn); /* files: the runner of this cell's intents waits for us */
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 """Guilds from the inside: channels, overwrites, roles, members, bans, the audit log, and what deletions take along."""
 
 import concurrent.futures
+import http.client
+import urllib.parse
 
 from .base import UNKNOWN, eq, step
 
@@ -24,6 +26,16 @@ def entry(scene, path, action, **wanted):
     for key, value in wanted.items():
         eq(found[0].get(key), value, key)
     return found[0]
+
+
+def send_file(person, channel):
+    """A message with a file; answers the file's path."""
+    boundary = 'b' * 16
+    body = ('--%s\r\nContent-Disposition: form-data; name="files[0]"; filename="a.txt"\r\n\r\nhello\r\n--%s--\r\n' % (
+        boundary, boundary)).encode()
+    sent = person.rest.request('POST', '/channels/%s/messages' % channel, raw=body, headers={
+        'Content-Type': 'multipart/form-data; boundary=' + boundary}).ok(200)
+    return urllib.parse.urlparse(sent['attachments'][0]['url'])
 
 
 def change(found, key):
@@ -239,12 +251,20 @@ def _(scene):
     kept = [rest.post('/channels/%s/messages' % c, {'content': 'kept'}).ok(200)['id'] for c in channels]
     for n in range(120):
         mal.rest.post('/channels/%s/messages' % channels[n % 4 == 0], {'content': 'spam %d' % n}).ok(200)
+    file = send_file(mal, channels[1])
+
+    def fetch():
+        connection = http.client.HTTPConnection(scene.host, scene.port, timeout=10)
+        connection.request('GET', '%s?%s' % (file.path, file.query))
+        return connection.getresponse().status
+
+    eq(fetch(), 200)
     gateway = scene.ann.gateway()
     rest.put('%s/bans/%s' % (path, mal.id), {'delete_message_seconds': 3600}, reason='spam').ok(204)
     gone = 0
-    while gone < 121: # with the notice that they joined, whose author they are
+    while gone < 122:  # with the notice that they joined, whose author they are
         gone += len(gateway.wait('MESSAGE_DELETE_BULK')['d']['ids'])
-    eq(gone, 121)
+    eq((gone, fetch()), (122, 404))
     gateway.close()
     for channel, own in zip(channels, kept):
         left = rest.get('/channels/%s/messages' % channel, query={'limit': 100}).ok(200)
