@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "api/images.h"
 #include "api/req.h"
 #include "codec/dup.h"
 #include "user/account.h"
@@ -96,11 +97,19 @@ int api_update_my_user(struct req *req, const struct user_edit *in, struct user_
 		if (r)
 			return r;
 	}
-	int r = txn_outbox_wait(req->txn);
+	struct image_edit images[] = {
+		image_edit("avatar", "avatars", before.id, in->has.avatar, in->avatar),
+		image_edit("banner", "banners", before.id, in->has.banner, in->banner),
+	};
+	int r = images_store_wait(req, images, ARRAY_SIZE(images));
+	if (!r)
+		r = txn_outbox_wait(req->txn);
 	if (r)
 		return r;
 	struct account row = copy_account(req);
 	row.username = username;
+	image_take(req, &images[0], &row.avatar);
+	image_take(req, &images[1], &row.banner);
 	if (in->has.global_name && !row.bot)
 		row.global_name = in->global_name.len ? in->global_name : (struct str){};
 	if (in->has.bio)
@@ -114,6 +123,7 @@ int api_update_my_user(struct req *req, const struct user_edit *in, struct user_
 	if (new_password)
 		row.password_hash = str_z(hash);
 	user_change_account(req->txn, &row);
+	images_drop_old(req, images, ARRAY_SIZE(images));
 	if (new_password)
 		token = new_login(req);
 	*out = user_self_view(user_of(req->txn));

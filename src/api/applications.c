@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "api/images.h"
 #include "api/req.h"
 #include "codec/dup.h"
 #include "codec/json.h"
@@ -139,10 +140,18 @@ static int edit(struct req *req, const struct application_edit *in, struct appli
 	int r = show_own_wait(req, out);
 	if (r)
 		return r;
-	r = own(req, &state);
+	struct image_edit images[] = {
+		image_edit("icon", "app-icons", req->cell->id, in->has.icon, in->icon),
+		image_edit("cover_image", "app-icons", req->cell->id, in->has.cover_image, in->cover_image),
+	};
+	r = images_store_wait(req, images, ARRAY_SIZE(images));
+	if (!r)
+		r = own(req, &state);
 	if (r)
 		return r;
 	struct application row = *state->application;
+	image_take(req, &images[0], &row.icon);
+	image_take(req, &images[1], &row.cover_image);
 	if (in->has.name)
 		row.name = in->name;
 	if (in->has.description) {
@@ -193,6 +202,7 @@ static int edit(struct req *req, const struct application_edit *in, struct appli
 	if (in->has.bot_require_code_grant && !in->null.bot_require_code_grant)
 		row.bot_require_code_grant = in->bot_require_code_grant;
 	user_put_application(req->txn, &row);
+	images_drop_old(req, images, ARRAY_SIZE(images));
 	txn_effect(req->txn, &(struct effect){ .kind = EFFECT_FORGET }); /* the flags go with a remembered token */
 	struct user *owner = out->owner;
 	struct user *bot = arena_new(req->arena, struct user);
@@ -216,7 +226,14 @@ int api_update_bot(struct req *req, const struct bot_edit *in, struct user *out)
 {
 	struct user_state *state;
 
+	struct image_edit images[] = {
+		image_edit("avatar", "avatars", req->cell->id, in->has.avatar, in->avatar),
+		image_edit("banner", "banners", req->cell->id, in->has.banner, in->banner),
+	};
+
 	int r = own(req, &state);
+	if (!r)
+		r = images_store_wait(req, images, ARRAY_SIZE(images));
 	if (!r)
 		r = txn_outbox_wait(req->txn);
 	if (!r)
@@ -224,6 +241,8 @@ int api_update_bot(struct req *req, const struct bot_edit *in, struct user *out)
 	if (r)
 		return r;
 	struct account row = *state->account;
+	image_take(req, &images[0], &row.avatar);
+	image_take(req, &images[1], &row.banner);
 	if (in->has.username)
 		row.username = bot_username(req->arena, in->username);
 	struct application application = *state->application;
@@ -231,6 +250,7 @@ int api_update_bot(struct req *req, const struct bot_edit *in, struct user *out)
 		application.bot_public = in->public;
 	user_put_application(req->txn, &application);
 	user_change_account(req->txn, &row);
+	images_drop_old(req, images, ARRAY_SIZE(images));
 	*out = user_public(state->account);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* Guilds: edit, delete. */
 #include <errno.h>
 
+#include "api/images.h"
 #include "api/reach.h"
 #include "realm/audit.h"
 #include "realm/channel.h"
@@ -147,32 +148,25 @@ static int edit_mfa_level(const struct req *req, const struct reach *reach, int6
 	return 0;
 }
 
-static int edit_image(struct req *req, const char *path, bool given, struct str data,
-		      struct str *hash)
+enum { IMAGES = 5 };
+
+static void list_images(const struct guild_edit *in, uint64_t guild_id, struct image_edit ret[IMAGES])
 {
-	if (!given)
-		return 0;
-	if (data.ptr)
-		return req_form_error(req, path, "IMAGE_INVALID", "Invalid image data");
-	*hash = (struct str){};
-	return 0;
+	ret[0] = image_edit("icon", "icons", guild_id, in->has.icon, in->icon);
+	ret[1] = image_edit("splash", "splashes", guild_id, in->has.splash, in->splash);
+	ret[2] = image_edit("banner", "banners", guild_id, in->has.banner, in->banner);
+	ret[3] = image_edit("discovery_splash", "discovery-splashes", guild_id, in->has.discovery_splash,
+			    in->discovery_splash);
+	ret[4] = image_edit("home_header", "home-headers", guild_id, in->has.home_header, in->home_header);
 }
 
-static int edit_images(struct req *req, const struct guild_edit *in, struct guild *row)
+static void take_images(struct req *req, struct image_edit images[IMAGES], struct guild *row)
 {
-	int r = edit_image(req, "icon", in->has.icon, in->icon, &row->icon);
+	struct str *fields[IMAGES] = { &row->icon, &row->splash, &row->banner, &row->discovery_splash,
+				       &row->home_header };
 
-	if (!r)
-		r = edit_image(req, "splash", in->has.splash, in->splash, &row->splash);
-	if (!r)
-		r = edit_image(req, "banner", in->has.banner, in->banner, &row->banner);
-	if (!r)
-		r = edit_image(req, "discovery_splash", in->has.discovery_splash,
-			       in->discovery_splash, &row->discovery_splash);
-	if (!r)
-		r = edit_image(req, "home_header", in->has.home_header, in->home_header,
-			       &row->home_header);
-	return r;
+	for (uint32_t i = 0; i < IMAGES; i++)
+		image_take(req, &images[i], fields[i]);
 }
 
 static void edit_plain(const struct guild_edit *in, struct guild *row)
@@ -278,13 +272,20 @@ int api_update_guild(struct req *req, const struct guild_edit *in, struct guild 
 	int r = reach_guild(req, PERM_MANAGE_GUILD, &reach);
 	if (r)
 		return r;
+	struct image_edit images[IMAGES];
+	list_images(in, req->cell->id, images);
+	r = images_store_wait(req, images, IMAGES);
+	if (!r)
+		r = reach_guild(req, PERM_MANAGE_GUILD, &reach);
+	if (r)
+		return r;
 	struct guild row = *reach.realm->guild;
 	edit_plain(in, &row);
 	r = edit_channels(req, reach.realm, in, &row);
 	if (!r && in->features.items)
 		r = edit_features(req, &reach, in, &row);
 	if (!r)
-		r = edit_images(req, in, &row);
+		take_images(req, images, &row);
 	if (!r && in->has.mfa_level && !in->null.mfa_level)
 		r = edit_mfa_level(req, &reach, in->mfa_level, &row);
 	if (!r && in->owner_id)
@@ -292,6 +293,7 @@ int api_update_guild(struct req *req, const struct guild_edit *in, struct guild 
 	if (r)
 		return r;
 	finish(req, &reach, &row);
+	images_drop_old(req, images, IMAGES);
 	*out = guild_view(reach.realm, req->arena);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* Guilds: make, read. */
 #include <errno.h>
 
+#include "api/images.h"
 #include "api/reach.h"
 #include "cell/ids.h"
 #include "codec/dup.h"
@@ -29,7 +30,11 @@ int api_create_guild(struct req *req, const struct guild_new *in, struct guild *
 		making.channel_ids[i] = id_next(req->core, 0);
 		directory_put_channel(batch, making.channel_ids[i], CELL_GUILD, making.id);
 	}
+	struct image_edit icon = image_edit("icon", "icons", making.id, in->has.icon, in->icon);
 	int r = txn_before_wait(req->txn, batch);
+	if (!r)
+		r = images_store_wait(req, &icon, 1);
+	making.icon = icon.hash;
 	if (!r)
 		r = cell_create_wait(req->core, CELL_GUILD, making.id, realm_make_run, &making);
 	if (r)

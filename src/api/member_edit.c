@@ -1,6 +1,7 @@
 /* Members: nicknames, roles, timeouts, of others and of oneself. */
 #include <errno.h>
 
+#include "api/images.h"
 #include "api/reach.h"
 #include "model/limits.h"
 #include "realm/member.h"
@@ -157,27 +158,33 @@ int api_update_my_guild_member(struct req *req, const struct member_self_edit *i
 {
 	struct reach reach;
 
+	const char *avatars = arena_printf(req->arena, "member-avatars/%lu", req->cell->id).ptr;
+	const char *banners = arena_printf(req->arena, "member-banners/%lu", req->cell->id).ptr;
+	struct image_edit images[] = {
+		image_edit("avatar", avatars, req->who.user_id, in->has.avatar, in->avatar),
+		image_edit("banner", banners, req->who.user_id, in->has.banner, in->banner),
+	};
+
 	int r = reach_guild(req, 0, &reach);
+	if (!r)
+		r = images_store_wait(req, images, ARRAY_SIZE(images));
+	if (!r)
+		r = reach_guild(req, 0, &reach);
 	if (r)
 		return r;
 	struct member_row row = *reach.member->row;
 	if (in->has.nick)
 		r = edit_nick(&reach, reach.member, in->nick, &row);
-	if (!r && in->has.avatar && in->avatar.ptr)
-		r = req_form_error(req, "avatar", "IMAGE_INVALID", "Invalid image data");
-	if (!r && in->has.banner && in->banner.ptr)
-		r = req_form_error(req, "banner", "IMAGE_INVALID", "Invalid image data");
 	if (r)
 		return r;
-	if (in->has.avatar)
-		row.avatar = (struct str){};
-	if (in->has.banner)
-		row.banner = (struct str){};
+	image_take(req, &images[0], &row.avatar);
+	image_take(req, &images[1], &row.banner);
 	if (in->has.bio)
 		row.bio = in->bio.len ? in->bio : (struct str){};
 	if (in->has.pronouns)
 		row.pronouns = in->pronouns.len ? in->pronouns : (struct str){};
 	member_change(req->txn, req->who.user_id, reach.member, &row, req_reason(req));
+	images_drop_old(req, images, ARRAY_SIZE(images));
 	*out = member_view(reach.member->row, arena_new(req->arena, struct user));
 	out->bio = reach.member->row->bio;
 	out->pronouns = reach.member->row->pronouns;

@@ -1,6 +1,7 @@
 /* Roles of a guild. Giving and taking them: member_roles.c. */
 #include <errno.h>
 
+#include "api/images.h"
 #include "api/reach.h"
 #include "cell/ids.h"
 #include "codec/enc.h"
@@ -64,7 +65,7 @@ int api_get_guild_role(struct req *req, struct role *out)
 
 /* What a body says, laid over @row. @colors is the caller's storage. */
 static int apply(struct req *req, const struct role_create *in, const struct reach *reach,
-		 struct role *row, struct role_colors *colors)
+		 struct image_edit *icon, struct role *row, struct role_colors *colors)
 {
 	if (in->has.permissions) {
 		uint64_t wanted = in->permissions & PERM_SET_ALL;
@@ -88,10 +89,7 @@ static int apply(struct req *req, const struct role_create *in, const struct rea
 		row->mentionable = in->mentionable;
 	if (in->has.unicode_emoji)
 		row->unicode_emoji = in->unicode_emoji.len ? in->unicode_emoji : (struct str){};
-	if (in->has.icon && in->icon.ptr)
-		return req_form_error(req, "icon", "IMAGE_INVALID", "Invalid image data");
-	if (in->has.icon)
-		row->icon = (struct str){};
+	image_take(req, icon, &row->icon);
 	if (in->has.color && !in->null.color)
 		*colors = role_colors_of(in->color);
 	if (in->colors) {
@@ -153,7 +151,13 @@ int api_create_guild_role(struct req *req, const struct role_create *in, struct 
 	struct role row = { .id = id_next(req->core, 0), .name = S("new role"), .colors = &colors };
 	struct reach reach;
 
+	struct image_edit icon = image_edit("icon", "role-icons", row.id, in->has.icon, in->icon);
+
 	int r = reach_guild(req, PERM_MANAGE_ROLES, &reach);
+	if (!r)
+		r = images_store_wait(req, &icon, 1);
+	if (!r)
+		r = reach_guild(req, PERM_MANAGE_ROLES, &reach);
 	if (r)
 		return r;
 	if (reach.realm->roles.count >= LIMIT_ROLES)
@@ -161,7 +165,7 @@ int api_create_guild_role(struct req *req, const struct role_create *in, struct 
 	const struct live_role *everyone = realm_role(reach.realm, reach.realm->guild->id);
 	if (!in->has.permissions)
 		row.permissions = everyone->row->permissions;
-	r = apply(req, in, &reach, &row, &colors);
+	r = apply(req, in, &reach, &icon, &row, &colors);
 	if (r)
 		return r;
 	struct live_role *role = role_add(req->txn, &row);
@@ -177,13 +181,19 @@ int api_update_guild_role(struct req *req, const struct role_create *in, struct 
 	struct live_role *role;
 	struct reach reach;
 
+	struct image_edit icon = image_edit("icon", "role-icons", req->path.role_id, in->has.icon, in->icon);
+
 	int r = reach_role(req, &reach, &role);
+	if (!r)
+		r = images_store_wait(req, &icon, 1);
+	if (!r)
+		r = reach_role(req, &reach, &role);
 	if (r)
 		return r;
 	struct role row = *role->row;
 	colors = *role->row->colors;
 	row.colors = &colors;
-	r = apply(req, in, &reach, &row, &colors);
+	r = apply(req, in, &reach, &icon, &row, &colors);
 	if (r)
 		return r;
 	struct audit audit = audit_role(req, AUDIT_ROLE_UPDATE, role->row, &row);
@@ -192,6 +202,7 @@ int api_update_guild_role(struct req *req, const struct role_create *in, struct 
 		class_refresh(req->txn, 0);
 		role_tell(req->txn, role->row);
 		audit_put(&audit);
+		images_drop_old(req, &icon, 1);
 	}
 	*out = *role->row;
 	return 0;

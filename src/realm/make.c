@@ -114,6 +114,7 @@ int realm_make_run(struct txn *txn, void *arg)
 		.id = making->id,
 		.name = body->name,
 		.description = body->description,
+		.icon = making->icon,
 		.owner_id = making->owner.id,
 		.afk_timeout = body->has.afk_timeout && !body->null.afk_timeout ? body->afk_timeout : AFK_TIMEOUT,
 		.verification_level = body->verification_level,

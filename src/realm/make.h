@@ -7,6 +7,7 @@ struct guild_making {
 	uint64_t id;
 	const struct guild_new *body; /* decoded, alive while the caller waits */
 	struct user owner;
+	struct str icon;              /* its hash, null: none */
 	struct arena *arena;          /* for the result */
 	uint64_t *channel_ids;        /* of the body's channels, or the two categories and two channels of a plain guild */
 	uint32_t channel_ids_count;

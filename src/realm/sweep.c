@@ -3,8 +3,10 @@
 #include <errno.h>
 
 #include "cdn/files.h"
+#include "cdn/image.h"
 #include "cell/many.h"
 #include "codec/row.h"
+#include "message/attach.h"
 #include "realm/class.h"
 #include "realm/invite.h"
 #include "store/store.h"
@@ -32,6 +34,14 @@ void sweep_guild(struct txn *txn)
 	while (map_next(&realm->sessions, &at, &id, &value))
 		txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .session = id });
 	struct guild row = *realm->guild;
+	struct str images[] = {
+		image_name(txn->arena, "icons", row.id, row.icon),
+		image_name(txn->arena, "splashes", row.id, row.splash),
+		image_name(txn->arena, "banners", row.id, row.banner),
+		image_name(txn->arena, "discovery-splashes", row.id, row.discovery_splash),
+		image_name(txn->arena, "home-headers", row.id, row.home_header),
+	};
+	file_drop(txn, images, ARRAY_SIZE(images));
 	row.deleted_at = (int64_t)core_wall_us(txn->core);
 	realm_put_guild(txn, &row);
 	realm_empty(realm);
