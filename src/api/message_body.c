@@ -3,6 +3,12 @@
 #include "message/validate.h"
 #include "model/limits.h"
 
+int legacy_field_error(struct req *req, const char *field)
+{
+	return req_form_error(req, field, "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
+			      "The '%s' field cannot be used when using MessageFlags.IS_COMPONENTS_V2", field);
+}
+
 int message_body_check(struct req *req, const struct reach *reach, const struct message_body *body)
 {
 	size_t chars = body->content.ptr ? str_utf8_len(body->content) : 0;
@@ -12,9 +18,10 @@ int message_body_check(struct req *req, const struct reach *reach, const struct 
 	if (req->who.bot && chars > LIMIT_MESSAGE_CONTENT_BOT)
 		return req_form_error(req, "content", "BASE_TYPE_MAX_LENGTH", "Must be %d or fewer in length.",
 				      LIMIT_MESSAGE_CONTENT_BOT);
-	if (body->v2 && (chars || embeds))
-		return req_form_error(req, "flags", "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
-				      "The 'content', 'embeds', 'stickers' and 'poll' fields cannot be used with components v2");
+	if (body->v2 && chars)
+		return legacy_field_error(req, "content");
+	if (body->v2 && embeds)
+		return legacy_field_error(req, "embeds");
 	bool fine = !body->embeds || validate_embeds(&req->dec, body->embeds);
 	if (body->components)
 		fine &= validate_components(&req->dec, body->components, body->v2);

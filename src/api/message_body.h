@@ -15,6 +15,8 @@ struct message_body {
 };
 /* 0; ERR_INVALID_FORM_BODY, ERR_EMPTY_MESSAGE, ERR_MISSING_PERMISSIONS. Does not wait. */
 int message_body_check(struct req *req, const struct reach *reach, const struct message_body *body);
+/* The form error of a @field that does not go with components v2. */
+int legacy_field_error(struct req *req, const char *field);
 /* No word is said twice: `parse` and a list of the same kind. May be NULL. */
 int allowed_mentions_check(struct req *req, const struct allowed_mentions *allowed);
 /* Who asks, as a reader. */

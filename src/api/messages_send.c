@@ -82,8 +82,7 @@ static int check_alone(struct req *req, const struct message_create *in, const s
 	bool legacy = in->content.len || in->embeds.count, more = in->components.count || in->sticker_ids.count || in->poll;
 
 	if (in->flags & MESSAGE_COMPONENTS_V2 && (in->poll || in->sticker_ids.count))
-		return req_form_error(req, "flags", "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
-				      "The 'content', 'embeds', 'stickers' and 'poll' fields cannot be used with components v2");
+		return legacy_field_error(req, in->poll ? "poll" : "sticker_ids");
 	if (is_forward(in) && (legacy || more || files))
 		return req_form_error(req, "message_reference", "MESSAGE_FORWARD_HAS_CONTENT",
 				      "A forward cannot have content of its own.");
