@@ -127,10 +127,13 @@ static struct user_list mentioned(struct txn *txn, const struct u64_list *ids, c
 		struct live_member *member = realm_member(realm, ids->items[i]);
 		const struct user *stranger = find_user(users, ids->items[i]);
 
-		if (member)
-			ret.items[ret.count++] = member_user(member->row);
-		else if (stranger)
+		if (member) {
+			struct user user = member_user(member->row);
+
+			ret.items[ret.count++] = *(struct user *)obj_dup_arena(txn->arena, &desc_user, &user);
+		} else if (stranger) {
 			ret.items[ret.count++] = *stranger;
+		}
 	}
 	return ret;
 }
@@ -138,10 +141,10 @@ static struct user_list mentioned(struct txn *txn, const struct u64_list *ids, c
 void message_hydrate(struct txn *txn, const struct live_channel *channel, struct message *message,
 		     const struct user_list *users)
 {
-	struct user *author = arena_new(txn->arena, struct user);
+	struct user author = author_of(realm_of(txn), message);
 
-	*author = author_of(realm_of(txn), message);
-	message->author = author;
+	/* A copy: the member's row may be replaced before this is encoded. */
+	message->author = obj_dup_arena(txn->arena, &desc_user, &author);
 	message->mentions = mentioned(txn, &message->mention_ids, users);
 	message->pinned = channel && pins_has(channel->pins, message->id);
 	if (message->flags & MESSAGE_SUPPRESS_EMBEDS)

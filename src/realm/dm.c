@@ -189,7 +189,9 @@ void dm_after_message(struct txn *txn, uint64_t message_id)
 	void *value;
 
 	while (map_next(&realm->members, &at, &id, &value)) {
-		users[count] = member_user(((struct live_member *)value)->row);
+		struct user user = member_user(((struct live_member *)value)->row);
+
+		users[count] = *(struct user *)obj_dup_arena(txn->arena, &desc_user, &user); /* the rows are replaced below */
 		ids[count++] = id;
 	}
 	for (uint32_t i = 0; i < count; i++) {
