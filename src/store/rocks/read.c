@@ -14,6 +14,7 @@ enum {
 	CORE_SKIPS = 1000, /* deleted rows that a core looks over, */
 	CORE_ROWS = 512, /* rows, */
 	CORE_BYTES = 512 * 1024, /* and bytes that it gathers, before a reader takes over */
+	CACHED_ROWS = 10000, /* a scan that asks for more leaves the cache as it is */
 };
 
 struct store_flight {
@@ -115,6 +116,9 @@ static int scan(struct rocks *r, struct store_read *read, bool memory)
 		rocksdb_readoptions_set_read_tier(options, 1);
 		rocksdb_readoptions_set_max_skippable_internal_keys(options, CORE_SKIPS);
 	}
+	/* So many rows are taken into memory by whoever asks; in the cache they would only drive out others. */
+	if (read->limit > CACHED_ROWS)
+		rocksdb_readoptions_set_fill_cache(options, 0);
 	rocksdb_readoptions_set_total_order_seek(options, whole);
 	rocksdb_readoptions_set_prefix_same_as_start(options, !whole);
 	rocksdb_readoptions_set_iterate_lower_bound(options, range.lo.ptr, range.lo.len);
