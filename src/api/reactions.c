@@ -1,14 +1,13 @@
 /* Reactions: add, take away, list. */
 #include <errno.h>
 
+#include "api/people.h"
 #include "api/reach.h"
-#include "codec/dup.h"
 #include "message/emoji.h"
 #include "message/reaction.h"
 #include "model/limits.h"
 #include "realm/class.h"
 #include "realm/member.h"
-#include "user/user.h"
 
 static int read_emoji(struct req *req, struct partial_emoji *ret)
 {
@@ -232,27 +231,7 @@ int api_list_message_reactions_by_emoji(struct req *req, const struct reactions_
 		r = reaction_users_wait(req->txn, message.channel_id, message.id, &emoji,
 					query->type ? REACTION_BURST : REACTION_NORMAL, query->after, (uint32_t)query->limit,
 					&ids, &count);
-	if (r || !count)
+	if (r)
 		return r;
-	out->items = arena_array(req->arena, struct user, count);
-	for (uint32_t i = 0; i < count; i++) {
-		struct user *user = &out->items[out->count];
-		struct live_member *member = realm_member(realm_of(req->txn), ids[i]);
-
-		/* A copy: the rest may wait, and the member may change. */
-		if (member) {
-			struct user view = member_user(member->row);
-			*user = *(struct user *)obj_dup_arena(req->arena, &desc_user, &view);
-			out->count++;
-			continue;
-		}
-		r = user_public_wait(req->core, req->arena, ids[i], user);
-		if (req->txn->generation != req->cell->generation)
-			return ERR_RESTARTED;
-		if (!r)
-			out->count++;
-		else if (r != ERR_UNKNOWN_USER)
-			return r;
-	}
-	return 0;
+	return people_wait(req, ids, count, out);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "message/attach.h"
+#include "message/poll.h"
 #include "message/reaction.h"
 #include "realm/pins.h"
 #include "store/store.h"
@@ -25,6 +26,8 @@ int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, u
 		if (!r && erasure->message.reactions.count)
 			r = reaction_rows_wait(txn, &erasure->message, NULL, &erasure->reactions,
 					       &erasure->reactions_count);
+		if (!r && erasure->message.has.poll)
+			r = poll_rows_wait(txn, &erasure->message, &erasure->votes, &erasure->votes_count);
 		if (!r && attach_any(&erasure->message))
 			r = txn_outbox_wait(txn);
 		found++;
@@ -45,6 +48,8 @@ void erase_put(struct txn *txn, struct live_channel *channel, const struct erasu
 	attach_drop_all(txn, &erasure->message);
 	for (uint32_t i = 0; i < erasure->reactions_count; i++)
 		txn_del(txn, erasure->reactions[i].key);
+	for (uint32_t i = 0; i < erasure->votes_count; i++)
+		txn_del(txn, erasure->votes[i].key);
 	if (pins_has(channel->pins, marker.id))
 		pins_remove(txn, channel, marker.id);
 }

@@ -1,5 +1,5 @@
 /* Deleting messages: the row stays as a marker with id, channel and author, so that ids go on and no edit can bring it back; reactions,
- * the pin and the files go. */
+ * votes, the pin and the files go. */
 #pragma once
 
 #include "message/message.h"
@@ -8,6 +8,8 @@ struct erasure {
 	struct message message; /* as it was */
 	struct store_row *reactions;
 	uint32_t reactions_count;
+	struct store_row *votes; /* of its poll */
+	uint32_t votes_count;
 };
 
 /* Locks and reads what is to be deleted; those that are gone already are left out. @ids ascending: locks are always taken in that order.

@@ -9,6 +9,7 @@
 #include "codec/enc.h"
 #include "realm/bucket.h"
 #include "message/media.h"
+#include "message/poll.h"
 #include "message/reaction.h"
 #include "realm/class.h"
 #include "realm/member.h"
@@ -145,6 +146,8 @@ void message_hydrate(struct txn *txn, const struct live_channel *channel, struct
 
 	/* A copy: the member's row may be replaced before this is encoded. */
 	message->author = obj_dup_arena(txn->arena, &desc_user, &author);
+	if (message->has.poll && message->poll->has.results)
+		message->poll->results->is_finalized = poll_is_over(message->poll, (int64_t)core_wall_us(txn->core));
 	message->mentions = mentioned(txn, &message->mention_ids, users);
 	message->pinned = channel && pins_has(channel->pins, message->id);
 	if (message->flags & MESSAGE_SUPPRESS_EMBEDS)
@@ -278,6 +281,8 @@ int message_hydrate_wait(struct txn *txn, uint64_t channel_id, const struct read
 		return r;
 	for (uint32_t i = 0; i < count; i++) {
 		r = fill_reactions_wait(txn, reader, &messages[i]);
+		if (!r && messages[i].has.poll)
+			r = poll_show_wait(txn, &messages[i], reader->user_id);
 		if (!r)
 			r = fill_reference_wait(txn, reader, &messages[i]);
 		if (r)

@@ -106,8 +106,8 @@ void reaction_remove(struct txn *txn, struct message *message, const struct part
 	message_put(txn, message);
 }
 
-/* A scan sees what is committed: the empty batch is back when all that was queued before it is. Under the message's lock nothing new comes. */
-static int settle_wait(struct txn *txn)
+/* The empty batch is back when all that was queued before it is. */
+int settle_wait(struct txn *txn)
 {
 	if (list_empty(&txn->cell->txns))
 		return 0;

@@ -19,6 +19,8 @@ void reaction_add(struct txn *txn, struct message *message, const struct partial
 /* Takes one away that is there. */
 void reaction_remove(struct txn *txn, struct message *message, const struct partial_emoji *emoji, enum reaction_type type,
 		     uint64_t user_id);
+/* A scan sees only what is committed: waits until all is that this cell has queued. Under the message's lock nothing new comes. */
+int settle_wait(struct txn *txn);
 /* The rows of all (@emoji NULL) or of one emoji, those of queued transactions too. Waits. */
 int reaction_rows_wait(struct txn *txn, const struct message *message, const struct partial_emoji *emoji,
 		       struct store_row **ret_rows, uint32_t *ret_count);
