@@ -35,6 +35,7 @@
 
 enum {
 	DRAIN_MS = 5000, DRAIN_STEP_MS = 50,
+	SETTLE_MS = 60, SETTLE_LOOKS = 100,
 	FIBERS_MAX = 4096, OFFLOAD_THREADS = 2, CORES_MAX_DEFAULT = 8,
 	CONNECTIONS_MAX = 1 << 20, PER_ADDRESS_MAX = 20000,
 };
@@ -200,6 +201,12 @@ static void on_drain(struct core *core, struct timer *timer)
 		timer_set(core, timer, DRAIN_STEP_MS);
 		return;
 	}
+	if (daemon->admin.busy) {
+		/* It may take an hour, and its thread cannot be stopped. What was acknowledged is in the log of the store, so nothing is lost by
+		 * not flushing it; half a backup has no manifest. */
+		log_warn("ending in the middle of a long command of the operator's");
+		_exit(0);
+	}
 	cores_ask_stop(daemon->cores);
 }
 
@@ -251,12 +258,28 @@ static void on_serve(struct core *core, struct msg *msg)
 	free(msg);
 }
 
+/* What a command began in other cells (a guild that is swept away, say) goes on until nothing more is written, or for a while. */
+static void settle_wait(struct daemon *daemon, struct core *core)
+{
+	uint64_t before = UINT64_MAX;
+
+	for (int i = 0; i < SETTLE_LOOKS; i++) {
+		uint64_t now = atomic_load(&daemon->store->stats.batches);
+
+		if (now == before)
+			break;
+		before = now;
+		fiber_sleep(core, SETTLE_MS);
+	}
+}
+
 /* Without listeners: what the caller wants to do, on a fiber of core 0. */
 static void run_offline(struct core *core, void *arg)
 {
 	struct daemon *daemon = arg;
 
 	daemon->options.offline(core, &daemon->admin, daemon->options.owner);
+	settle_wait(daemon, core);
 	cores_ask_stop(daemon->cores);
 }
 
@@ -425,6 +448,8 @@ void daemon_free(struct daemon *daemon)
 {
 	if (!daemon)
 		return;
+	if (daemon->store) /* first: what is in flight still posts to the cores */
+		daemon->store->ops->close(daemon->store);
 	for (uint32_t i = 0; daemon->cores && i < daemon->cores->count; i++) {
 		serve_free(daemon->cores->core[i]);
 		daemon_local_free(daemon->cores->core[i]);
@@ -438,8 +463,6 @@ void daemon_free(struct daemon *daemon)
 	ids_keeper_free(daemon->ids);
 	if (daemon->cores)
 		cores_free(daemon->cores);
-	if (daemon->store)
-		daemon->store->ops->close(daemon->store);
 	tls_unref(daemon->tls);
 	quota_unref(daemon->quota);
 	limit_global_free(daemon->app.limits);
