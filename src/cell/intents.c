@@ -196,15 +196,24 @@ static void forget(struct core *core, struct cell *cell, const struct intent *in
 	store_commit(core_cores(core)->store, batch);
 }
 
+/* A cell, or the look through the outbox, which counts as one. */
+static void recovery_step(struct core *core)
+{
+	struct cell_local *local = local_of(core)->cell;
+
+	if (--local->recovering_left)
+		return;
+	map_done(local->recovering);
+	free(TAKE(local->recovering));
+	local->recovered(core);
+}
+
 static void recovered_one(struct core *core, struct cell *cell)
 {
 	struct cell_local *local = local_of(core)->cell;
 
-	if (local->recovering && map_del(local->recovering, cell->id) && --local->recovering_left == 0) {
-		map_done(local->recovering);
-		free(TAKE(local->recovering));
-		local->recovered(core);
-	}
+	if (local->recovering && map_del(local->recovering, cell->id))
+		recovery_step(core);
 }
 
 static void run_intents(struct core *core, void *arg)
@@ -275,6 +284,7 @@ static void recover(struct core *core, void *arg)
 		log_error("outbox cannot be read r=%d", r);
 	local->recovering = mem_zalloc(sizeof(*local->recovering));
 	map_init(local->recovering);
+	local->recovering_left = 1;
 	for (uint32_t i = 0; !r && i < count; i++) {
 		uint8_t kind;
 		uint64_t id;
@@ -298,11 +308,7 @@ static void recover(struct core *core, void *arg)
 		}
 	}
 	arena_done(&arena);
-	if (local->recovering_left == 0) {
-		map_done(local->recovering);
-		free(TAKE(local->recovering));
-		local->recovered(core);
-	}
+	recovery_step(core);
 }
 
 void intents_recover(struct core *core, void (*done)(struct core *core))

@@ -128,5 +128,5 @@ int directory_write_wait(struct core *core, uint64_t channel_id, enum cell_kind 
 	store_commit(core_cores(core)->store, batch);
 	while (!writing.finished)
 		fiber_park(core);
-	return writing.result;
+	return writing.result == -EIO || writing.result == -ENOSPC ? ERR_UNAVAILABLE : writing.result;
 }
