@@ -166,6 +166,9 @@ static void check_sight(struct viewer *viewer, const char *type, const json_t *d
 	const char *channel_id = id_of(d, "channel_id");
 	const json_t *channel = json_object_get(viewer->channels, channel_id);
 
+	const struct dm *dm = dm_find(viewer->world, strtoull(channel_id, NULL, 10));
+	if (dm && viewer->user != dm->a && viewer->user != dm->b)
+		fail(viewer->world, "viewer %u: %s of a DM of %u and %u", viewer->index, type, dm->a, dm->b);
 	if (viewer->stale || !channel_id[0] || json_id(d, "guild_id") != viewer->world->guild || starts(type, "VOICE_"))
 		return;
 	if (!channel)

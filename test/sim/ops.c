@@ -57,6 +57,36 @@ static void remove_id(uint64_t *list, uint32_t *count, uint64_t id)
 			list[i--] = list[--*count];
 }
 
+/* -- DMs -- */
+
+const struct dm *dm_find(const struct world *world, uint64_t channel_id)
+{
+	for (uint32_t i = 0; i < world->dms_count; i++)
+		if (world->dms[i].id == channel_id)
+			return &world->dms[i];
+	return NULL;
+}
+
+static void on_dm(struct world *world, struct request *call)
+{
+	uint64_t id = json_id(call->reply, "id");
+
+	if (call->outcome != ACKED || dm_find(world, id) || world->dms_count == DMS_MAX)
+		return;
+	world->dms[world->dms_count++] = (struct dm){ id, call->user, (uint32_t)call->target };
+}
+
+static void op_dm(struct world *world)
+{
+	struct request *call = call_new(world, (uint32_t)pick(world, USERS), "open a DM", "POST");
+
+	call->target = pick(world, CID + 1);
+	path(call, "/users/@me/channels");
+	body(call, "{\"recipient_id\":\"%lu\"}", world->users[call->target].id);
+	call->done = on_dm;
+	call_send(world, call);
+}
+
 /* -- messages -- */
 
 static void note_message(struct world *world, const struct request *call, uint64_t id)
@@ -129,6 +159,12 @@ static void op_send(struct world *world)
 {
 	bool nonce = chance(world, 30);
 
+	if (world->dms_count && chance(world, 15)) {
+		const struct dm *dm = &world->dms[pick(world, world->dms_count)];
+
+		send(world, chance(world, 50) ? dm->a : dm->b, dm->id, ++world->sent, nonce);
+		return;
+	}
 	send(world, (uint32_t)pick(world, USERS), pick_channel(world), ++world->sent, nonce);
 }
 
@@ -222,7 +258,8 @@ static void op_read(struct world *world)
 
 	if (!pick_message(world, &at))
 		return;
-	struct request *call = call_new(world, OWNER, "read", "GET");
+	bool direct = dm_find(world, world->message_channels[at]);
+	struct request *call = call_new(world, direct ? world->message_authors[at] : (uint32_t)OWNER, "read", "GET");
 	path(call, "/channels/%lu/messages/%lu", world->message_channels[at], world->messages[at]);
 	call->message = world->messages[at];
 	call->done = on_read;
@@ -669,6 +706,7 @@ static struct op {
 } ops[] = {
 	{ op_send, 34 },
 	{ op_send_again, 10 },
+	{ op_dm, 3 },
 	{ op_edit, 14 },
 	{ op_delete, 4 },
 	{ op_pin, 5 },

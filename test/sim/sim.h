@@ -28,7 +28,7 @@ struct world;
 struct request;
 struct viewer;
 
-enum { CORES = 3, USERS = 6, RESTS_PER_USER = 2, VIEWERS = 9, AUDIT_OWNER = 7, AUDIT_BOT = 8, CHANNELS_MAX = 24, ROLES_MAX = 16, MESSAGES_MAX = 256 };
+enum { CORES = 3, USERS = 6, RESTS_PER_USER = 2, VIEWERS = 9, AUDIT_OWNER = 7, AUDIT_BOT = 8, CHANNELS_MAX = 24, ROLES_MAX = 16, MESSAGES_MAX = 256, DMS_MAX = 8 };
 enum { OWNER, ANN, BOB, CID, BOT_ALL, BOT_BARE };
 
 /* -- journal.c -- */
@@ -151,6 +151,9 @@ void viewer_pause(struct viewer *viewer, uint32_t rounds);
 void cache_forget(struct viewer *viewer);
 void cache_event(struct viewer *viewer, const char *type, json_t *d);
 
+/* NULL: no DM. */
+const struct dm *dm_find(const struct world *world, uint64_t channel_id);
+
 /* -- world.c -- */
 
 struct actor {
@@ -198,6 +201,11 @@ struct world {
 	uint64_t channels[CHANNELS_MAX], roles[ROLES_MAX], messages[MESSAGES_MAX], message_channels[MESSAGES_MAX];
 	uint32_t message_authors[MESSAGES_MAX];
 	uint32_t channels_count, roles_count, messages_count;
+	struct dm {
+		uint64_t id;
+		uint32_t a, b; /* users */
+	} dms[DMS_MAX];
+	uint32_t dms_count;
 	struct again {
 		uint32_t user, number;
 		uint64_t channel;

@@ -255,7 +255,13 @@ static void dispatch(struct viewer *viewer, json_t *root, struct str text)
 
 static void on_invalid(struct viewer *viewer, bool again)
 {
+	const struct world *world = viewer->world;
+
 	trace(viewer->world, "viewer %u: session invalid, again=%d", viewer->index, again);
+	/* Only accidents cost a session: its process died, or a cell lost its state. */
+	if (viewer->resuming && viewer->life == world->life && !world->restarts && !world->disk_failed)
+		fail(viewer->world, "viewer %u: RESUME refused at s=%lu of %lu, confirmed %lu", viewer->index, viewer->seq,
+		     viewer->seen, viewer->confirmed);
 	if (viewer->resuming && !again)
 		forget_session(viewer);
 	viewer_drop(viewer, false);
