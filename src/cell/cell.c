@@ -243,12 +243,19 @@ static int load_wait(struct cell *cell, bool create)
 	return r;
 }
 
+/* In memory, or on its way there whoever asks: those who watch it must miss nothing. */
+static bool present(const struct cell *cell)
+{
+	return cell->status == CELL_READY || cell->status == CELL_LOADING || cell->restarted ||
+	       (cell->status == CELL_BROKEN && cell->views);
+}
+
 int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell **ret_cell)
 {
 	for (;;) {
 		struct cell *cell = cell_shell(core, work->kind, work->id);
 
-		if (work->if_loaded && cell->status != CELL_READY) {
+		if (work->if_loaded && !present(cell)) {
 			cell_settle(cell);
 			return ENOENT;
 		}
@@ -323,7 +330,9 @@ static void work_fiber(struct core *core, void *arg)
 
 static void start_work(struct core *core, struct cell_work *work)
 {
-	if (work->if_loaded && !cell_find(core, work->kind, work->id)) {
+	const struct cell *cell = map_get(&local_of(core)->cell->cells[work->kind], work->id);
+
+	if (work->if_loaded && (!cell || !present(cell))) {
 		work->done(core, work, ENOENT);
 		return;
 	}

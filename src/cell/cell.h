@@ -70,7 +70,7 @@ struct cell_work {
 	struct msg msg;
 	enum cell_kind kind;
 	uint64_t id;
-	bool if_loaded; /* do not load it for this: done(ENOENT) when it is not in memory */
+	bool if_loaded; /* do not load it for this: done(ENOENT) when it is not in memory, nor coming back after a restart */
 	bool create;    /* when there is no such cell: enter it with state NULL, run() makes it */
 	/* On the owner, on a fiber, inside the cell. Returns 0 (its effects count), a positive outcome or negative errno (no
 	 * effects were made: put nothing before the last check). */

@@ -6,18 +6,27 @@
 #include "user/user.h"
 
 struct forwarded {
+	struct cell_work work;
 	struct event *event;
 	struct audience to;
 };
 
-static int run_forwarded(struct txn *txn, void *arg)
+static int run_forwarded(struct txn *txn, struct cell_work *work)
 {
-	struct forwarded *in = arg;
+	struct forwarded *in = container_of(work, struct forwarded, work);
 
 	txn_event_again(txn, in->to, in->event);
-	event_unref(in->event);
-	in->event = NULL;
 	return 0;
+}
+
+static void on_forwarded(struct core *core, struct cell_work *work, int r)
+{
+	struct forwarded *in = container_of(work, struct forwarded, work);
+
+	(void)core;
+	(void)r; /* not in memory: READY tells what was missed */
+	event_unref(in->event);
+	free(in);
 }
 
 void user_forward(struct cell *cell, const struct publication *publication)
@@ -38,9 +47,12 @@ void user_forward(struct cell *cell, const struct publication *publication)
 				continue;
 			struct forwarded *forwarded = mem_zalloc(sizeof(*forwarded));
 
-			/* Somebody without a session is not loaded for it: READY tells what was missed. */
+			/* Somebody without a session is not loaded for it. */
+			forwarded->work = (struct cell_work){ .kind = CELL_USER, .id = id, .if_loaded = true,
+							      .run = run_forwarded, .done = on_forwarded };
 			forwarded->event = event_ref(effect->event);
-			cell_tell(cell->core, CELL_USER, id, true, run_forwarded, forwarded);
+			forwarded->to = effect->to;
+			cell_post(cell->core, &forwarded->work);
 		}
 	}
 }
