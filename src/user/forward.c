@@ -8,14 +8,13 @@
 struct forwarded {
 	struct cell_work work;
 	struct event *event;
-	struct audience to;
 };
 
 static int run_forwarded(struct txn *txn, struct cell_work *work)
 {
 	struct forwarded *in = container_of(work, struct forwarded, work);
 
-	txn_event_again(txn, in->to, in->event);
+	txn_event_again(txn, (struct audience){}, in->event);
 	return 0;
 }
 
@@ -51,7 +50,6 @@ void user_forward(struct cell *cell, const struct publication *publication)
 			forwarded->work = (struct cell_work){ .kind = CELL_USER, .id = id, .if_loaded = true,
 							      .run = run_forwarded, .done = on_forwarded };
 			forwarded->event = event_ref(effect->event);
-			forwarded->to = effect->to;
 			cell_post(cell->core, &forwarded->work);
 		}
 	}
