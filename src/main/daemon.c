@@ -184,20 +184,12 @@ static char *gateway_url(const char *public_url)
 
 /* -- stopping: op 7 to sessions, answers finished, at most five seconds, then the store is flushed -- */
 
-static uint64_t connections(struct cores *cores)
-{
-	uint64_t count = 0;
-
-	for (uint32_t i = 0; i < cores->count; i++)
-		count += atomic_load(&gateway_stats(cores->core[i])->connections);
-	return count;
-}
-
 static void on_drain(struct core *core, struct timer *timer)
 {
 	struct daemon *daemon = container_of(timer, struct daemon, drain);
 
-	if (connections(daemon->cores) && core_now_us(core) < daemon->drain_until_us) {
+	/* Those too that are closed already and only read away what their client still sends, so that it gets the last answer. */
+	if (quota_open(daemon->quota) && core_now_us(core) < daemon->drain_until_us) {
 		timer_set(core, timer, DRAIN_STEP_MS);
 		return;
 	}
