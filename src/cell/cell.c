@@ -250,6 +250,8 @@ static bool present(const struct cell *cell)
 	       (cell->status == CELL_BROKEN && cell->views);
 }
 
+static int call_run(struct txn *txn, struct cell_work *work);
+
 int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell **ret_cell)
 {
 	for (;;) {
@@ -276,8 +278,13 @@ int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell
 			}
 			continue;
 		}
-		case CELL_LOADING:
 		case CELL_BROKEN:
+			/* It is restarted when all fibers have left it, and the caller may be one of them. */
+			if (work->run == call_run)
+				return ERR_RESTARTED;
+			fiber_wait_on(core, &cell->entering);
+			continue;
+		case CELL_LOADING:
 			fiber_wait_on(core, &cell->entering);
 			continue;
 		}

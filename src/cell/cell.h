@@ -83,7 +83,7 @@ struct cell_work {
 void cell_post(struct core *from, struct cell_work *work);
 
 /* On a fiber (not inside a transaction that has put anything): runs @fn in another cell and waits for all of it. @arg
- * is only touched there while we wait. */
+ * is only touched there while we wait. ERR_RESTARTED too while that cell is broken: it may wait for the caller. */
 int cell_call_wait(struct core *core, enum cell_kind kind, uint64_t id,
 		   int (*fn)(struct txn *txn, void *arg), void *arg);
 
