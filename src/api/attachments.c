@@ -11,16 +11,51 @@
 #include "message/attach.h"
 #include "realm/directory.h"
 
+enum { OLD_MAX = 100 };
+
+/* Those of this channel that nobody has used in their time: they go when new ones are made. */
+static int find_old_wait(struct req *req, struct store_row **ret_rows, uint32_t *ret_count)
+{
+	struct key prefix, from, to;
+	struct store_row *rows;
+	uint32_t count;
+
+	*ret_count = 0;
+	int r = txn_scan_wait(req->txn, prefix_upload(&prefix, req->cell->id),
+			      key_upload(&from, req->cell->id, arena_printf(req->arena, "%lu-", req->path.channel_id)),
+			      key_upload(&to, req->cell->id, arena_printf(req->arena, "%lu.", req->path.channel_id)), false,
+			      OLD_MAX, &rows, &count);
+	if (r)
+		return r;
+	for (uint32_t i = 0; i < count; i++) {
+		struct upload_row row = {};
+
+		if (row_get(rows[i].value, &desc_upload_row, req->arena, &row) ||
+		    row.created_at + UPLOAD_KEEP_S * 1000000LL < req_now_us(req))
+			rows[(*ret_count)++] = rows[i];
+	}
+	*ret_rows = rows;
+	return 0;
+}
+
 int api_create_attachment_upload_urls(struct req *req, const struct uploads_create *in, struct uploads *out)
 {
+	struct store_row *old;
 	struct reach reach;
+	uint32_t old_count;
 
 	int r = reach_channel(req, PERM_SEND_MESSAGES | PERM_ATTACH_FILES, &reach);
+	if (!r)
+		r = find_old_wait(req, &old, &old_count);
+	if (!r)
+		r = reach_channel(req, PERM_SEND_MESSAGES | PERM_ATTACH_FILES, &reach);
 	if (r)
 		return r;
 	for (uint32_t i = 0; i < in->files.count; i++)
 		if ((uint64_t)in->files.items[i].file_size > config_of(req->core)->file_max)
 			return ERR_REQUEST_ENTITY_TOO_LARGE;
+	for (uint32_t i = 0; i < old_count; i++)
+		txn_del(req->txn, old[i].key);
 	out->attachments.items = arena_array(req->arena, struct upload, in->files.count);
 	for (uint32_t i = 0; i < in->files.count; i++) {
 		const struct upload_file *file = &in->files.items[i];

@@ -8,7 +8,6 @@
 #include "message/attach.h"
 #include "model/limits.h"
 
-enum { UPLOAD_KEEP_S = 24 * 3600 };
 enum { FLAG_CLIP = 1 << 0, FLAG_THUMBNAIL = 1 << 1, FLAG_REMIX = 1 << 2, FLAG_SPOILER = 1 << 3, FLAG_ANIMATED = 1 << 5 };
 
 /* -- names of uploads: CHANNEL-ID-FILENAME -- */

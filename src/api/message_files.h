@@ -23,6 +23,8 @@ void message_files_put(struct req *req, const struct message_files *files, uint6
 /* The message is not going to be: what was placed for it goes again. Harmless on zeros. */
 void message_files_undo(struct req *req, const struct message_files *files);
 
+/* How long a file that was sent ahead waits for its message. */
+enum { UPLOAD_KEEP_S = 24 * 3600 };
 /* The name of an upload and back. */
 struct str upload_name(struct arena *arena, uint64_t channel_id, uint64_t id, struct str filename);
 bool upload_name_parse(struct str name, uint64_t *ret_channel_id, uint64_t *ret_id, struct str *ret_filename);
