@@ -111,7 +111,8 @@ int manifest_parse(struct str text, struct manifest *ret)
 	*ret = (struct manifest){};
 	if (text.len > MANIFEST_TEXT_MAX || !take_number(&text, S("rookery-backup"), &format) || format != FORMAT)
 		return -EBADMSG;
-	if (!take(&text, '\n', &line) || !take_number(&text, S("epoch"), &ret->epoch) || !take_number(&text, S("made_at_us"), &made_at))
+	if (!take(&text, '\n', &line) || !take_number(&text, S("epoch"), &ret->epoch) || !take_number(&text, S("made_at_us"), &made_at) ||
+	    made_at > INT64_MAX)
 		return -EBADMSG;
 	ret->made_at_us = (int64_t)made_at;
 	while (take(&text, '\n', &line)) {
