@@ -22,9 +22,11 @@ static int find_old_wait(struct req *req, struct store_row **ret_rows, uint32_t 
 
 	*ret_count = 0;
 	int r = txn_scan_wait(req->txn, prefix_upload(&prefix, req->cell->id),
-			      key_upload(&from, req->cell->id, arena_printf(req->arena, "%lu-", req->path.channel_id)),
-			      key_upload(&to, req->cell->id, arena_printf(req->arena, "%lu.", req->path.channel_id)), false,
-			      OLD_MAX, &rows, &count);
+			      key_upload(&from, req->cell->id,
+					 arena_printf(req->arena, "%lu-", req->path.channel_id)),
+			      key_upload(&to, req->cell->id,
+					 arena_printf(req->arena, "%lu.", req->path.channel_id)),
+			      false, OLD_MAX, &rows, &count);
 	if (r)
 		return r;
 	for (uint32_t i = 0; i < count; i++) {
@@ -38,7 +40,8 @@ static int find_old_wait(struct req *req, struct store_row **ret_rows, uint32_t 
 	return 0;
 }
 
-int api_create_attachment_upload_urls(struct req *req, const struct uploads_create *in, struct uploads *out)
+int api_create_attachment_upload_urls(struct req *req, const struct uploads_create *in,
+				      struct uploads *out)
 {
 	struct store_row *old;
 	struct reach reach;
@@ -72,9 +75,12 @@ int api_create_attachment_upload_urls(struct req *req, const struct uploads_crea
 		upload->id = file->id;
 		upload->id_is_int = file->id_is_int;
 		upload->has.id = file->id.ptr != NULL;
-		upload->upload_filename = upload_name(req->arena, req->path.channel_id, id, filename);
-		upload->upload_url = cdn_upload_url(req->core, req->arena, req->path.channel_id, id, size, filename);
-		txn_put(req->txn, key_upload(&key, req->cell->id, upload->upload_filename), &desc_upload_row, &row);
+		upload->upload_filename = upload_name(req->arena, req->path.channel_id, id,
+						      filename);
+		upload->upload_url = cdn_upload_url(req->core, req->arena, req->path.channel_id, id,
+						    size, filename);
+		txn_put(req->txn, key_upload(&key, req->cell->id, upload->upload_filename),
+			&desc_upload_row, &row);
 	}
 	return 0;
 }
@@ -133,7 +139,8 @@ static int run_look(struct txn *txn, void *arg)
 	const struct live_member *member = realm_member(realm, looking->user_id);
 
 	looking->sees = channel && member &&
-			perms_channel(realm, member, channel, (int64_t)core_wall_us(txn->core)) & PERM_VIEW_CHANNEL;
+		perms_channel(realm, member, channel, (int64_t)core_wall_us(txn->core)) &
+			PERM_VIEW_CHANNEL;
 	return 0;
 }
 
@@ -150,7 +157,8 @@ static int sees_wait(struct req *req, uint64_t channel_id, bool *ret)
 	return r == ENOENT ? 0 : r;
 }
 
-/* The path of an address, whoever's host it names: clients hand back what they were given, through proxies too. */
+/* The path of an address, whoever's host it names: clients hand back what they were given,
+ * through proxies too. */
 static struct str path_of(struct str url)
 {
 	const struct str mark = S("/attachments/");
@@ -184,9 +192,11 @@ static int refresh_wait(struct req *req, struct str url, struct str *ret)
 	return 0;
 }
 
-int api_refresh_attachment_urls(struct req *req, const struct refresh_urls *in, struct refreshed_urls *out)
+int api_refresh_attachment_urls(struct req *req, const struct refresh_urls *in,
+				struct refreshed_urls *out)
 {
-	out->refreshed_urls.items = arena_array(req->arena, struct refreshed_url, in->attachment_urls.count);
+	out->refreshed_urls.items = arena_array(req->arena, struct refreshed_url,
+						in->attachment_urls.count);
 	for (uint32_t i = 0; i < in->attachment_urls.count; i++) {
 		struct refreshed_url *url = &out->refreshed_urls.items[out->refreshed_urls.count++];
 

@@ -10,12 +10,14 @@ enum { IMAGES_MAX = 8 };
 
 static int store_wait(struct req *req, struct image_edit *edit)
 {
-	int r = image_store_wait(req->core, req->arena, edit->kind, edit->owner, edit->data, LIMIT_ASSET_BYTES, &edit->hash);
+	int r = image_store_wait(req->core, req->arena, edit->kind, edit->owner, edit->data,
+				 LIMIT_ASSET_BYTES, &edit->hash);
 
 	if (r == EINVAL)
 		return req_form_error(req, edit->field, "IMAGE_INVALID", "Invalid image data");
 	if (r == EFBIG)
-		return req_form_error(req, edit->field, "BINARY_TYPE_MAX_SIZE", "File cannot be larger than %d.0 kb.",
+		return req_form_error(req, edit->field, "BINARY_TYPE_MAX_SIZE",
+				      "File cannot be larger than %d.0 kb.",
 				      LIMIT_ASSET_BYTES / 1024);
 	return r;
 }

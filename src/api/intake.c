@@ -18,10 +18,24 @@ enum { IMAGE_BODY_BYTES = 16 << 20 }; /* LIMIT_ASSET_BYTES in base64, and the re
 static bool takes_images(const struct route *route)
 {
 	static const char *const names[] = {
-		"create_guild",	       "update_guild",	      "create_guild_role",  "update_guild_role",   "create_guild_emoji",
-		"create_webhook",      "update_webhook",      "update_my_user",	    "update_my_guild_member", "update_channel",
-		"create_application",  "update_application",  "update_my_application", "create_application_emoji",
-		"create_guild_scheduled_event", "update_guild_scheduled_event", "update_bot", "create_guild_soundboard_sound",
+		"create_guild",
+		"update_guild",
+		"create_guild_role",
+		"update_guild_role",
+		"create_guild_emoji",
+		"create_webhook",
+		"update_webhook",
+		"update_my_user",
+		"update_my_guild_member",
+		"update_channel",
+		"create_application",
+		"update_application",
+		"update_my_application",
+		"create_application_emoji",
+		"create_guild_scheduled_event",
+		"update_guild_scheduled_event",
+		"update_bot",
+		"create_guild_soundboard_sound",
 		"update_my_profile",
 	};
 
@@ -77,7 +91,9 @@ static int look_at_webhook(struct txn *txn, void *arg)
 	struct key key;
 
 	look->r = ERR_UNKNOWN_WEBHOOK;
-	int r = txn_get_obj_wait(txn, key_webhook(&key, txn->cell->id, look->intake->path.webhook_id), &desc_webhook, &webhook);
+	int r = txn_get_obj_wait(txn,
+				 key_webhook(&key, txn->cell->id, look->intake->path.webhook_id),
+				 &desc_webhook, &webhook);
 	if (r)
 		return r == ENOENT ? 0 : r;
 	uint8_t known[TOKEN_HASH_BYTES], given[TOKEN_HASH_BYTES];
@@ -95,7 +111,8 @@ static int check_webhook_wait(struct core *core, struct intake *intake)
 	struct str value;
 	struct key key;
 
-	int r = store_get_wait(core, &intake->http->arena, key_webhook_entry(&key, intake->path.webhook_id), &value);
+	int r = store_get_wait(core, &intake->http->arena,
+			       key_webhook_entry(&key, intake->path.webhook_id), &value);
 	if (!r)
 		r = row_get(value, &desc_realm_entry, &intake->http->arena, &entry);
 	if (!r)
@@ -133,7 +150,8 @@ static int check_wait(struct core *core, struct intake *intake)
 
 /* -- how much -- */
 
-static void allow(struct core *core, struct http_request *http, const struct route *route, bool files)
+static void allow(struct core *core, struct http_request *http, const struct route *route,
+		  bool files)
 {
 	uint64_t file_max = config_of(core)->file_max;
 
@@ -169,17 +187,19 @@ enum http_verdict api_on_headers(struct core *core, struct http_request *http)
 	http->body_max = LIMIT_BODY_UNCHECKED_BYTES;
 	if (!head->chunked && !head->length)
 		return HTTP_READ;
-	if (!api_strip(&path) || route_find(head->method, path, &intake->route, &intake->path, &http->arena) ||
+	if (!api_strip(&path) ||
+	    route_find(head->method, path, &intake->route, &intake->path, &http->arena) ||
 	    !intake->route->served)
 		return HTTP_READ;
 	intake->http = http;
 	intake->files = intake->route->multipart &&
-			multipart_boundary(http_header(http, S("content-type")), &boundary);
+		multipart_boundary(http_header(http, S("content-type")), &boundary);
 	if (intake->files) {
 		http->sink = &incoming_sink;
 		http->sink_owner = http;
 	}
-	bool known = !(intake->route->auth & (AUTH_NONE | AUTH_CLIENT)) || intake->route->owner == OWNER_WEBHOOK;
+	bool known = !(intake->route->auth & (AUTH_NONE | AUTH_CLIENT)) ||
+		intake->route->owner == OWNER_WEBHOOK;
 	if (small || !known)
 		return HTTP_READ;
 	if (fiber_start(core, intake_fiber, intake)) {
@@ -212,12 +232,14 @@ void intake_files(struct req *req)
 
 		if (!part->filename.ptr)
 			continue;
-		req->files[req->files_count++] = (struct req_file){ .field = part->name,
-								    .filename = part->filename,
-								    .content_type = part->content_type,
-								    .index = index_of(part->name),
-								    .size = part->size,
-								    .bytes = part->file ? incoming_bytes(part->file) : part->data,
-								    .incoming = part->file };
+		req->files[req->files_count++] = (struct req_file){
+			.field = part->name,
+			.filename = part->filename,
+			.content_type = part->content_type,
+			.index = index_of(part->name),
+			.size = part->size,
+			.bytes = part->file ? incoming_bytes(part->file) : part->data,
+			.incoming = part->file
+		};
 	}
 }

@@ -7,9 +7,9 @@
 /* A message as it would be. */
 struct message_body {
 	struct str content;
-	struct embed_list *embeds;         /* NULL: not given, not checked */
+	struct embed_list *embeds;	   /* NULL: not given, not checked */
 	struct component_list *components; /* the same */
-	bool v2;                           /* MESSAGE_COMPONENTS_V2 */
+	bool v2;	 /* MESSAGE_COMPONENTS_V2 */
 	bool other; /* it has something else: files, stickers, a poll, a forwarded message */
 	bool keeps; /* it has embeds or components already, which stay */
 };

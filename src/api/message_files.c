@@ -8,7 +8,13 @@
 #include "message/attach.h"
 #include "model/limits.h"
 
-enum { FLAG_CLIP = 1 << 0, FLAG_THUMBNAIL = 1 << 1, FLAG_REMIX = 1 << 2, FLAG_SPOILER = 1 << 3, FLAG_ANIMATED = 1 << 5 };
+enum {
+	FLAG_CLIP = 1 << 0,
+	FLAG_THUMBNAIL = 1 << 1,
+	FLAG_REMIX = 1 << 2,
+	FLAG_SPOILER = 1 << 3,
+	FLAG_ANIMATED = 1 << 5
+};
 
 /* -- names of uploads: CHANNEL-ID-FILENAME -- */
 
@@ -17,15 +23,16 @@ struct str upload_name(struct arena *arena, uint64_t channel_id, uint64_t id, st
 	return arena_printf(arena, "%lu-%lu-%.*s", channel_id, id, STR_FMT(filename));
 }
 
-bool upload_name_parse(struct str name, uint64_t *ret_channel_id, uint64_t *ret_id, struct str *ret_filename)
+bool upload_name_parse(struct str name, uint64_t *ret_channel_id, uint64_t *ret_id,
+		       struct str *ret_filename)
 {
 	size_t dash = str_find(name, '-');
 	struct str rest = str_skip(name, dash + 1);
 	size_t second = str_find(rest, '-');
 
 	*ret_filename = str_skip(rest, second + 1);
-	return str_u64((struct str){ name.ptr, dash }, ret_channel_id) && str_u64((struct str){ rest.ptr, second }, ret_id) &&
-	       ret_filename->len > 0;
+	return str_u64((struct str){ name.ptr, dash }, ret_channel_id) &&
+		str_u64((struct str){ rest.ptr, second }, ret_id) && ret_filename->len > 0;
 }
 
 /* -- which files -- */
@@ -61,7 +68,8 @@ static const struct req_file *find_file(struct matching *matching, uint64_t n)
 	struct req *req = matching->req;
 
 	for (uint32_t i = 0; i < req->files_count; i++)
-		if (!matching->used[i] && (req->files[i].index >= 0 ? (uint64_t)req->files[i].index : i) == n) {
+		if (!matching->used[i] &&
+		    (req->files[i].index >= 0 ? (uint64_t)req->files[i].index : i) == n) {
 			matching->used[i] = true;
 			return &req->files[i];
 		}
@@ -98,7 +106,8 @@ static int match(struct matching *matching, const struct attachment_create *said
 		char path[64];
 
 		snprintf(path, sizeof(path), "attachments.%u.id", at);
-		return req_form_error(req, path, "ATTACHMENT_NOT_FOUND", "There is no file for this attachment.");
+		return req_form_error(req, path, "ATTACHMENT_NOT_FOUND",
+				      "There is no file for this attachment.");
 	}
 	return add(matching, source);
 }
@@ -126,7 +135,8 @@ static int check_upload_wait(struct req *req, struct source *source)
 	struct upload_row row = {};
 	struct key key;
 
-	int r = txn_get_obj_wait(req->txn, key_upload(&key, req->cell->id, source->upload), &desc_upload_row, &row);
+	int r = txn_get_obj_wait(req->txn, key_upload(&key, req->cell->id, source->upload),
+				 &desc_upload_row, &row);
 	if (r)
 		return r == ENOENT ? ERR_UPLOADED_FILE_NOT_FOUND : r;
 	if (row.user_id != req->who.user_id || row.channel_id != req->path.channel_id ||
@@ -149,7 +159,8 @@ static bool is_type(struct str s)
 	return true;
 }
 
-static struct str type_of(const struct source *source, struct str filename, const struct incoming_facts *facts)
+static struct str type_of(const struct source *source, struct str filename,
+			  const struct incoming_facts *facts)
 {
 	const char *by_name = sniff_name(filename);
 
@@ -170,7 +181,7 @@ static int64_t flags_of(const struct attachment_create *said, const struct sniff
 	if (!said)
 		return flags;
 	return flags | (said->is_clip ? FLAG_CLIP : 0) | (said->is_thumbnail ? FLAG_THUMBNAIL : 0) |
-	       (said->is_remix ? FLAG_REMIX : 0) | (said->is_spoiler ? FLAG_SPOILER : 0);
+		(said->is_remix ? FLAG_REMIX : 0) | (said->is_spoiler ? FLAG_SPOILER : 0);
 }
 
 /* What the body says of one, new or old. */
@@ -206,10 +217,12 @@ static struct str name_of(struct req *req, const struct source *source, struct s
 	if (source->said && source->said->filename.len)
 		name = source->said->filename;
 	struct str clean = filename_clean(req->arena, name, ret_title);
-	return source->said && source->said->is_spoiler ? filename_spoiler(req->arena, clean) : clean;
+	return source->said && source->said->is_spoiler ? filename_spoiler(req->arena, clean)
+							: clean;
 }
 
-static struct attachment make(struct req *req, const struct source *source, uint64_t id, const struct incoming_facts *facts)
+static struct attachment make(struct req *req, const struct source *source, uint64_t id,
+			      const struct incoming_facts *facts)
 {
 	struct attachment attachment = { .id = id, .size = (int64_t)facts->size };
 	struct str title;
@@ -231,8 +244,8 @@ static struct attachment make(struct req *req, const struct source *source, uint
 }
 
 /* Gives the new ones ids and places; @ids by source. Waits. */
-static int place_wait(struct req *req, struct matching *matching, uint64_t *ids, struct incoming_facts *facts,
-		      struct message_files *ret)
+static int place_wait(struct req *req, struct matching *matching, uint64_t *ids,
+		      struct incoming_facts *facts, struct message_files *ret)
 {
 	struct incoming_place list[LIMIT_ATTACHMENTS] = {};
 	uint32_t of[LIMIT_ATTACHMENTS], count = 0;
@@ -268,8 +281,8 @@ static int place_wait(struct req *req, struct matching *matching, uint64_t *ids,
 	return r == ENOENT ? ERR_UPLOADED_FILE_NOT_FOUND : r;
 }
 
-static void collect(struct req *req, const struct matching *matching, const uint64_t *ids, const struct incoming_facts *facts,
-		    struct message_files *ret)
+static void collect(struct req *req, const struct matching *matching, const uint64_t *ids,
+		    const struct incoming_facts *facts, struct message_files *ret)
 {
 	ret->all.items = arena_array(req->arena, struct attachment, LIMIT_ATTACHMENTS);
 	ret->added.items = arena_array(req->arena, struct attachment, LIMIT_ATTACHMENTS);
@@ -345,7 +358,8 @@ void message_files_put(struct req *req, const struct message_files *files, uint6
 	struct str filename;
 	struct key key;
 
-	attach_put(req->txn, req->path.channel_id, message_id, files->added.items, files->added.count);
+	attach_put(req->txn, req->path.channel_id, message_id, files->added.items,
+		   files->added.count);
 	attach_drop(req->txn, req->path.channel_id, files->gone.items, files->gone.count);
 	for (uint32_t i = 0; i < files->uploads_count; i++) {
 		txn_del(req->txn, key_upload(&key, req->cell->id, files->uploads[i]));

@@ -28,19 +28,20 @@ static bool is_own(const struct req *req, const struct message *message)
 
 static bool is_plain(const struct message *message)
 {
-	return message->type == MESSAGE_DEFAULT || message->type == MESSAGE_REPLY || message->type == MESSAGE_COMMAND ||
-	       message->type == MESSAGE_CONTEXT_MENU;
+	return message->type == MESSAGE_DEFAULT || message->type == MESSAGE_REPLY ||
+		message->type == MESSAGE_COMMAND || message->type == MESSAGE_CONTEXT_MENU;
 }
 
 /* What makes a message an edited one. */
 static bool says_more(const struct req *req, const struct message_edit *in)
 {
-	return in->has.content || in->has.embeds || in->has.components || in->has.attachments || req->files_count;
+	return in->has.content || in->has.embeds || in->has.components || in->has.attachments ||
+		req->files_count;
 }
 
 /* Anybody else may at most hide the embeds. */
-static int check_editor(struct req *req, const struct message_edit *in, const struct message *message,
-			const struct reach *reach)
+static int check_editor(struct req *req, const struct message_edit *in,
+			const struct message *message, const struct reach *reach)
 {
 	if (!is_plain(message))
 		return ERR_CANNOT_EXECUTE_ON_SYSTEM_MESSAGE;
@@ -56,18 +57,20 @@ static int check_editor(struct req *req, const struct message_edit *in, const st
 	return message->has.poll ? ERR_CANNOT_EDIT_POLL : 0;
 }
 
-static void edit_flags(const struct req *req, const struct message_edit *in, struct message *message)
+static void edit_flags(const struct req *req, const struct message_edit *in,
+		       struct message *message)
 {
 	int64_t mine = is_own(req, message) ? MESSAGE_COMPONENTS_V2 : 0;
 
 	if (!in->has.flags)
 		return;
 	message->flags = (message->flags & ~(int64_t)MESSAGE_SUPPRESS_EMBEDS) |
-			 (in->flags & (MESSAGE_SUPPRESS_EMBEDS | mine));
+		(in->flags & (MESSAGE_SUPPRESS_EMBEDS | mine));
 }
 
 /* Fills in what the body has; the rest stays. */
-static int edit_parts(struct req *req, const struct message_edit *in, const struct reach *reach, struct message *message)
+static int edit_parts(struct req *req, const struct message_edit *in, const struct reach *reach,
+		      struct message *message)
 {
 	struct message_body body = { .v2 = message->flags & MESSAGE_COMPONENTS_V2 };
 
@@ -83,9 +86,10 @@ static int edit_parts(struct req *req, const struct message_edit *in, const stru
 		body.components = &message->components;
 	}
 	body.content = message->content;
-	body.other = message->attachments.count || message->sticker_items.count || message->has.poll ||
-		     message->message_snapshots.count;
-	body.keeps = (!in->has.embeds && message->embeds.count) || (!in->has.components && message->components.count);
+	body.other = message->attachments.count || message->sticker_items.count ||
+		message->has.poll || message->message_snapshots.count;
+	body.keeps = (!in->has.embeds && message->embeds.count) ||
+		(!in->has.components && message->components.count);
 	if (body.v2 && !body.embeds && message->embeds.count)
 		body.embeds = &message->embeds; /* they may not stay either */
 	int r = message_body_check(req, reach, &body);
@@ -95,13 +99,13 @@ static int edit_parts(struct req *req, const struct message_edit *in, const stru
 }
 
 /* The files that stay, and new ones. Waits. */
-static int edit_files_wait(struct req *req, const struct message_edit *in, uint64_t perms, struct message *message,
-			   struct message_files *files)
+static int edit_files_wait(struct req *req, const struct message_edit *in, uint64_t perms,
+			   struct message *message, struct message_files *files)
 {
 	static const struct attachment_create_list none;
-	const struct attachment_create_list *list = !in->has.attachments     ? NULL :
-						    in->attachments.items ? &in->attachments :
-									    &none;
+	const struct attachment_create_list *list = !in->has.attachments ? NULL
+		: in->attachments.items					 ? &in->attachments
+									 : &none;
 
 	int r = message_files_wait(req, perms, list, &message->attachments, files);
 	if (!r)
@@ -110,7 +114,8 @@ static int edit_files_wait(struct req *req, const struct message_edit *in, uint6
 }
 
 /* Whom it mentions now. Waits. */
-static int edit_mentions_wait(struct req *req, const struct message_edit *in, uint64_t perms, struct message *message)
+static int edit_mentions_wait(struct req *req, const struct message_edit *in, uint64_t perms,
+			      struct message *message)
 {
 	struct mentions mentions;
 	uint64_t replied = 0;
@@ -118,16 +123,18 @@ static int edit_mentions_wait(struct req *req, const struct message_edit *in, ui
 	if (!in->has.content && !in->has.allowed_mentions)
 		return 0;
 	if (message->type == MESSAGE_REPLY && message->has.message_reference &&
-	    (message->mention_replied || (in->allowed_mentions && in->allowed_mentions->has.replied_user))) {
+	    (message->mention_replied ||
+	     (in->allowed_mentions && in->allowed_mentions->has.replied_user))) {
 		struct message target = {};
-		int r = message_get_wait(req->txn, message->channel_id, message->message_reference->message_id, false, &target);
+		int r = message_get_wait(req->txn, message->channel_id,
+					 message->message_reference->message_id, false, &target);
 
 		if (r && r != ENOENT)
 			return r;
 		replied = target.author_id; /* a deleted one still says whose it was */
 	}
-	int r = mentions_find_wait(req->txn, message->content, in->allowed_mentions, replied, perms & PERM_MENTION_EVERYONE,
-				   &mentions);
+	int r = mentions_find_wait(req->txn, message->content, in->allowed_mentions, replied,
+				   perms & PERM_MENTION_EVERYONE, &mentions);
 	if (r)
 		return r;
 	message->mention_ids = mentions.users;
@@ -193,7 +200,7 @@ int api_update_message(struct req *req, const struct message_edit *in, struct me
 static bool stays(const struct message *message)
 {
 	return (message->type >= MESSAGE_RECIPIENT_ADD && message->type <= MESSAGE_ICON_CHANGE) ||
-	       message->type == MESSAGE_THREAD_STARTER;
+		message->type == MESSAGE_THREAD_STARTER;
 }
 
 static int check_deleter(struct req *req, const struct message *message, const struct reach *reach)
@@ -209,7 +216,8 @@ static int check_deleter(struct req *req, const struct message *message, const s
 
 static void audit_delete(struct req *req, const struct message *message)
 {
-	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_MESSAGE_DELETE, message->author_id, req_reason(req));
+	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_MESSAGE_DELETE,
+					 message->author_id, req_reason(req));
 
 	audit.options.channel_id = message->channel_id;
 	audit.options.count = S("1");
@@ -225,7 +233,8 @@ int api_delete_message(struct req *req)
 
 	int r = reach_channel(req, 0, &reach);
 	if (!r)
-		r = erase_read_wait(req->txn, req->path.channel_id, &req->path.message_id, 1, &erasures, &count);
+		r = erase_read_wait(req->txn, req->path.channel_id, &req->path.message_id, 1,
+				    &erasures, &count);
 	if (!r && !count)
 		r = ERR_UNKNOWN_MESSAGE;
 	if (!r)
@@ -237,7 +246,8 @@ int api_delete_message(struct req *req)
 	const struct message *message = &erasures->message;
 	struct message_delete event = { .id = message->id,
 					.channel_id = message->channel_id,
-					.guild_id = reach.realm->guild ? reach.realm->guild->id : 0 };
+					.guild_id = reach.realm->guild ? reach.realm->guild->id
+								       : 0 };
 	event.has.guild_id = event.guild_id != 0;
 	erase_put(req->txn, reach.channel, erasures);
 	txn_event(req->txn, EVENT_MESSAGE_DELETE, aud_channel(reach.channel), &event);
@@ -256,9 +266,11 @@ static int compare_ids(const void *a, const void *b)
 static int check_bulk(struct req *req, const struct bulk_delete *in)
 {
 	uint64_t now_ms = core_wall_us(req->core) / 1000;
-	uint64_t oldest = snowflake_at(now_ms > LIMIT_BULK_DELETE_AGE_MS ? now_ms - LIMIT_BULK_DELETE_AGE_MS : 0);
+	uint64_t oldest = snowflake_at(
+		now_ms > LIMIT_BULK_DELETE_AGE_MS ? now_ms - LIMIT_BULK_DELETE_AGE_MS : 0);
 
-	if (in->messages.count < LIMIT_BULK_DELETE_MIN || in->messages.count > LIMIT_BULK_DELETE_MAX)
+	if (in->messages.count < LIMIT_BULK_DELETE_MIN ||
+	    in->messages.count > LIMIT_BULK_DELETE_MAX)
 		return ERR_BULK_DELETE_COUNT;
 	for (uint32_t i = 0; i < in->messages.count; i++)
 		if (in->messages.items[i] < oldest)
@@ -283,9 +295,11 @@ int api_bulk_delete_messages(struct req *req, const struct bulk_delete *in)
 	r = check_bulk(req, in);
 	if (r)
 		return r;
-	uint64_t *ids = arena_dup(req->arena, in->messages.items, in->messages.count * sizeof(uint64_t));
+	uint64_t *ids = arena_dup(req->arena, in->messages.items,
+				  in->messages.count * sizeof(uint64_t));
 	qsort(ids, in->messages.count, sizeof(*ids), compare_ids);
-	r = erase_read_wait(req->txn, req->path.channel_id, ids, in->messages.count, &erasures, &count);
+	r = erase_read_wait(req->txn, req->path.channel_id, ids, in->messages.count, &erasures,
+			    &count);
 	if (!r)
 		r = reach_channel(req, PERM_MANAGE_MESSAGES, &reach);
 	if (r)
@@ -302,8 +316,8 @@ int api_bulk_delete_messages(struct req *req, const struct bulk_delete *in)
 	event.guild_id = reach.realm->guild->id;
 	event.has.guild_id = true;
 	txn_event(req->txn, EVENT_MESSAGE_DELETE_BULK, aud_channel(reach.channel), &event);
-	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_MESSAGE_BULK_DELETE, req->path.channel_id,
-					 req_reason(req));
+	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_MESSAGE_BULK_DELETE,
+					 req->path.channel_id, req_reason(req));
 	audit.options.count = audit_number(&audit, event.ids.count);
 	audit.options.has.count = true;
 	audit_put(&audit);
@@ -323,7 +337,8 @@ int api_crosspost_message(struct req *req, struct message *out)
 	if (!r)
 		r = get_wait(req, out);
 	if (!r)
-		r = reach_channel(req, is_own(req, out) ? PERM_SEND_MESSAGES : PERM_MANAGE_MESSAGES, &reach);
+		r = reach_channel(req, is_own(req, out) ? PERM_SEND_MESSAGES : PERM_MANAGE_MESSAGES,
+				  &reach);
 	if (r)
 		return r;
 	if (out->flags & MESSAGE_CROSSPOSTED)

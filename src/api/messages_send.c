@@ -62,24 +62,29 @@ static bool is_forward(const struct message_create *in)
 static int check_poll(struct req *req, const struct poll_create *poll)
 {
 	if (!poll->question || !poll->question->text.len)
-		return req_form_error(req, "poll.question.text", "BASE_TYPE_REQUIRED", "This field is required");
+		return req_form_error(req, "poll.question.text", "BASE_TYPE_REQUIRED",
+				      "This field is required");
 	for (uint32_t i = 0; i < poll->answers.count; i++) {
 		const struct poll_media *media = poll->answers.items[i].poll_media;
 		char path[64];
 
 		snprintf(path, sizeof(path), "poll.answers.%u.poll_media.text", i);
 		if (!media || !media->text.len)
-			return req_form_error(req, path, "BASE_TYPE_REQUIRED", "This field is required");
+			return req_form_error(req, path, "BASE_TYPE_REQUIRED",
+					      "This field is required");
 		if (str_utf8_len(media->text) > LIMIT_POLL_ANSWER)
-			return req_form_error(req, path, "BASE_TYPE_MAX_LENGTH", "Must be %d or fewer in length.", LIMIT_POLL_ANSWER);
+			return req_form_error(req, path, "BASE_TYPE_MAX_LENGTH",
+					      "Must be %d or fewer in length.", LIMIT_POLL_ANSWER);
 	}
 	return 0;
 }
 
 /* Kinds of messages that are one thing only. */
-static int check_alone(struct req *req, const struct message_create *in, const struct reach *reach, bool files)
+static int check_alone(struct req *req, const struct message_create *in, const struct reach *reach,
+		       bool files)
 {
-	bool legacy = in->content.len || in->embeds.count, more = in->components.count || in->sticker_ids.count || in->poll;
+	bool legacy = in->content.len || in->embeds.count,
+	     more = in->components.count || in->sticker_ids.count || in->poll;
 
 	if (in->flags & MESSAGE_COMPONENTS_V2 && (in->poll || in->sticker_ids.count))
 		return legacy_field_error(req, in->poll ? "poll" : "sticker_ids");
@@ -100,7 +105,8 @@ static int check_body(struct req *req, const struct message_create *in, const st
 				     .embeds = (struct embed_list *)&in->embeds,
 				     .components = (struct component_list *)&in->components,
 				     .v2 = in->flags & MESSAGE_COMPONENTS_V2,
-				     .other = files || in->sticker_ids.count || in->poll || is_forward(in) };
+				     .other = files || in->sticker_ids.count || in->poll ||
+					     is_forward(in) };
 
 	int r = allowed_mentions_check(req, in->allowed_mentions);
 	if (!r)
@@ -154,7 +160,8 @@ struct sending {
 
 static int unknown_reference(struct req *req)
 {
-	return req_form_error(req, "message_reference", "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message");
+	return req_form_error(req, "message_reference", "MESSAGE_REFERENCE_UNKNOWN_MESSAGE",
+			      "Unknown message");
 }
 
 static int find_forward_wait(struct req *req, struct sending *sending)
@@ -163,12 +170,15 @@ static int find_forward_wait(struct req *req, struct sending *sending)
 	struct reader reader = reader_of(req);
 
 	if (!reference->channel_id)
-		return req_form_error(req, "message_reference.channel_id", "BASE_TYPE_REQUIRED", "This field is required");
-	int r = forward_read_wait(req->txn, req->arena, &reader, reference->channel_id, reference->message_id, &sending->forward);
+		return req_form_error(req, "message_reference.channel_id", "BASE_TYPE_REQUIRED",
+				      "This field is required");
+	int r = forward_read_wait(req->txn, req->arena, &reader, reference->channel_id,
+				  reference->message_id, &sending->forward);
 	if (r == ENOENT)
 		return unknown_reference(req);
 	if (!r)
-		r = forward_files_wait(req->txn, req->arena, reference->channel_id, req->path.channel_id, &sending->forward,
+		r = forward_files_wait(req->txn, req->arena, reference->channel_id,
+				       req->path.channel_id, &sending->forward,
 				       &sending->forward_names, &sending->forward_names_count);
 	sending->forwarded = r == 0;
 	return r;
@@ -182,13 +192,16 @@ static int find_reference_wait(struct req *req, struct sending *sending)
 	if (!reference)
 		return 0;
 	if (!reference->message_id)
-		return req_form_error(req, "message_reference.message_id", "BASE_TYPE_REQUIRED", "This field is required");
+		return req_form_error(req, "message_reference.message_id", "BASE_TYPE_REQUIRED",
+				      "This field is required");
 	if (is_forward(sending->in))
 		return find_forward_wait(req, sending);
 	if (reference->channel_id && reference->channel_id != req->path.channel_id)
-		return req_form_error(req, "message_reference", "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL",
+		return req_form_error(req, "message_reference",
+				      "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL",
 				      "Cannot reply to a message in a different channel");
-	int r = message_get_wait(req->txn, req->path.channel_id, reference->message_id, false, &sending->target);
+	int r = message_get_wait(req->txn, req->path.channel_id, reference->message_id, false,
+				 &sending->target);
 	if (r == ENOENT)
 		return reference->fail_if_not_exists ? unknown_reference(req) : 0;
 	sending->replied = r == 0;
@@ -215,7 +228,8 @@ static int reach_to_send(struct req *req, const struct message_create *in, struc
 		return ERR_NON_TEXT_CHANNEL;
 	if (!(ret->perms & PERM_SEND_MESSAGES))
 		return ERR_MISSING_PERMISSIONS;
-	if (in->message_reference && in->message_reference->type == 0 && !(ret->perms & PERM_READ_MESSAGE_HISTORY))
+	if (in->message_reference && in->message_reference->type == 0 &&
+	    !(ret->perms & PERM_READ_MESSAGE_HISTORY))
 		return ERR_CANNOT_REPLY_WITHOUT_HISTORY;
 	return 0;
 }
@@ -236,7 +250,8 @@ static int find_poll_wait(struct req *req, struct sending *sending)
 			continue;
 		int r = 0;
 		if (emoji->id)
-			r = emoji_find_wait(req->txn, req->who.user_id, sending->reach.perms & PERM_USE_EXTERNAL_EMOJIS, emoji);
+			r = emoji_find_wait(req->txn, req->who.user_id,
+					    sending->reach.perms & PERM_USE_EXTERNAL_EMOJIS, emoji);
 		else
 			emoji->name = emoji_standard(req->arena, emoji->name);
 		if (r && r != ERR_UNKNOWN_EMOJI)
@@ -252,9 +267,11 @@ static int find_stickers_wait(struct req *req, struct sending *sending)
 {
 	const struct message_create *in = sending->in;
 
-	sending->stickers.items = arena_array(req->arena, struct sticker_item, in->sticker_ids.count + 1);
+	sending->stickers.items = arena_array(req->arena, struct sticker_item,
+					      in->sticker_ids.count + 1);
 	for (uint32_t i = 0; i < in->sticker_ids.count; i++) {
-		int r = sticker_find_wait(req->txn, req->arena, req->who.user_id, in->sticker_ids.items[i],
+		int r = sticker_find_wait(req->txn, req->arena, req->who.user_id,
+					  in->sticker_ids.items[i],
 					  sending->reach.perms & PERM_USE_EXTERNAL_STICKERS,
 					  &sending->stickers.items[sending->stickers.count]);
 
@@ -270,10 +287,12 @@ static int check_voice(const struct sending *sending)
 {
 	if (!(sending->in->flags & MESSAGE_IS_VOICE))
 		return 0;
-	if (sending->files.all.count != 1 || !str_starts(sending->files.all.items[0].content_type, S("audio/")))
+	if (sending->files.all.count != 1 ||
+	    !str_starts(sending->files.all.items[0].content_type, S("audio/")))
 		return ERR_VOICE_MESSAGE_NEEDS_ONE_ATTACHMENT;
 	const struct attachment *sound = &sending->files.all.items[0];
-	return sound->has.duration_secs && sound->has.waveform ? 0 : ERR_VOICE_MESSAGE_NEEDS_METADATA;
+	return sound->has.duration_secs && sound->has.waveform ? 0
+							       : ERR_VOICE_MESSAGE_NEEDS_METADATA;
 }
 
 static int find_files_wait(struct req *req, struct sending *sending)
@@ -283,7 +302,9 @@ static int find_files_wait(struct req *req, struct sending *sending)
 	if (!req->files_count && !in->attachments.count)
 		return check_voice(sending);
 	int r = message_files_wait(req, sending->reach.perms,
-				   in->attachments.items ? (const struct attachment_create_list *)&in->attachments : NULL,
+				   in->attachments.items
+					   ? (const struct attachment_create_list *)&in->attachments
+					   : NULL,
 				   NULL, &sending->files);
 	return r ? r : check_voice(sending);
 }
@@ -301,10 +322,14 @@ static int gather_wait(struct req *req, struct sending *sending)
 	if (!r)
 		r = find_stickers_wait(req, sending);
 	if (!r)
-		r = mentions_find_wait(txn, in->content, in->allowed_mentions, sending->replied ? sending->target.author_id : 0,
-				       sending->reach.perms & PERM_MENTION_EVERYONE, &sending->mentions);
+		r = mentions_find_wait(txn, in->content, in->allowed_mentions,
+				       sending->replied ? sending->target.author_id : 0,
+				       sending->reach.perms & PERM_MENTION_EVERYONE,
+				       &sending->mentions);
 	if (!r && sending->replied)
-		r = message_hydrate_wait(txn, channel_id, &(struct reader){ req->who.user_id, false }, &sending->target, 1);
+		r = message_hydrate_wait(txn, channel_id,
+					 &(struct reader){ req->who.user_id, false },
+					 &sending->target, 1);
 	if (!r)
 		r = find_files_wait(req, sending);
 	if (!r && dm_needs_outbox(realm_of(txn)))
@@ -324,20 +349,23 @@ static void refer(struct req *req, const struct sending *sending, struct message
 	*reference = (struct message_reference){
 		.type = forwarded,
 		.message_id = sending->in->message_reference->message_id,
-		.channel_id = forwarded ? sending->in->message_reference->channel_id : out->channel_id,
-		.guild_id = forwarded		       ? sending->forward.guild_id :
-			    sending->reach.realm->guild ? sending->reach.realm->guild->id :
-							  0,
+		.channel_id = forwarded ? sending->in->message_reference->channel_id
+					: out->channel_id,
+		.guild_id = forwarded		      ? sending->forward.guild_id
+			: sending->reach.realm->guild ? sending->reach.realm->guild->id
+						      : 0,
 	};
 	reference->has.message_id = reference->has.channel_id = reference->has.type = true;
 	reference->has.guild_id = reference->guild_id != 0;
 	out->message_reference = reference;
 	out->has.message_reference = true;
 	if (!forwarded) {
-		out->referenced_message = arena_dup(req->arena, &sending->target, sizeof(sending->target));
+		out->referenced_message = arena_dup(req->arena, &sending->target,
+						    sizeof(sending->target));
 		out->has.referenced_message = true;
 		for (uint32_t i = 0; i < sending->mentions.users.count; i++)
-			out->mention_replied |= sending->mentions.users.items[i] == sending->target.author_id;
+			out->mention_replied |= sending->mentions.users.items[i] ==
+				sending->target.author_id;
 		return;
 	}
 	out->message_snapshots.items = arena_new(req->arena, struct message_snapshot);
@@ -359,7 +387,8 @@ static struct message compose(struct req *req, const struct sending *sending)
 		.tts = in->tts,
 		.mention_everyone = sending->mentions.everyone,
 		.mention_here = sending->mentions.here,
-		.flags = in->flags & MESSAGE_FLAGS_CREATE, /* others cannot be set by hand, which nobody is told */
+		.flags = in->flags &
+			MESSAGE_FLAGS_CREATE, /* others are left out without a word */
 		.author_id = req->who.user_id,
 		.author_copy = message_author_copy(req->arena, sending->reach.member->row),
 		.components = in->components,
@@ -380,7 +409,8 @@ static struct message compose(struct req *req, const struct sending *sending)
 	if (sending->reach.perms & PERM_EMBED_LINKS)
 		message.embeds = in->embeds;
 	if (req->who.bot)
-		message.application_id = req->who.user_id; /* only messages of interactions and webhooks show it */
+		message.application_id =
+			req->who.user_id; /* only messages of interactions and webhooks show it */
 	if (sending->replied || sending->forwarded)
 		refer(req, sending, &message);
 	return message;
@@ -396,12 +426,15 @@ static void put(struct req *req, const struct sending *sending, const struct mes
 	message_put(req->txn, message);
 	message_files_put(req, &sending->files, message->id);
 	if (sending->forwarded)
-		attach_put(req->txn, message->channel_id, message->id, sending->forward.content->attachments.items,
+		attach_put(req->txn, message->channel_id, message->id,
+			   sending->forward.content->attachments.items,
 			   sending->forward.content->attachments.count);
 	if (in->enforce_nonce && in->nonce.ptr) {
 		struct nonce_row row = { .message_id = message->id, .created_at = req_now_us(req) };
 
-		txn_put(req->txn, key_nonce(&key, message->channel_id, bucket_of(message->id), req->who.user_id, in->nonce),
+		txn_put(req->txn,
+			key_nonce(&key, message->channel_id, bucket_of(message->id),
+				  req->who.user_id, in->nonce),
 			&desc_nonce_row, &row);
 	}
 }

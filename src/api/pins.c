@@ -13,7 +13,8 @@ static int find_wait(struct req *req, struct reach *ret_reach, struct message *r
 	int r = reach_channel(req, PERM_PIN_MESSAGES, ret_reach);
 
 	if (!r)
-		r = message_get_wait(req->txn, req->path.channel_id, req->path.message_id, true, ret_message);
+		r = message_get_wait(req->txn, req->path.channel_id, req->path.message_id, true,
+				     ret_message);
 	if (r)
 		return r == ENOENT ? ERR_UNKNOWN_MESSAGE : r;
 	r = pins_load_wait(req->txn, req->path.channel_id);
@@ -24,9 +25,11 @@ static int find_wait(struct req *req, struct reach *ret_reach, struct message *r
 static void tell(struct req *req, const struct reach *reach, struct message *message)
 {
 	struct channel row = *reach->channel->row;
-	struct channel_pins_update event = { .channel_id = row.id,
-					     .guild_id = reach->realm->guild ? reach->realm->guild->id : 0,
-					     .last_pin_timestamp = pins_newest(reach->channel->pins) };
+	struct channel_pins_update event = {
+		.channel_id = row.id,
+		.guild_id = reach->realm->guild ? reach->realm->guild->id : 0,
+		.last_pin_timestamp = pins_newest(reach->channel->pins)
+	};
 
 	event.has.guild_id = event.guild_id != 0;
 	row.last_pin_timestamp = event.last_pin_timestamp;
@@ -37,11 +40,13 @@ static void tell(struct req *req, const struct reach *reach, struct message *mes
 	message_event(req->txn, EVENT_MESSAGE_UPDATE, reach->channel, message);
 }
 
-static void audit_pin(struct req *req, const struct reach *reach, enum audit_action action, const struct message *message)
+static void audit_pin(struct req *req, const struct reach *reach, enum audit_action action,
+		      const struct message *message)
 {
 	if (!reach->realm->guild)
 		return;
-	struct audit audit = audit_begin(req->txn, req->who.user_id, action, message->author_id, req_reason(req));
+	struct audit audit = audit_begin(req->txn, req->who.user_id, action, message->author_id,
+					 req_reason(req));
 	audit.options.channel_id = message->channel_id;
 	audit.options.message_id = message->id;
 	audit.options.has.channel_id = audit.options.has.message_id = true;
@@ -52,24 +57,28 @@ static void notice(struct req *req, const struct reach *reach, const struct mess
 {
 	struct message_reference reference = { .message_id = pinned->id,
 					       .channel_id = pinned->channel_id,
-					       .guild_id = reach->realm->guild ? reach->realm->guild->id : 0 };
+					       .guild_id = reach->realm->guild
+						       ? reach->realm->guild->id
+						       : 0 };
 	struct message message = { .channel_id = pinned->channel_id,
 				   .type = MESSAGE_PINNED,
 				   .content = S(""),
 				   .author_id = req->who.user_id,
-				   .author_copy = message_author_copy(req->arena, reach->member->row),
+				   .author_copy = message_author_copy(req->arena,
+								      reach->member->row),
 				   .message_reference = &reference };
 
 	reference.has.message_id = reference.has.channel_id = reference.has.type = true;
 	reference.has.guild_id = reference.guild_id != 0;
 	message.has.message_reference = true;
-	txn_intent(req->txn, INTENT_SYSTEM_MESSAGE, req->cell->kind, req->cell->id, &desc_message, &message);
+	txn_intent(req->txn, INTENT_SYSTEM_MESSAGE, req->cell->kind, req->cell->id, &desc_message,
+		   &message);
 }
 
 static bool pinnable(const struct message *message)
 {
-	return message->type == MESSAGE_DEFAULT || message->type == MESSAGE_REPLY || message->type == MESSAGE_COMMAND ||
-	       message->type == MESSAGE_CONTEXT_MENU;
+	return message->type == MESSAGE_DEFAULT || message->type == MESSAGE_REPLY ||
+		message->type == MESSAGE_COMMAND || message->type == MESSAGE_CONTEXT_MENU;
 }
 
 /* Milliseconds, each its own: clients page by this time and some cut off what is finer. */
@@ -102,7 +111,8 @@ int api_create_pin(struct req *req)
 		return r;
 	if (reach.channel->pins->count >= LIMIT_PINS)
 		return ERR_MAX_PINS;
-	pins_add(req->txn, reach.channel, message.id, pin_time(req, reach.channel->pins), req->who.user_id);
+	pins_add(req->txn, reach.channel, message.id, pin_time(req, reach.channel->pins),
+		 req->who.user_id);
 	tell(req, &reach, &message);
 	audit_pin(req, &reach, AUDIT_MESSAGE_PIN, &message);
 	notice(req, &reach, &message);
@@ -130,7 +140,8 @@ int api_delete_pin(struct req *req)
 }
 
 /* Up to @limit pins older than @before (0: from the newest), hydrated. */
-static int list_wait(struct req *req, int64_t before, uint32_t limit, struct pin_list *ret, bool *ret_more)
+static int list_wait(struct req *req, int64_t before, uint32_t limit, struct pin_list *ret,
+		     bool *ret_more)
 {
 	struct reader reader = reader_of(req);
 	struct reach reach;
@@ -159,19 +170,22 @@ static int list_wait(struct req *req, int64_t before, uint32_t limit, struct pin
 	struct message *messages = arena_array(req->arena, struct message, count + 1);
 	ret->items = arena_array(req->arena, struct pin, count + 1);
 	for (uint32_t i = 0; i < count; i++) {
-		r = message_get_wait(req->txn, req->path.channel_id, entries[i].message_id, false, &messages[found]);
+		r = message_get_wait(req->txn, req->path.channel_id, entries[i].message_id, false,
+				     &messages[found]);
 		if (r && r != ENOENT)
 			return r;
 		if (r)
 			continue;
-		ret->items[ret->count++] = (struct pin){ .pinned_at = entries[i].pinned_at, .message = &messages[found++] };
+		ret->items[ret->count++] = (struct pin){ .pinned_at = entries[i].pinned_at,
+							 .message = &messages[found++] };
 	}
 	return message_hydrate_wait(req->txn, req->path.channel_id, &reader, messages, found);
 }
 
 int api_list_pins(struct req *req, const struct pins_query *query, struct pins *out)
 {
-	return list_wait(req, query->has.before ? query->before : 0, (uint32_t)query->limit, &out->items, &out->has_more);
+	return list_wait(req, query->has.before ? query->before : 0, (uint32_t)query->limit,
+			 &out->items, &out->has_more);
 }
 
 int api_deprecated_list_pins(struct req *req, struct message_list *out)

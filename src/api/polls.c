@@ -12,20 +12,24 @@ static int find_wait(struct req *req, bool lock, struct reach *ret_reach, struct
 	int r = reach_channel(req, PERM_READ_MESSAGE_HISTORY, ret_reach);
 
 	if (!r)
-		r = message_get_wait(req->txn, req->path.channel_id, req->path.message_id, lock, ret);
+		r = message_get_wait(req->txn, req->path.channel_id, req->path.message_id, lock,
+				     ret);
 	if (r)
 		return r == ENOENT ? ERR_UNKNOWN_MESSAGE : r;
 	r = reach_channel(req, PERM_READ_MESSAGE_HISTORY, ret_reach);
 	return r ? r : ret->has.poll ? 0 : ERR_NOT_A_POLL;
 }
 
-static int read_answers(struct req *req, const struct poll_vote_put *in, const struct poll *poll, int64_t *ret)
+static int read_answers(struct req *req, const struct poll_vote_put *in, const struct poll *poll,
+			int64_t *ret)
 {
 	if (in->answer_ids.count > 1 && !poll->allow_multiselect)
-		return req_form_error(req, "answer_ids", "BASE_TYPE_MAX_LENGTH", "Must be 1 or fewer in length.");
+		return req_form_error(req, "answer_ids", "BASE_TYPE_MAX_LENGTH",
+				      "Must be 1 or fewer in length.");
 	for (uint32_t i = 0; i < in->answer_ids.count; i++)
 		if (!str_i64(in->answer_ids.items[i], &ret[i]) || !poll_has_answer(poll, ret[i]))
-			return req_form_error(req, "answer_ids", "POLL_UNKNOWN_ANSWER", "The poll has no such answer.");
+			return req_form_error(req, "answer_ids", "POLL_UNKNOWN_ANSWER",
+					      "The poll has no such answer.");
 	return 0;
 }
 
@@ -37,16 +41,19 @@ static bool listed(const int64_t *list, uint32_t count, int64_t id)
 	return false;
 }
 
-static void tell(struct req *req, const struct reach *reach, const struct message *message, int64_t answer_id, bool on)
+static void tell(struct req *req, const struct reach *reach, const struct message *message,
+		 int64_t answer_id, bool on)
 {
 	struct poll_vote_event event = { .user_id = req->who.user_id,
 					 .channel_id = message->channel_id,
 					 .message_id = message->id,
-					 .guild_id = reach->realm->guild ? reach->realm->guild->id : 0,
+					 .guild_id = reach->realm->guild ? reach->realm->guild->id
+									 : 0,
 					 .answer_id = answer_id };
 
 	event.has.guild_id = event.guild_id != 0;
-	txn_event(req->txn, on ? EVENT_MESSAGE_POLL_VOTE_ADD : EVENT_MESSAGE_POLL_VOTE_REMOVE, aud_channel(reach->channel), &event);
+	txn_event(req->txn, on ? EVENT_MESSAGE_POLL_VOTE_ADD : EVENT_MESSAGE_POLL_VOTE_REMOVE,
+		  aud_channel(reach->channel), &event);
 }
 
 int api_vote_poll(struct req *req, const struct poll_vote_put *in)
@@ -66,7 +73,8 @@ int api_vote_poll(struct req *req, const struct poll_vote_put *in)
 	const struct poll_answer_list *answers = &message.poll->answers;
 	bool *had = arena_array(req->arena, bool, answers->count);
 	for (uint32_t i = 0; i < answers->count; i++) {
-		r = poll_voted_wait(req->txn, &message, answers->items[i].answer_id, req->who.user_id, &had[i]);
+		r = poll_voted_wait(req->txn, &message, answers->items[i].answer_id,
+				    req->who.user_id, &had[i]);
 		if (r)
 			return r;
 	}
@@ -88,7 +96,8 @@ int api_vote_poll(struct req *req, const struct poll_vote_put *in)
 	return 0;
 }
 
-int api_get_answer_voters(struct req *req, const struct poll_voters_query *query, struct poll_voters *out)
+int api_get_answer_voters(struct req *req, const struct poll_voters_query *query,
+			  struct poll_voters *out)
 {
 	int64_t answer_id = (int64_t)req->path.answer_id;
 	struct message message;
@@ -98,9 +107,11 @@ int api_get_answer_voters(struct req *req, const struct poll_voters_query *query
 
 	int r = find_wait(req, false, &reach, &message);
 	if (!r && !poll_has_answer(message.poll, answer_id))
-		r = req_form_error(req, "answer_id", "POLL_UNKNOWN_ANSWER", "The poll has no such answer.");
+		r = req_form_error(req, "answer_id", "POLL_UNKNOWN_ANSWER",
+				   "The poll has no such answer.");
 	if (!r)
-		r = poll_voters_wait(req->txn, &message, answer_id, query->after, (uint32_t)query->limit, &ids, &count);
+		r = poll_voters_wait(req->txn, &message, answer_id, query->after,
+				     (uint32_t)query->limit, &ids, &count);
 	return r ? r : people_wait(req, ids, count, &out->users);
 }
 

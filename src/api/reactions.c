@@ -18,25 +18,29 @@ static int read_emoji(struct req *req, struct partial_emoji *ret)
 }
 
 /* The channel and the message, locked when @lock. Waits: the reach is made after it. */
-static int find_wait(struct req *req, uint64_t need, bool lock, struct reach *ret_reach, struct message *ret_message)
+static int find_wait(struct req *req, uint64_t need, bool lock, struct reach *ret_reach,
+		     struct message *ret_message)
 {
 	int r = reach_channel(req, need, ret_reach);
 
 	if (r)
 		return r;
-	r = message_get_wait(req->txn, req->path.channel_id, req->path.message_id, lock, ret_message);
+	r = message_get_wait(req->txn, req->path.channel_id, req->path.message_id, lock,
+			     ret_message);
 	if (r)
 		return r == ENOENT ? ERR_UNKNOWN_MESSAGE : r;
 	return reach_channel(req, need, ret_reach);
 }
 
 static struct reaction_event event_of(const struct reach *reach, const struct message *message,
-				      const struct partial_emoji *emoji, enum reaction_type type, uint64_t user_id)
+				      const struct partial_emoji *emoji, enum reaction_type type,
+				      uint64_t user_id)
 {
 	struct reaction_event event = { .user_id = user_id,
 					.channel_id = message->channel_id,
 					.message_id = message->id,
-					.guild_id = reach->realm->guild ? reach->realm->guild->id : 0,
+					.guild_id = reach->realm->guild ? reach->realm->guild->id
+									: 0,
 					.emoji = (struct partial_emoji *)emoji,
 					.burst = type == REACTION_BURST,
 					.type = type };
@@ -63,7 +67,8 @@ int api_add_my_message_reaction(struct req *req, const struct reaction_put_query
 	if (others) {
 		emoji = *others->emoji;
 	} else if (emoji.id) {
-		r = emoji_find_wait(req->txn, req->who.user_id, reach.perms & PERM_USE_EXTERNAL_EMOJIS, &emoji);
+		r = emoji_find_wait(req->txn, req->who.user_id,
+				    reach.perms & PERM_USE_EXTERNAL_EMOJIS, &emoji);
 		if (r == ERR_UNKNOWN_EMOJI)
 			req->status = 400;
 	}
@@ -130,7 +135,8 @@ static int read_type(struct req *req, enum reaction_type *ret)
 	struct str text = req->path.reaction_type;
 
 	if (!str_eq(text, S("0")) && !str_eq(text, S("1")))
-		return req_form_error(req, "reaction_type", "BASE_TYPE_CHOICES", "Value must be one of (0, 1).");
+		return req_form_error(req, "reaction_type", "BASE_TYPE_CHOICES",
+				      "Value must be one of (0, 1).");
 	*ret = text.ptr[0] == '1' ? REACTION_BURST : REACTION_NORMAL;
 	return 0;
 }
@@ -178,7 +184,8 @@ int api_delete_all_message_reactions(struct req *req)
 	reaction_clear(req->txn, &message, NULL, rows, count);
 	struct reaction_remove_all event = { .channel_id = message.channel_id,
 					     .message_id = message.id,
-					     .guild_id = reach.realm->guild ? reach.realm->guild->id : 0 };
+					     .guild_id = reach.realm->guild ? reach.realm->guild->id
+									    : 0 };
 	event.has.guild_id = event.guild_id != 0;
 	txn_event(req->txn, EVENT_MESSAGE_REACTION_REMOVE_ALL, aud_channel(reach.channel), &event);
 	return 0;
@@ -209,14 +216,18 @@ int api_delete_all_message_reactions_by_emoji(struct req *req)
 	reaction_clear(req->txn, &message, &emoji, rows, count);
 	struct reaction_remove_emoji event = { .channel_id = message.channel_id,
 					       .message_id = message.id,
-					       .guild_id = reach.realm->guild ? reach.realm->guild->id : 0,
+					       .guild_id = reach.realm->guild
+						       ? reach.realm->guild->id
+						       : 0,
 					       .emoji = &emoji };
 	event.has.guild_id = event.guild_id != 0;
-	txn_event(req->txn, EVENT_MESSAGE_REACTION_REMOVE_EMOJI, aud_channel(reach.channel), &event);
+	txn_event(req->txn, EVENT_MESSAGE_REACTION_REMOVE_EMOJI, aud_channel(reach.channel),
+		  &event);
 	return 0;
 }
 
-int api_list_message_reactions_by_emoji(struct req *req, const struct reactions_query *query, struct user_list *out)
+int api_list_message_reactions_by_emoji(struct req *req, const struct reactions_query *query,
+					struct user_list *out)
 {
 	struct partial_emoji emoji;
 	struct message message;
@@ -229,8 +240,8 @@ int api_list_message_reactions_by_emoji(struct req *req, const struct reactions_
 		r = find_wait(req, PERM_READ_MESSAGE_HISTORY, false, &reach, &message);
 	if (!r)
 		r = reaction_users_wait(req->txn, message.channel_id, message.id, &emoji,
-					query->type ? REACTION_BURST : REACTION_NORMAL, query->after, (uint32_t)query->limit,
-					&ids, &count);
+					query->type ? REACTION_BURST : REACTION_NORMAL,
+					query->after, (uint32_t)query->limit, &ids, &count);
 	if (r)
 		return r;
 	return people_wait(req, ids, count, out);

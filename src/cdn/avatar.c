@@ -9,13 +9,15 @@ enum { SIDE = 256, GRID = 16, CELL = SIDE / GRID, ROW = 1 + SIDE / 8, PNG_MAX = 
 
 /* A rook, as on a chess board. */
 static const char *const rook[GRID] = {
-	"................", "................", "...##..##..##...", "...##..##..##...", "...##########...", "....########....",
-	".....######.....", ".....######.....", ".....######.....", ".....######.....", ".....######.....", "....########....",
+	"................", "................", "...##..##..##...", "...##..##..##...",
+	"...##########...", "....########....", ".....######.....", ".....######.....",
+	".....######.....", ".....######.....", ".....######.....", "....########....",
 	"...##########...", "..############..", "................", "................",
 };
 
 static const unsigned char colours[AVATARS][3] = {
-	{ 0x4f, 0x6b, 0xd8 }, { 0x6b, 0x72, 0x80 }, { 0x2f, 0x9e, 0x6e }, { 0xd9, 0x8a, 0x1f }, { 0xcf, 0x4b, 0x4b }, { 0xb4, 0x4c, 0x9d },
+	{ 0x4f, 0x6b, 0xd8 }, { 0x6b, 0x72, 0x80 }, { 0x2f, 0x9e, 0x6e },
+	{ 0xd9, 0x8a, 0x1f }, { 0xcf, 0x4b, 0x4b }, { 0xb4, 0x4c, 0x9d },
 };
 
 static void put_chunk(struct buf *png, const char *type, const void *data, size_t len)
@@ -24,7 +26,9 @@ static void put_chunk(struct buf *png, const char *type, const void *data, size_
 	size_t from = png->len;
 	buf_put(png, type, 4);
 	buf_put(png, data, len);
-	buf_put_u32(png, (uint32_t)crc32(0, (const unsigned char *)png->ptr + from, (unsigned int)(len + 4)));
+	buf_put_u32(png,
+		    (uint32_t)crc32(0, (const unsigned char *)png->ptr + from,
+				    (unsigned int)(len + 4)));
 }
 
 /* One bit a pixel, the first byte of a line says "not filtered". */
@@ -38,8 +42,10 @@ static void draw(unsigned char lines[SIDE * ROW])
 
 struct str avatar_default(struct arena *arena, uint32_t index)
 {
-	static const unsigned char head[] = { 0, 0, SIDE >> 8, SIDE & 255, 0, 0, SIDE >> 8, SIDE & 255, 1, 3, 0, 0, 0 };
-	unsigned char *lines = arena_alloc(arena, SIDE * ROW), palette[6] = { 0, 0, 0, 0xff, 0xff, 0xff }, packed[PNG_MAX];
+	static const unsigned char head[] = { 0,	  0, SIDE >> 8, SIDE & 255, 0, 0, SIDE >> 8,
+					      SIDE & 255, 1, 3,		0,	    0, 0 };
+	unsigned char *lines = arena_alloc(arena, SIDE * ROW),
+		      palette[6] = { 0, 0, 0, 0xff, 0xff, 0xff }, packed[PNG_MAX];
 	uLongf len = sizeof(packed);
 	struct buf png;
 

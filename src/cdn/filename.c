@@ -4,7 +4,8 @@
 
 static bool is_kept(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		c == '_' || c == '-' || c == '.';
 }
 
 /* Where the extension begins (at its dot), or the length. */
@@ -32,7 +33,8 @@ static struct str keep(struct arena *arena, struct str name)
 	for (size_t i = 0; i < name.len; i++) {
 		if (name.ptr[i] == ' ')
 			text[len++] = '_';
-		else if (is_kept(name.ptr[i]) && !(name.ptr[i] == '.' && (len == 0 || text[len - 1] == '.')))
+		else if (is_kept(name.ptr[i]) &&
+			 !(name.ptr[i] == '.' && (len == 0 || text[len - 1] == '.')))
 			text[len++] = name.ptr[i];
 	}
 	while (len && text[len - 1] == '.')
@@ -50,8 +52,11 @@ struct str filename_clean(struct arena *arena, struct str name, struct str *ret_
 	if (!stem.len)
 		stem = S("unknown");
 	stem.len = MIN(stem.len, FILENAME_MAX_BYTES - end.len - 1);
-	struct str clean = end.len ? arena_printf(arena, "%.*s.%.*s", STR_FMT(stem), STR_FMT(end)) : arena_str(arena, stem);
-	*ret_title = str_eq(clean, name) || !base.len ? (struct str){} : arena_str(arena, (struct str){ base.ptr, dot });
+	struct str clean = end.len ? arena_printf(arena, "%.*s.%.*s", STR_FMT(stem), STR_FMT(end))
+				   : arena_str(arena, stem);
+	*ret_title = str_eq(clean, name) || !base.len
+		? (struct str){}
+		: arena_str(arena, (struct str){ base.ptr, dot });
 	return clean;
 }
 

@@ -41,7 +41,8 @@ bool files_hash_ok(struct str hash)
 	if (!hash.len || hash.len > 64)
 		return false;
 	for (size_t i = 0; i < hash.len; i++)
-		if (!(hash.ptr[i] >= '0' && hash.ptr[i] <= '9') && !(hash.ptr[i] >= 'a' && hash.ptr[i] <= 'f'))
+		if (!(hash.ptr[i] >= '0' && hash.ptr[i] <= '9') &&
+		    !(hash.ptr[i] >= 'a' && hash.ptr[i] <= 'f'))
 			return false;
 	return true;
 }
@@ -95,7 +96,8 @@ int files_make_parents(const char *dir, struct str name)
 
 	if (!join(dir, name, path))
 		return -ENAMETOOLONG;
-	for (char *slash = strchr(path + strlen(dir) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(path + strlen(dir) + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		int r = mkdir(path, 0700) ? -errno : files_sync_parent(path);
 		*slash = '/';
@@ -244,7 +246,8 @@ static void work_open(void *arg)
 	work->r = 0;
 }
 
-int files_open_wait(struct core *core, struct str name, int *ret_fd, uint64_t *ret_size, int64_t *ret_modified_s)
+int files_open_wait(struct core *core, struct str name, int *ret_fd, uint64_t *ret_size,
+		    int64_t *ret_modified_s)
 {
 	struct work work = { .from = name };
 
@@ -286,7 +289,8 @@ static void work_remove(void *arg)
 	char path[FILES_PATH_MAX];
 
 	for (uint32_t i = 0; i < work->count; i++)
-		if (join(work->dir, work->names[i], path) && unlink(path) && errno != ENOENT && errno != ENOTDIR)
+		if (join(work->dir, work->names[i], path) && unlink(path) && errno != ENOENT &&
+		    errno != ENOTDIR)
 			work->r = -errno;
 }
 
@@ -354,7 +358,8 @@ void files_remove_later(struct core *core, const struct str *names, uint32_t cou
 		later->names[i] = (struct str){ at, names[i].len };
 		at += names[i].len;
 	}
-	later->work = (struct work){ .dir = app_of(core)->files, .names = later->names, .count = count };
+	later->work =
+		(struct work){ .dir = app_of(core)->files, .names = later->names, .count = count };
 	later->job = (struct job){ .core = core, .work = later_work, .done = later_done };
 	if (core_offload(core, &later->job))
 		free(later); /* left to the sweep */

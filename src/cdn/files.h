@@ -1,12 +1,13 @@
 /* Files beside the store: DATA/files.
  *
  *	attachments/CHANNEL/ID   of messages; there only while a row names it (message/attach.h)
- *	uploads/ID               sent ahead by an upload URL, until a message takes them or a day has passed
+ *	uploads/ID               sent ahead, until a message takes them or a day has passed
  *	images/KIND/OWNER/HASH   avatars, icons and so on
  *	tmp/ID                   on their way in; emptied at each start
  *
- * A file is written and synced, and its folder with it, before the row that names it; it goes after the row has gone. What a crash leaves in
- * between is found by the sweep (cdn/sweep.h). Names are made of numbers and hex digits only, never of what a peer said. All calls that wait
+ * A file is written and synced, and its folder with it, before the row that names it; it goes
+ * after the row has gone. What a crash leaves in between is found by the sweep (cdn/sweep.h).
+ * Names are made of numbers and hex digits only, never of what a peer said. All calls that wait
  * work in the pool of threads, on a fiber of any core. */
 #pragma once
 
@@ -26,7 +27,8 @@ struct str files_upload(struct arena *arena, uint64_t id);
 struct str files_image(struct arena *arena, const char *kind, uint64_t owner, struct str hash);
 bool files_hash_ok(struct str hash);
 struct str files_tmp(struct arena *arena, uint64_t id);
-/* The whole path, NUL-terminated; false when it is too long or this process has no files. Any thread. */
+/* The whole path, NUL-terminated; false when it is too long or this process has no files. Any
+ * thread. */
 bool files_path(struct core *core, struct str name, char ret[FILES_PATH_MAX]);
 
 /* -- pieces of jobs: blocking, in pool threads only; @dir is app_of(core)->files -- */
@@ -45,7 +47,8 @@ bool files_room(const char *dir, uint64_t size, uint64_t reserve);
 
 /* -- waits -- */
 /* Opens for reading. 0 with the descriptor, size and modification time; ENOENT; negative errno. */
-int files_open_wait(struct core *core, struct str name, int *ret_fd, uint64_t *ret_size, int64_t *ret_modified_s);
+int files_open_wait(struct core *core, struct str name, int *ret_fd, uint64_t *ret_size,
+		    int64_t *ret_modified_s);
 /* The same bytes under a second name, which must be free. 0, ENOENT. */
 int files_link_wait(struct core *core, struct str from, struct str to);
 /* Removes @count files; absent ones are fine. */

@@ -27,7 +27,8 @@ static bool is_image(const struct sniffed *sniffed, struct str said)
 		return false;
 	if (sniffed->width > IMAGE_PIXELS_MAX || sniffed->height > IMAGE_PIXELS_MAX)
 		return false;
-	/* Clients say image/jpg too, or the kind of what was there before they converted it: the bytes decide. */
+	/* Clients say image/jpg too, or the kind of what was there before they converted it: the
+	 * bytes decide. */
 	return str_starts(said, S("image/"));
 }
 
@@ -38,14 +39,16 @@ static void hash_of(struct storing *storing)
 
 	crypto_hash_sha256(digest, (const unsigned char *)storing->bytes.ptr, storing->bytes.len);
 	sodium_bin2hex(hex, sizeof(hex), digest, IMAGE_HASH_CHARS / 2);
-	snprintf(storing->hash, sizeof(storing->hash), "%s%s", storing->sniffed.animated ? "a_" : "", hex);
+	snprintf(storing->hash, sizeof(storing->hash), "%s%s",
+		 storing->sniffed.animated ? "a_" : "", hex);
 }
 
 static int write_it(const struct storing *storing)
 {
 	char name[FILES_PATH_MAX];
 	struct str last = storing->fixed.ptr ? storing->fixed : str_z(storing->hash);
-	int n = snprintf(name, sizeof(name), "images/%s/%lu/%.*s", storing->kind, storing->owner, STR_FMT(last));
+	int n = snprintf(name, sizeof(name), "images/%s/%lu/%.*s", storing->kind, storing->owner,
+			 STR_FMT(last));
 
 	if (n <= 0 || n >= (int)sizeof(name))
 		return -ENAMETOOLONG;
@@ -69,7 +72,8 @@ static void store(void *arg)
 	while (text.len && text.ptr[text.len - 1] == '=')
 		text.len--;
 	storing->r = EINVAL;
-	if (!sodium_base642bin(bytes, cap, text.ptr, text.len, NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)) {
+	if (!sodium_base642bin(bytes, cap, text.ptr, text.len, NULL, &len, NULL,
+			       sodium_base64_VARIANT_ORIGINAL_NO_PADDING)) {
 		storing->bytes = (struct str){ (const char *)bytes, len };
 		storing->sniffed = sniff_bytes(storing->bytes);
 		if (len > storing->max) {
@@ -82,8 +86,8 @@ static void store(void *arg)
 	free(bytes);
 }
 
-int image_store_wait(struct core *core, struct arena *arena, const char *kind, uint64_t owner, struct str data_uri,
-		     uint64_t max, struct str *ret_hash)
+int image_store_wait(struct core *core, struct arena *arena, const char *kind, uint64_t owner,
+		     struct str data_uri, uint64_t max, struct str *ret_hash)
 {
 	struct storing storing = { .dir = app_of(core)->files,
 				   .kind = kind,
@@ -110,8 +114,8 @@ static void store_as(void *arg)
 	storing->r = write_it(storing);
 }
 
-int image_store_as_wait(struct core *core, struct arena *arena, const char *kind, uint64_t owner, struct str bytes,
-			struct str name, struct sniffed *ret)
+int image_store_as_wait(struct core *core, struct arena *arena, const char *kind, uint64_t owner,
+			struct str bytes, struct str name, struct sniffed *ret)
 {
 	struct storing storing = { .dir = app_of(core)->files,
 				   .kind = kind,

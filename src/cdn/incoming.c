@@ -17,9 +17,9 @@
 #include "model/errors.h"
 
 enum {
-	CHUNK = 256 << 10,       /* one write */
+	CHUNK = 256 << 10,	   /* one write */
 	PENDING_MAX = 4 * CHUNK, /* then the socket waits */
-	HELD_SHARE = 8,          /* of memory_max, for all that is on its way in */
+	HELD_SHARE = 8,	/* of memory_max, for all that is on its way in */
 	SNIFF_MAX = 16 << 20,
 };
 
@@ -44,7 +44,8 @@ static void incoming_free(struct incoming *incoming)
 		close(incoming->fd);
 	if (incoming->spilled && !incoming->placed) {
 		char text[32];
-		struct str name = { text, (size_t)snprintf(text, sizeof(text), "tmp/%lu", incoming->id) };
+		struct str name = { text,
+				    (size_t)snprintf(text, sizeof(text), "tmp/%lu", incoming->id) };
 
 		files_remove_later(incoming->core, &name, 1);
 	}
@@ -60,7 +61,8 @@ static int open_tmp(struct incoming *incoming)
 {
 	char path[FILES_PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s/tmp/%lu", incoming->dir, incoming->id) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/tmp/%lu", incoming->dir, incoming->id) >=
+	    (int)sizeof(path))
 		return -ENAMETOOLONG;
 	if (!files_room(incoming->dir, CHUNK, incoming->reserve))
 		return -ENOSPC;
@@ -73,7 +75,9 @@ static void write_job(struct job *job)
 {
 	struct incoming *incoming = container_of(job, struct incoming, job);
 	struct str data = buf_str(&incoming->out);
-	int r = incoming->fd < 0 ? open_tmp(incoming) : files_room(incoming->dir, data.len, incoming->reserve) ? 0 : -ENOSPC;
+	int r = incoming->fd < 0					 ? open_tmp(incoming)
+		: files_room(incoming->dir, data.len, incoming->reserve) ? 0
+									 : -ENOSPC;
 
 	while (!r && data.len) {
 		ssize_t n = write(incoming->fd, data.ptr, data.len);
@@ -94,7 +98,8 @@ static void start_writing(struct incoming *incoming)
 {
 	incoming->out = incoming->pending;
 	buf_init(&incoming->pending, SIZE_MAX);
-	incoming->job = (struct job){ .core = incoming->core, .work = write_job, .done = on_written };
+	incoming->job =
+		(struct job){ .core = incoming->core, .work = write_job, .done = on_written };
 	incoming->writing = true;
 	incoming->syncing = incoming->ended;
 	if (core_offload(incoming->core, &incoming->job)) {
@@ -118,7 +123,9 @@ static void on_written(struct core *core, struct job *job)
 	if (!incoming->error && !last && (incoming->ended || incoming->pending.len >= CHUNK))
 		start_writing(incoming);
 	/* The end waits for all of it, what comes before only for room. */
-	if (incoming->paused && (incoming->error || last || (!incoming->ended && incoming->pending.len < PENDING_MAX))) {
+	if (incoming->paused &&
+	    (incoming->error || last ||
+	     (!incoming->ended && incoming->pending.len < PENDING_MAX))) {
 		incoming->paused = false;
 		http_request_continue(core, incoming->request);
 	}
@@ -161,7 +168,8 @@ static int sink_write(void *owner, void *file, struct str data)
 	(void)owner;
 	if (incoming->error)
 		return status_of(incoming->error);
-	if (atomic_load_explicit(&held, memory_order_relaxed) > config_of(incoming->core)->memory_max / HELD_SHARE)
+	if (atomic_load_explicit(&held, memory_order_relaxed) >
+	    config_of(incoming->core)->memory_max / HELD_SHARE)
 		return 503;
 	incoming->size += data.len;
 	if (!incoming->spilled && incoming->size <= INCOMING_SMALL) {
@@ -214,7 +222,9 @@ const struct form_sink incoming_sink = { sink_open, sink_write, sink_end, sink_d
 
 struct str incoming_bytes(const struct incoming *incoming)
 {
-	return incoming->spilled ? (struct str){} : incoming->small.len ? buf_str(&incoming->small) : S("");
+	return incoming->spilled      ? (struct str){}
+		: incoming->small.len ? buf_str(&incoming->small)
+				      : S("");
 }
 
 /* -- places -- */
@@ -305,12 +315,14 @@ static void place_all(void *arg)
 
 int incoming_place_wait(struct core *core, struct incoming_place *list, uint32_t count)
 {
-	struct placing placing = { app_of(core)->files, config_of(core)->disk_reserve, list, count };
+	struct placing placing = { app_of(core)->files, config_of(core)->disk_reserve, list,
+				   count };
 
 	for (uint32_t i = 0; i < count; i++) {
 		list[i].r = -EAGAIN;
 		if (list[i].incoming && list[i].incoming->error)
-			return list[i].incoming->error == -ENOSPC ? ERR_UNAVAILABLE : list[i].incoming->error;
+			return list[i].incoming->error == -ENOSPC ? ERR_UNAVAILABLE
+								  : list[i].incoming->error;
 	}
 	if (!placing.dir)
 		return -EOPNOTSUPP;

@@ -12,13 +12,15 @@ enum { LINK_LIFE_S = 24 * 3600, LINK_STEP_S = 3600 };
 struct str link_base(struct core *core, struct arena *arena)
 {
 	const struct config *config = config_of(core);
-	const char *base = config->cdn_url && config->cdn_url[0] ? config->cdn_url : config->public_url;
+	const char *base = config->cdn_url && config->cdn_url[0] ? config->cdn_url
+								 : config->public_url;
 
 	return arena_str(arena, str_z(base && base[0] ? base : app_of(core)->default_url));
 }
 
 /* False when @path is longer than any that we make. */
-static bool sign(struct core *core, struct str path, uint64_t issued, uint64_t expires, char ret_hex[65])
+static bool sign(struct core *core, struct str path, uint64_t issued, uint64_t expires,
+		 char ret_hex[65])
 {
 	struct app *app = app_of(core);
 	unsigned char mac[EVP_MAX_MD_SIZE];
@@ -28,7 +30,8 @@ static bool sign(struct core *core, struct str path, uint64_t issued, uint64_t e
 	if (path.len > LINK_PATH_MAX)
 		return false;
 	int n = snprintf(text, sizeof(text), "%lx %lx %.*s", expires, issued, STR_FMT(path));
-	HMAC(EVP_sha256(), file_key_of(app), FILE_KEY_BYTES, (unsigned char *)text, (size_t)n, mac, &len);
+	HMAC(EVP_sha256(), file_key_of(app), FILE_KEY_BYTES, (unsigned char *)text, (size_t)n, mac,
+	     &len);
 	for (unsigned int i = 0; i < 32; i++)
 		snprintf(ret_hex + 2 * i, 3, "%02x", mac[i]);
 	return true;
@@ -36,8 +39,10 @@ static bool sign(struct core *core, struct str path, uint64_t issued, uint64_t e
 
 struct str link_sign(struct core *core, struct arena *arena, struct str path, uint64_t life_s)
 {
-	/* Steps of an hour, so that the same file has the same link for a while and browsers can keep it. */
-	uint64_t issued = core_wall_us(core) / 1000000 / LINK_STEP_S * LINK_STEP_S, expires = issued + life_s + LINK_STEP_S;
+	/* Steps of an hour, so that the same file has the same link for a while and browsers can
+	 * keep it. */
+	uint64_t issued = core_wall_us(core) / 1000000 / LINK_STEP_S * LINK_STEP_S,
+		 expires = issued + life_s + LINK_STEP_S;
 	char hex[65];
 
 	if (!sign(core, path, issued, expires, hex))
@@ -45,14 +50,16 @@ struct str link_sign(struct core *core, struct arena *arena, struct str path, ui
 	return arena_printf(arena, "ex=%lx&is=%lx&hm=%s&", expires, issued, hex);
 }
 
-void link_attachment(struct core *core, struct arena *arena, uint64_t channel_id, struct attachment *attachment)
+void link_attachment(struct core *core, struct arena *arena, uint64_t channel_id,
+		     struct attachment *attachment)
 {
 	struct str path = arena_printf(arena, "/attachments/%lu/%lu/%.*s",
-				       attachment->channel_id ? attachment->channel_id : channel_id, attachment->id,
-				       STR_FMT(attachment->filename));
+				       attachment->channel_id ? attachment->channel_id : channel_id,
+				       attachment->id, STR_FMT(attachment->filename));
 	struct str base = link_base(core, arena), query = link_sign(core, arena, path, LINK_LIFE_S);
 
-	attachment->url = arena_printf(arena, "%.*s%.*s?%.*s", STR_FMT(base), STR_FMT(path), STR_FMT(query));
+	attachment->url = arena_printf(arena, "%.*s%.*s?%.*s", STR_FMT(base), STR_FMT(path),
+				       STR_FMT(query));
 	attachment->proxy_url = attachment->url;
 }
 
@@ -76,7 +83,9 @@ static bool hex_u64(struct str s, uint64_t *ret)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
-		int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+		int digit = c >= '0' && c <= '9' ? c - '0'
+			: c >= 'a' && c <= 'f'	 ? c - 'a' + 10
+						 : -1;
 
 		if (digit < 0)
 			return false;
@@ -92,8 +101,9 @@ bool link_check(struct core *core, struct str path, struct str query)
 	uint64_t issued, expires;
 	char hex[65];
 
-	if (!hex_u64(query_value(query, S("ex")), &expires) || !hex_u64(query_value(query, S("is")), &issued) ||
-	    mac.len != 64 || expires < core_wall_us(core) / 1000000)
+	if (!hex_u64(query_value(query, S("ex")), &expires) ||
+	    !hex_u64(query_value(query, S("is")), &issued) || mac.len != 64 ||
+	    expires < core_wall_us(core) / 1000000)
 		return false;
 	return sign(core, path, issued, expires, hex) && CRYPTO_memcmp(hex, mac.ptr, 64) == 0;
 }

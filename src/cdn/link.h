@@ -1,4 +1,5 @@
-/* Links to files, signed so that they end: ?ex=<expires, hex s>&is=<issued>&hm=<HMAC-SHA256 of both and the path>. */
+/* Links to files, signed so that they end: ?ex=<expires, hex s>&is=<issued>&hm=<HMAC-SHA256 of
+ * both and the path>. */
 #pragma once
 
 #include "base/arena.h"
@@ -6,7 +7,8 @@
 #include "model/objects.h"
 
 /* Fills url and proxy_url. */
-void link_attachment(struct core *core, struct arena *arena, uint64_t channel_id, struct attachment *attachment);
+void link_attachment(struct core *core, struct arena *arena, uint64_t channel_id,
+		     struct attachment *attachment);
 /* The address of the files' part of this server, without a slash at the end. */
 struct str link_base(struct core *core, struct arena *arena);
 /* "ex=…&is=…&hm=…&" for @path (at most LINK_PATH_MAX bytes), good for @life_s from now. */

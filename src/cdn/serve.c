@@ -33,16 +33,18 @@ static void add_common(struct answer *answer)
 	add(answer, S("Access-Control-Expose-Headers"), S("Content-Length, Content-Range, ETag"));
 	add(answer, S("Cross-Origin-Resource-Policy"), S("cross-origin"));
 	add(answer, S("X-Content-Type-Options"), S("nosniff"));
-	add(answer, S("Content-Security-Policy"), S("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
+	add(answer, S("Content-Security-Policy"),
+	    S("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
 }
 
 static void refuse(struct core *core, struct http_request *request, int status)
 {
-	struct str text = status == 404 ? S("{\"message\":\"404: Not Found\",\"code\":0}") :
-			  status == 403 ? S("{\"message\":\"This content is no longer available.\",\"code\":0}") :
-			  status == 405 ? S("{\"message\":\"405: Method Not Allowed\",\"code\":0}") :
-			  status == 413 ? S("{\"message\":\"Request entity too large\",\"code\":40005}") :
-					  S("{\"message\":\"503: Service Unavailable\",\"code\":0}");
+	struct str text = status == 404 ? S("{\"message\":\"404: Not Found\",\"code\":0}")
+		: status == 403
+		? S("{\"message\":\"This content is no longer available.\",\"code\":0}")
+		: status == 405 ? S("{\"message\":\"405: Method Not Allowed\",\"code\":0}")
+		: status == 413 ? S("{\"message\":\"Request entity too large\",\"code\":40005}")
+				: S("{\"message\":\"503: Service Unavailable\",\"code\":0}");
 	struct answer answer = {};
 
 	add(&answer, S("Access-Control-Allow-Origin"), S("*"));
@@ -63,12 +65,14 @@ static void allow_preflight(struct core *core, struct http_request *request)
 	add(&answer, S("Access-Control-Allow-Headers"), S("Content-Type, Range"));
 	add(&answer, S("Access-Control-Max-Age"), S("86400"));
 	http_respond(core, request,
-		     &(struct http_response){ .status = 204, .headers = answer.headers, .header_count = answer.count });
+		     &(struct http_response){ .status = 204,
+					      .headers = answer.headers,
+					      .header_count = answer.count });
 }
 
 struct found {
-	struct str name;     /* below DATA/files */
-	struct str type;     /* null: of the bytes */
+	struct str name;	 /* below DATA/files */
+	struct str type;	 /* null: of the bytes */
 	struct str filename; /* null: none is said */
 	struct str etag, cache;
 };
@@ -92,7 +96,8 @@ static void send_file(struct core *core, struct http_request *request, const str
 	add(&answer, S("Cache-Control"), found->cache);
 	if (found->filename.ptr)
 		add(&answer, S("Content-Disposition"),
-		    arena_printf(arena, "%s; filename=\"%.*s\"", sniff_is_inert(found->type) ? "inline" : "attachment",
+		    arena_printf(arena, "%s; filename=\"%.*s\"",
+				 sniff_is_inert(found->type) ? "inline" : "attachment",
 				 STR_FMT(found->filename)));
 	http_respond(core, request,
 		     &(struct http_response){ .status = 200,
@@ -129,7 +134,8 @@ static void serve_attachment(struct core *core, struct http_request *request)
 		return;
 	}
 	struct found found = { .name = files_attachment(arena, channel_id, id),
-			       .type = row.content_type.len ? row.content_type : S("application/octet-stream"),
+			       .type = row.content_type.len ? row.content_type
+							    : S("application/octet-stream"),
 			       .filename = row.filename,
 			       .etag = arena_printf(arena, "\"%lx\"", id),
 			       .cache = S("private, max-age=3600") };
@@ -159,14 +165,16 @@ static const char *image_type(struct str head)
 {
 	struct sniffed sniffed = sniff_bytes(head);
 
-	return sniffed.type ? sniffed.type : sniff_is_text(head) ? "application/json" : "application/octet-stream";
+	return sniffed.type	      ? sniffed.type
+		: sniff_is_text(head) ? "application/json"
+				      : "application/octet-stream";
 }
 
 static struct str read_type(struct core *core, struct arena *arena, struct str name);
 
 /* @last: HASH.EXT, or ID.EXT where there is one file for each id. */
-static void serve_image(struct core *core, struct http_request *request, const char *kind, struct str owner, struct str last,
-			bool by_hash)
+static void serve_image(struct core *core, struct http_request *request, const char *kind,
+			struct str owner, struct str last, bool by_hash)
 {
 	struct arena *arena = &request->arena;
 	struct str hash = { last.ptr, str_find(last, '.') };
@@ -180,7 +188,8 @@ static void serve_image(struct core *core, struct http_request *request, const c
 		hash = S("0");
 	struct found found = { .name = files_image(arena, kind, id, hash),
 			       .etag = arena_printf(arena, "\"%lx-%.*s\"", id, STR_FMT(hash)),
-			       .cache = by_hash ? S("public, max-age=604800, immutable") : S("public, max-age=86400") };
+			       .cache = by_hash ? S("public, max-age=604800, immutable")
+						: S("public, max-age=86400") };
 	found.type = read_type(core, arena, found.name);
 	if (!found.type.ptr)
 		refuse(core, request, 404);
@@ -224,13 +233,15 @@ static void serve_default_avatar(struct core *core, struct http_request *request
 	}
 	add_common(&answer);
 	add(&answer, S("Cache-Control"), S("public, max-age=604800"));
-	http_respond(core, request,
-		     &(struct http_response){ .status = 200,
-					      .content_type = S("image/png"),
-					      .headers = answer.headers,
-					      .header_count = answer.count,
-					      .body = avatar_default(&request->arena, (uint32_t)(n % AVATARS)),
-					      .etag = arena_printf(&request->arena, "\"default-%lu\"", n % AVATARS) });
+	http_respond(
+		core, request,
+		&(struct http_response){
+			.status = 200,
+			.content_type = S("image/png"),
+			.headers = answer.headers,
+			.header_count = answer.count,
+			.body = avatar_default(&request->arena, (uint32_t)(n % AVATARS)),
+			.etag = arena_printf(&request->arena, "\"default-%lu\"", n % AVATARS) });
 }
 
 /* True when it was one of these paths. */
@@ -242,10 +253,22 @@ static bool serve_images(struct core *core, struct http_request *request)
 		bool by_hash;
 	} kinds[] = {
 #define KIND(name, by_hash) { { name, sizeof(name) - 1 }, name, by_hash }
-		KIND("avatars", true), KIND("icons", true), KIND("banners", true), KIND("splashes", true),
-		KIND("discovery-splashes", true), KIND("home-headers", true), KIND("role-icons", true), KIND("app-icons", true),
-		KIND("app-assets", true), KIND("channel-icons", true), KIND("guild-events", true), KIND("team-icons", true),
-		KIND("guild-tag-badges", true), KIND("emojis", false), KIND("stickers", false), KIND("soundboard-sounds", false),
+		KIND("avatars", true),
+		KIND("icons", true),
+		KIND("banners", true),
+		KIND("splashes", true),
+		KIND("discovery-splashes", true),
+		KIND("home-headers", true),
+		KIND("role-icons", true),
+		KIND("app-icons", true),
+		KIND("app-assets", true),
+		KIND("channel-icons", true),
+		KIND("guild-events", true),
+		KIND("team-icons", true),
+		KIND("guild-tag-badges", true),
+		KIND("emojis", false),
+		KIND("stickers", false),
+		KIND("soundboard-sounds", false),
 #undef KIND
 	};
 	struct segments s;
@@ -263,13 +286,15 @@ static bool serve_images(struct core *core, struct http_request *request)
 
 		if (!str_u64(s.at[1], &guild) || (!avatar && !str_eq(s.at[4], S("banners"))))
 			return false;
-		struct str kind = arena_printf(&request->arena, "member-%s/%lu", avatar ? "avatars" : "banners", guild);
+		struct str kind = arena_printf(&request->arena, "member-%s/%lu",
+					       avatar ? "avatars" : "banners", guild);
 		serve_image(core, request, kind.ptr, s.at[3], s.at[5], true);
 		return true;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (str_eq(s.at[0], kinds[i].first) && s.count == (kinds[i].by_hash ? 3u : 2u)) {
-			serve_image(core, request, kinds[i].kind, s.at[1], s.at[s.count - 1], kinds[i].by_hash);
+			serve_image(core, request, kinds[i].kind, s.at[1], s.at[s.count - 1],
+				    kinds[i].by_hash);
 			return true;
 		}
 	return false;
@@ -277,22 +302,26 @@ static bool serve_images(struct core *core, struct http_request *request)
 
 /* -- uploads -- */
 
-struct str cdn_upload_url(struct core *core, struct arena *arena, uint64_t channel_id, uint64_t id, uint64_t size, struct str filename)
+struct str cdn_upload_url(struct core *core, struct arena *arena, uint64_t channel_id, uint64_t id,
+			  uint64_t size, struct str filename)
 {
-	struct str path = arena_printf(arena, "/uploads/%lu/%lu/%lu/%.*s", channel_id, id, size, STR_FMT(filename));
-	struct str base = link_base(core, arena), query = link_sign(core, arena, path, UPLOAD_LIFE_S);
+	struct str path = arena_printf(arena, "/uploads/%lu/%lu/%lu/%.*s", channel_id, id, size,
+				       STR_FMT(filename));
+	struct str base = link_base(core, arena),
+		   query = link_sign(core, arena, path, UPLOAD_LIFE_S);
 
 	return arena_printf(arena, "%.*s%.*s?%.*s", STR_FMT(base), STR_FMT(path), STR_FMT(query));
 }
 
 /* The signature says that we have made this address: so its parts are ours. */
-static bool parse_put(struct core *core, const struct http_request *request, uint64_t *ret_id, uint64_t *ret_size)
+static bool parse_put(struct core *core, const struct http_request *request, uint64_t *ret_id,
+		      uint64_t *ret_size)
 {
 	struct segments s;
 
-	return str_starts(request->head.path, S("/uploads/")) && split(request->head.path, &s) && s.count == 5 &&
-	       str_u64(s.at[2], ret_id) && str_u64(s.at[3], ret_size) &&
-	       link_check(core, request->head.path, request->head.query);
+	return str_starts(request->head.path, S("/uploads/")) && split(request->head.path, &s) &&
+		s.count == 5 && str_u64(s.at[2], ret_id) && str_u64(s.at[3], ret_size) &&
+		link_check(core, request->head.path, request->head.query);
 }
 
 static void take_upload(struct core *core, struct http_request *request)
@@ -309,7 +338,8 @@ static void take_upload(struct core *core, struct http_request *request)
 		refuse(core, request, incoming ? 413 : 403);
 		return;
 	}
-	struct incoming_place place = { .incoming = incoming, .to = files_upload(&request->arena, id) };
+	struct incoming_place place = { .incoming = incoming,
+					.to = files_upload(&request->arena, id) };
 	int r = incoming_place_wait(core, &place, 1);
 	if (r) {
 		log_warn("an upload cannot be kept r=%d", r);
@@ -318,7 +348,9 @@ static void take_upload(struct core *core, struct http_request *request)
 	}
 	add(&answer, S("Access-Control-Allow-Origin"), S("*"));
 	http_respond(core, request,
-		     &(struct http_response){ .status = 200, .headers = answer.headers, .header_count = answer.count });
+		     &(struct http_response){ .status = 200,
+					      .headers = answer.headers,
+					      .header_count = answer.count });
 }
 
 enum http_verdict cdn_on_headers(struct core *core, struct http_request *request)
@@ -340,11 +372,16 @@ enum http_verdict cdn_on_headers(struct core *core, struct http_request *request
 static bool is_file_path(struct str path)
 {
 	static const struct str firsts[] = {
-		{ "/attachments/", 13 }, { "/avatars/", 9 },	 { "/icons/", 7 },	{ "/banners/", 9 },
-		{ "/splashes/", 10 },	 { "/embed/", 7 },	 { "/guilds/", 8 },	{ "/role-icons/", 12 },
-		{ "/app-icons/", 11 },	 { "/app-assets/", 12 }, { "/channel-icons/", 15 }, { "/guild-events/", 14 },
-		{ "/team-icons/", 12 },	 { "/emojis/", 8 },	 { "/stickers/", 10 },	{ "/soundboard-sounds/", 19 },
-		{ "/uploads/", 9 },	 { "/discovery-splashes/", 20 }, { "/home-headers/", 14 }, { "/guild-tag-badges/", 18 },
+		{ "/attachments/", 13 },   { "/avatars/", 9 },
+		{ "/icons/", 7 },	   { "/banners/", 9 },
+		{ "/splashes/", 10 },	   { "/embed/", 7 },
+		{ "/guilds/", 8 },	   { "/role-icons/", 12 },
+		{ "/app-icons/", 11 },	   { "/app-assets/", 12 },
+		{ "/channel-icons/", 15 }, { "/guild-events/", 14 },
+		{ "/team-icons/", 12 },	   { "/emojis/", 8 },
+		{ "/stickers/", 10 },	   { "/soundboard-sounds/", 19 },
+		{ "/uploads/", 9 },	   { "/discovery-splashes/", 20 },
+		{ "/home-headers/", 14 },  { "/guild-tag-badges/", 18 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++)

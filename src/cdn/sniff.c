@@ -68,14 +68,17 @@ static void jpeg(struct str file, struct sniffed *ret)
 			at++;
 			continue;
 		}
-		if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) {
+		if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 &&
+		    marker != 0xcc) {
 			ret->height = be16(file, at + 5);
 			ret->width = be16(file, at + 7);
 			return;
 		}
 		if (marker == 0xd9 || marker == 0xda)
 			return;
-		at += marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8) ? 2 : (size_t)be16(file, at + 2) + 2;
+		at += marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8)
+			? 2
+			: (size_t)be16(file, at + 2) + 2;
 	}
 }
 
@@ -101,15 +104,12 @@ static void gif(struct str file, struct sniffed *ret)
 	ret->height = le16(file, 8);
 	for (size_t at = 13 + gif_colours(byte(file, 10)); at < file.len && frames < 2;) {
 		switch (byte(file, at)) {
-		case 0x21:
-			at = gif_skip_blocks(file, at + 2);
-			break;
+		case 0x21: at = gif_skip_blocks(file, at + 2); break;
 		case 0x2c:
 			frames++;
 			at = gif_skip_blocks(file, at + 11 + gif_colours(byte(file, at + 9)));
 			break;
-		default:
-			at = file.len;
+		default: at = file.len;
 		}
 	}
 	ret->animated = frames > 1;
@@ -134,7 +134,8 @@ static void webp(struct str file, struct sniffed *ret)
 	}
 }
 
-/* ISO/IEC 23008-12 §6.5.3: the largest `ispe` near the beginning is the image, smaller ones are tiles and thumbnails. */
+/* ISO/IEC 23008-12 §6.5.3: the largest `ispe` near the beginning is the image, smaller ones are
+ * tiles and thumbnails. */
 static void avif(struct str file, struct sniffed *ret)
 {
 	size_t end = MIN(file.len, (size_t)8192);
@@ -190,7 +191,8 @@ struct sniffed sniff_bytes(struct str file)
 		const char *type;
 	} plain[] = {
 		{ { "%PDF-", 5 }, "application/pdf" },
-		{ { "PK\x03\x04", 4 }, NULL }, /* documents of all kinds are zips: the name knows better */
+		{ { "PK\x03\x04", 4 },
+		  NULL }, /* documents of all kinds are zips: the name knows better */
 		{ { "\x1f\x8b", 2 }, "application/gzip" },
 		{ { "7z\xbc\xaf\x27\x1c", 6 }, "application/x-7z-compressed" },
 		{ { "\x28\xb5\x2f\xfd", 4 }, "application/zstd" },
@@ -232,28 +234,68 @@ const char *sniff_name(struct str filename)
 		const char *type;
 	} types[] = {
 #define TYPE(ext, type) { { ext, sizeof(ext) - 1 }, type }
-		TYPE("png", "image/png"), TYPE("apng", "image/apng"), TYPE("jpg", "image/jpeg"), TYPE("jpeg", "image/jpeg"),
-		TYPE("gif", "image/gif"), TYPE("webp", "image/webp"), TYPE("avif", "image/avif"), TYPE("bmp", "image/bmp"),
-		TYPE("svg", "image/svg+xml"), TYPE("ico", "image/x-icon"), TYPE("tif", "image/tiff"), TYPE("tiff", "image/tiff"),
-		TYPE("heic", "image/heic"), TYPE("mp4", "video/mp4"), TYPE("m4v", "video/mp4"), TYPE("webm", "video/webm"),
-		TYPE("mov", "video/quicktime"), TYPE("mkv", "video/x-matroska"), TYPE("avi", "video/x-msvideo"),
-		TYPE("mp3", "audio/mpeg"), TYPE("ogg", "audio/ogg"), TYPE("oga", "audio/ogg"), TYPE("opus", "audio/ogg"),
-		TYPE("wav", "audio/wav"), TYPE("flac", "audio/flac"), TYPE("m4a", "audio/mp4"), TYPE("aac", "audio/aac"),
-		TYPE("txt", "text/plain; charset=utf-8"), TYPE("log", "text/plain; charset=utf-8"),
-		TYPE("md", "text/markdown; charset=utf-8"), TYPE("csv", "text/csv; charset=utf-8"),
-		TYPE("html", "text/html; charset=utf-8"), TYPE("htm", "text/html; charset=utf-8"),
-		TYPE("css", "text/css; charset=utf-8"), TYPE("js", "text/javascript; charset=utf-8"),
-		TYPE("mjs", "text/javascript; charset=utf-8"), TYPE("json", "application/json"), TYPE("xml", "application/xml"),
-		TYPE("py", "text/x-python; charset=utf-8"), TYPE("c", "text/x-c; charset=utf-8"), TYPE("h", "text/x-c; charset=utf-8"),
-		TYPE("pdf", "application/pdf"), TYPE("zip", "application/zip"), TYPE("gz", "application/gzip"),
-		TYPE("tar", "application/x-tar"), TYPE("7z", "application/x-7z-compressed"), TYPE("rar", "application/vnd.rar"),
-		TYPE("zst", "application/zstd"), TYPE("jar", "application/java-archive"),
-		TYPE("exe", "application/x-msdos-program"), TYPE("apk", "application/vnd.android.package-archive"),
-		TYPE("doc", "application/msword"), TYPE("rtf", "application/rtf"), TYPE("epub", "application/epub+zip"),
-		TYPE("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+		TYPE("png", "image/png"),
+		TYPE("apng", "image/apng"),
+		TYPE("jpg", "image/jpeg"),
+		TYPE("jpeg", "image/jpeg"),
+		TYPE("gif", "image/gif"),
+		TYPE("webp", "image/webp"),
+		TYPE("avif", "image/avif"),
+		TYPE("bmp", "image/bmp"),
+		TYPE("svg", "image/svg+xml"),
+		TYPE("ico", "image/x-icon"),
+		TYPE("tif", "image/tiff"),
+		TYPE("tiff", "image/tiff"),
+		TYPE("heic", "image/heic"),
+		TYPE("mp4", "video/mp4"),
+		TYPE("m4v", "video/mp4"),
+		TYPE("webm", "video/webm"),
+		TYPE("mov", "video/quicktime"),
+		TYPE("mkv", "video/x-matroska"),
+		TYPE("avi", "video/x-msvideo"),
+		TYPE("mp3", "audio/mpeg"),
+		TYPE("ogg", "audio/ogg"),
+		TYPE("oga", "audio/ogg"),
+		TYPE("opus", "audio/ogg"),
+		TYPE("wav", "audio/wav"),
+		TYPE("flac", "audio/flac"),
+		TYPE("m4a", "audio/mp4"),
+		TYPE("aac", "audio/aac"),
+		TYPE("txt", "text/plain; charset=utf-8"),
+		TYPE("log", "text/plain; charset=utf-8"),
+		TYPE("md", "text/markdown; charset=utf-8"),
+		TYPE("csv", "text/csv; charset=utf-8"),
+		TYPE("html", "text/html; charset=utf-8"),
+		TYPE("htm", "text/html; charset=utf-8"),
+		TYPE("css", "text/css; charset=utf-8"),
+		TYPE("js", "text/javascript; charset=utf-8"),
+		TYPE("mjs", "text/javascript; charset=utf-8"),
+		TYPE("json", "application/json"),
+		TYPE("xml", "application/xml"),
+		TYPE("py", "text/x-python; charset=utf-8"),
+		TYPE("c", "text/x-c; charset=utf-8"),
+		TYPE("h", "text/x-c; charset=utf-8"),
+		TYPE("pdf", "application/pdf"),
+		TYPE("zip", "application/zip"),
+		TYPE("gz", "application/gzip"),
+		TYPE("tar", "application/x-tar"),
+		TYPE("7z", "application/x-7z-compressed"),
+		TYPE("rar", "application/vnd.rar"),
+		TYPE("zst", "application/zstd"),
+		TYPE("jar", "application/java-archive"),
+		TYPE("exe", "application/x-msdos-program"),
+		TYPE("apk", "application/vnd.android.package-archive"),
+		TYPE("doc", "application/msword"),
+		TYPE("rtf", "application/rtf"),
+		TYPE("epub", "application/epub+zip"),
+		TYPE("docx",
+		     "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
 		TYPE("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-		TYPE("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
-		TYPE("odt", "application/vnd.oasis.opendocument.text"), TYPE("ttf", "font/ttf"), TYPE("woff2", "font/woff2"),
+		TYPE("pptx",
+		     "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+		TYPE("odt", "application/vnd.oasis.opendocument.text"),
+		TYPE("ttf", "font/ttf"),
+		TYPE("woff2", "font/woff2"),
 #undef TYPE
 	};
 	size_t dot = filename.len;
@@ -291,11 +333,13 @@ bool sniff_is_text(struct str head)
 bool sniff_is_inert(struct str type)
 {
 	static const struct str inert[] = {
-		{ "image/png", 9 },	 { "image/apng", 10 },	{ "image/jpeg", 10 },	{ "image/gif", 9 },
-		{ "image/webp", 10 },	 { "image/avif", 10 },	{ "image/bmp", 9 },	{ "image/x-icon", 12 },
-		{ "video/mp4", 9 },	 { "video/webm", 10 },	{ "video/ogg", 9 },	{ "video/quicktime", 15 },
-		{ "video/x-matroska", 16 }, { "audio/mpeg", 10 }, { "audio/ogg", 9 },	{ "audio/wav", 9 },
-		{ "audio/flac", 10 },	 { "audio/mp4", 9 },	{ "audio/aac", 9 },	{ "text/plain", 10 },
+		{ "image/png", 9 },	    { "image/apng", 10 },   { "image/jpeg", 10 },
+		{ "image/gif", 9 },	    { "image/webp", 10 },   { "image/avif", 10 },
+		{ "image/bmp", 9 },	    { "image/x-icon", 12 }, { "video/mp4", 9 },
+		{ "video/webm", 10 },	    { "video/ogg", 9 },	    { "video/quicktime", 15 },
+		{ "video/x-matroska", 16 }, { "audio/mpeg", 10 },   { "audio/ogg", 9 },
+		{ "audio/wav", 9 },	    { "audio/flac", 10 },   { "audio/mp4", 9 },
+		{ "audio/aac", 9 },	    { "text/plain", 10 },
 	};
 
 	type.len = str_find(type, ';');

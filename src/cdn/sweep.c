@@ -14,10 +14,12 @@
 #include "model/snowflake.h"
 
 enum {
-	FIRST_MS = 10 * 60 * 1000, AGAIN_MS = 6 * 3600 * 1000,
+	FIRST_MS = 10 * 60 * 1000,
+	AGAIN_MS = 6 * 3600 * 1000,
 	REST_MS = 20, /* between two folders */
 	IDS_MAX = 1 << 20,
-	ATTACHMENT_AGE_MS = 3600 * 1000, UPLOAD_AGE_MS = 25 * 3600 * 1000,
+	ATTACHMENT_AGE_MS = 3600 * 1000,
+	UPLOAD_AGE_MS = 25 * 3600 * 1000,
 };
 
 struct file_sweep {
@@ -26,7 +28,8 @@ struct file_sweep {
 	uint64_t removed;
 };
 
-/* The ids that are names in a folder, as many as there are up to IDS_MAX: what is above that waits for the next round. */
+/* The ids that are names in a folder, as many as there are up to IDS_MAX: what is above that
+ * waits for the next round. */
 struct listing {
 	const char *dir;
 	struct str folder;
@@ -50,7 +53,8 @@ static void list_job(void *arg)
 	struct dirent *entry;
 	uint64_t id;
 
-	if (snprintf(path, sizeof(path), "%s/%.*s", listing->dir, STR_FMT(listing->folder)) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%.*s", listing->dir, STR_FMT(listing->folder)) >=
+	    (int)sizeof(path))
 		return;
 	DIR *dir = opendir(path);
 	if (!dir)
@@ -87,12 +91,14 @@ static void sweep_channel(struct file_sweep *sweep, uint64_t channel_id)
 	struct arena arena;
 
 	arena_init(&arena);
-	struct listing listing = list_wait(core, arena_printf(&arena, "attachments/%lu", channel_id));
+	struct listing listing = list_wait(core,
+					   arena_printf(&arena, "attachments/%lu", channel_id));
 	for (uint32_t i = 0; i < listing.count; i++) {
 		struct attachment_row row;
 		uint64_t id = listing.ids[i];
 
-		if (is_old(core, id, ATTACHMENT_AGE_MS) && attach_get_wait(core, &arena, channel_id, id, &row) == ENOENT)
+		if (is_old(core, id, ATTACHMENT_AGE_MS) &&
+		    attach_get_wait(core, &arena, channel_id, id, &row) == ENOENT)
 			remove_one(sweep, files_attachment(&arena, channel_id, id));
 	}
 	free(listing.ids);

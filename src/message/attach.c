@@ -31,7 +31,8 @@ bool attach_any(const struct message *message)
 	return false;
 }
 
-void attach_put(struct txn *txn, uint64_t channel_id, uint64_t message_id, const struct attachment *list, uint32_t count)
+void attach_put(struct txn *txn, uint64_t channel_id, uint64_t message_id,
+		const struct attachment *list, uint32_t count)
 {
 	struct key key;
 
@@ -41,7 +42,8 @@ void attach_put(struct txn *txn, uint64_t channel_id, uint64_t message_id, const
 					      .content_type = list[i].content_type,
 					      .size = list[i].size };
 
-		txn_put(txn, key_attachment(&key, channel_id, bucket_of(list[i].id), list[i].id), &desc_attachment_row, &row);
+		txn_put(txn, key_attachment(&key, channel_id, bucket_of(list[i].id), list[i].id),
+			&desc_attachment_row, &row);
 	}
 }
 
@@ -55,10 +57,12 @@ void file_drop(struct txn *txn, const struct str *names, uint32_t count)
 			kept[row.names.count++] = names[i];
 	row.names.items = kept;
 	if (row.names.count)
-		txn_intent(txn, INTENT_FILE_DROP, txn->cell->kind, txn->cell->id, &desc_file_drop_row, &row);
+		txn_intent(txn, INTENT_FILE_DROP, txn->cell->kind, txn->cell->id,
+			   &desc_file_drop_row, &row);
 }
 
-void attach_drop(struct txn *txn, uint64_t channel_id, const struct attachment *list, uint32_t count)
+void attach_drop(struct txn *txn, uint64_t channel_id, const struct attachment *list,
+		 uint32_t count)
 {
 	struct str *names = arena_array(txn->arena, struct str, count + 1);
 	struct key key;
@@ -72,21 +76,26 @@ void attach_drop(struct txn *txn, uint64_t channel_id, const struct attachment *
 
 void attach_drop_all(struct txn *txn, const struct message *message)
 {
-	attach_drop(txn, message->channel_id, message->attachments.items, message->attachments.count);
+	attach_drop(txn, message->channel_id, message->attachments.items,
+		    message->attachments.count);
 	for (uint32_t i = 0; i < message->message_snapshots.count; i++) {
-		const struct message_snapshot_content *content = message->message_snapshots.items[i].message;
+		const struct message_snapshot_content *content =
+			message->message_snapshots.items[i].message;
 
-		attach_drop(txn, message->channel_id, content->attachments.items, content->attachments.count);
+		attach_drop(txn, message->channel_id, content->attachments.items,
+			    content->attachments.count);
 	}
 }
 
-int attach_get_wait(struct core *core, struct arena *arena, uint64_t channel_id, uint64_t id, struct attachment_row *ret)
+int attach_get_wait(struct core *core, struct arena *arena, uint64_t channel_id, uint64_t id,
+		    struct attachment_row *ret)
 {
 	struct str value;
 	struct key key;
 
 	*ret = (struct attachment_row){};
-	int r = store_get_wait(core, arena, key_attachment(&key, channel_id, bucket_of(id), id), &value);
+	int r = store_get_wait(core, arena, key_attachment(&key, channel_id, bucket_of(id), id),
+			       &value);
 	return r ? r : row_get(value, &desc_attachment_row, arena, ret);
 }
 

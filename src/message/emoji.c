@@ -7,10 +7,13 @@
 #include "codec/row.h"
 
 enum {
-	UNITS_MAX = 64, /* the longest emoji are families and flags of regions, about 35 UTF-16 units */
+	UNITS_MAX =
+		64, /* the longest emoji are families and flags of regions, about 35 UTF-16 units */
 	SELECTOR = 0xfe0f,
-	REGION_FIRST = 0x1f1e6, REGION_LAST = 0x1f1ff,
-	TONE_FIRST = 0x1f3fb, TONE_LAST = 0x1f3ff,
+	REGION_FIRST = 0x1f1e6,
+	REGION_LAST = 0x1f1ff,
+	TONE_FIRST = 0x1f3fb,
+	TONE_LAST = 0x1f3ff,
 };
 
 struct units {
@@ -80,7 +83,8 @@ struct str emoji_standard(struct arena *arena, struct str text)
 		append(&bare, code[i]);
 		append(&qualified, code[i]);
 		/* What shows as text by itself gets the selector that makes it a picture. */
-		if (!toned && u_hasBinaryProperty(code[i], UCHAR_EMOJI) && !u_hasBinaryProperty(code[i], UCHAR_EMOJI_PRESENTATION) &&
+		if (!toned && u_hasBinaryProperty(code[i], UCHAR_EMOJI) &&
+		    !u_hasBinaryProperty(code[i], UCHAR_EMOJI_PRESENTATION) &&
 		    !u_hasBinaryProperty(code[i], UCHAR_REGIONAL_INDICATOR))
 			append(&qualified, SELECTOR);
 	}
@@ -147,13 +151,15 @@ int emoji_find_wait(struct txn *txn, uint64_t user_id, bool external, struct par
 	}
 	if (!external)
 		return ERR_UNKNOWN_EMOJI;
-	int r = txn_get_obj_wait(txn, key_application_emoji(&key, user_id, emoji->id), &desc_emoji, &app);
+	int r = txn_get_obj_wait(txn, key_application_emoji(&key, user_id, emoji->id), &desc_emoji,
+				 &app);
 	if (!r) {
 		take(txn->arena, &app, emoji);
 		return 0;
 	}
 	if (r == ENOENT)
-		r = txn_get_obj_wait(txn, key_emoji_entry(&key, emoji->id), &desc_realm_entry, &entry);
+		r = txn_get_obj_wait(txn, key_emoji_entry(&key, emoji->id), &desc_realm_entry,
+				     &entry);
 	if (r == ENOENT || (!r && (!entry.realm_id || entry.realm_id == txn->cell->id)))
 		return ERR_UNKNOWN_EMOJI;
 	if (!r)

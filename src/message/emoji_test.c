@@ -27,8 +27,16 @@ static void all_spellings_of_an_emoji_are_one(void **state)
 		{ "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🏴󠁧󠁢󠁳󠁣󠁴󠁿" },
 		{ "♀", "♀\ufe0f" },
 		{ "🕵‍♂", "🕵\ufe0f‍♂\ufe0f" },
-		{ "", NULL }, { "a", NULL }, { "1", NULL }, { "#", NULL }, { "nonsense", NULL }, { "👍👍", NULL }, { "👍a", NULL },
-		{ "\ufe0f", NULL }, { "\u200d", NULL }, { "🏽👍", NULL },
+		{ "", NULL },
+		{ "a", NULL },
+		{ "1", NULL },
+		{ "#", NULL },
+		{ "nonsense", NULL },
+		{ "👍👍", NULL },
+		{ "👍a", NULL },
+		{ "\ufe0f", NULL },
+		{ "\u200d", NULL },
+		{ "🏽👍", NULL },
 	};
 	struct arena arena;
 
@@ -37,7 +45,8 @@ static void all_spellings_of_an_emoji_are_one(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct str name = emoji_standard(&arena, str_z(cases[i].text));
 
-		if (!name.ptr != !cases[i].name || (cases[i].name && !str_eq(name, str_z(cases[i].name))))
+		if (!name.ptr != !cases[i].name ||
+		    (cases[i].name && !str_eq(name, str_z(cases[i].name))))
 			fail_msg("case %zu: %s gives \"%.*s\"", i, cases[i].text, STR_FMT(name));
 	}
 	arena_done(&arena);
@@ -59,7 +68,8 @@ static void paths_name_custom_emoji_by_name_and_id(void **state)
 	assert_true(emoji.animated);
 	assert_true(emoji_parse(&arena, S("🎉"), &emoji));
 	assert_int_equal(emoji.id, 0);
-	const struct str wrong[] = { S(""), S(":"), S("a:"), S(":1"), S("x:"), S("x:0"), S("x:y"), S("x:-1"), S("x:1:2"), S("words") };
+	const struct str wrong[] = { S(""),    S(":"),	 S("a:"),   S(":1"),	S("x:"),
+				     S("x:0"), S("x:y"), S("x:-1"), S("x:1:2"), S("words") };
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
 		assert_false(emoji_parse(&arena, wrong[i], &emoji));
 	arena_done(&arena);

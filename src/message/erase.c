@@ -27,7 +27,8 @@ int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, u
 			r = reaction_rows_wait(txn, &erasure->message, NULL, &erasure->reactions,
 					       &erasure->reactions_count);
 		if (!r && erasure->message.has.poll)
-			r = poll_rows_wait(txn, &erasure->message, &erasure->votes, &erasure->votes_count);
+			r = poll_rows_wait(txn, &erasure->message, &erasure->votes,
+					   &erasure->votes_count);
 		if (!r && attach_any(&erasure->message))
 			r = txn_outbox_wait(txn);
 		found++;

@@ -1,5 +1,5 @@
-/* Deleting messages: the row stays as a marker with id, channel and author, so that ids go on and no edit can bring it back; reactions,
- * votes, the pin and the files go. */
+/* Deleting messages: the row stays as a marker with id, channel and author, so that ids go on and
+ * no edit can bring it back; reactions, votes, the pin and the files go. */
 #pragma once
 
 #include "message/message.h"
@@ -12,8 +12,8 @@ struct erasure {
 	uint32_t votes_count;
 };
 
-/* Locks and reads what is to be deleted; those that are gone already are left out. @ids ascending: locks are always taken in that order.
- * Look the channel up again. */
+/* Locks and reads what is to be deleted; those that are gone already are left out. @ids
+ * ascending: locks are always taken in that order. Look the channel up again. */
 int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, uint32_t count,
 		    struct erasure **ret, uint32_t *ret_count);
 /* Rows only; events are the caller's. */

@@ -26,15 +26,17 @@ static int may_read(struct txn *txn, const struct reading *reading)
 
 	if (!channel)
 		return ENOENT;
-	if (!member || (perms_channel(realm, member, channel, (int64_t)core_wall_us(txn->core)) & need) != need)
+	if (!member ||
+	    (perms_channel(realm, member, channel, (int64_t)core_wall_us(txn->core)) & need) !=
+		    need)
 		return ERR_MISSING_ACCESS;
 	return 0;
 }
 
 static int check(const struct message *message, const struct reader *reader, bool guild)
 {
-	if (message->type != MESSAGE_DEFAULT && message->type != MESSAGE_REPLY && message->type != MESSAGE_COMMAND &&
-	    message->type != MESSAGE_CONTEXT_MENU)
+	if (message->type != MESSAGE_DEFAULT && message->type != MESSAGE_REPLY &&
+	    message->type != MESSAGE_COMMAND && message->type != MESSAGE_CONTEXT_MENU)
 		return ERR_INVALID_MESSAGE_TYPE;
 	if (message->has.poll)
 		return ERR_INVALID_MESSAGE_TYPE;
@@ -50,7 +52,8 @@ static int run_read(struct txn *txn, void *arg)
 
 	int r = may_read(txn, reading);
 	if (!r)
-		r = message_get_wait(txn, reading->channel_id, reading->message_id, false, &message);
+		r = message_get_wait(txn, reading->channel_id, reading->message_id, false,
+				     &message);
 	if (!r)
 		r = may_read(txn, reading);
 	if (!r)
@@ -72,17 +75,21 @@ static int run_read(struct txn *txn, void *arg)
 	};
 	content.has.sticker_items = message.has.sticker_items;
 	/* What is forwarded twice is still the first one's. */
-	const struct message_snapshot_content *from =
-		message.message_snapshots.count ? message.message_snapshots.items[0].message : &content;
-	reading->forward.content = obj_dup_arena(reading->arena, &desc_message_snapshot_content, from);
+	const struct message_snapshot_content *from = message.message_snapshots.count
+		? message.message_snapshots.items[0].message
+		: &content;
+	reading->forward.content = obj_dup_arena(reading->arena, &desc_message_snapshot_content,
+						 from);
 	reading->forward.guild_id = realm_is_guild(realm_of(txn)) ? txn->cell->id : 0;
 	return 0;
 }
 
-int forward_read_wait(struct txn *txn, struct arena *arena, const struct reader *reader, uint64_t channel_id, uint64_t message_id,
-		      struct forward *ret)
+int forward_read_wait(struct txn *txn, struct arena *arena, const struct reader *reader,
+		      uint64_t channel_id, uint64_t message_id, struct forward *ret)
 {
-	struct reading reading = { .arena = arena, .reader = reader, .channel_id = channel_id, .message_id = message_id };
+	struct reading reading = {
+		.arena = arena, .reader = reader, .channel_id = channel_id, .message_id = message_id
+	};
 	enum cell_kind kind;
 	uint64_t id;
 
@@ -95,8 +102,9 @@ int forward_read_wait(struct txn *txn, struct arena *arena, const struct reader 
 	return r;
 }
 
-int forward_files_wait(struct txn *txn, struct arena *arena, uint64_t source_channel_id, uint64_t channel_id,
-		       struct forward *forward, struct str **ret_names, uint32_t *ret_count)
+int forward_files_wait(struct txn *txn, struct arena *arena, uint64_t source_channel_id,
+		       uint64_t channel_id, struct forward *forward, struct str **ret_names,
+		       uint32_t *ret_count)
 {
 	struct attachment_list *list = &forward->content->attachments;
 	struct incoming_place places[LIMIT_ATTACHMENTS] = {};

@@ -2,15 +2,16 @@
 #include <stdlib.h>
 
 #include "codec/row.h"
-#include "realm/bucket.h"
 #include "message/message.h"
+#include "realm/bucket.h"
 
-/* Up to @limit live messages of one bucket: ids below @before (or above @after), appended in the direction read. */
+/* Up to @limit live messages of one bucket: ids below @before (or above @after), appended in the
+ * direction read. */
 struct walk {
 	struct txn *txn;
 	uint64_t channel_id;
-	bool up;         /* towards newer ones */
-	uint64_t bound;  /* exclusive */
+	bool up; /* towards newer ones */
+	uint64_t bound; /* exclusive */
 	uint32_t limit, count;
 	struct message *out;
 };
@@ -31,7 +32,8 @@ static int read_bucket(struct walk *walk, uint32_t bucket)
 		if (walk->up)
 			to = key_message(&bound_key, walk->channel_id, bucket, bound);
 		else if (bound < UINT64_MAX)
-			from = key_message(&bound_key, walk->channel_id, bucket, bound ? bound - 1 : 0);
+			from = key_message(&bound_key, walk->channel_id, bucket,
+					   bound ? bound - 1 : 0);
 		if (!walk->up && bound == 0)
 			return 0;
 		int r = txn_scan_wait(txn, prefix, from, to, walk->up, want, &rows, &count);
@@ -101,7 +103,12 @@ int message_history_wait(struct txn *txn, uint64_t channel_id, const struct hist
 		r = walk_wait(&down, buckets, buckets_count);
 		if (r)
 			return r;
-		struct walk up = { txn, channel_id, true, history->around - 1, history->limit - down.count, 0,
+		struct walk up = { txn,
+				   channel_id,
+				   true,
+				   history->around - 1,
+				   history->limit - down.count,
+				   0,
 				   out + down.count };
 		if (up.limit > history->limit - history->limit / 2)
 			up.limit = history->limit - history->limit / 2;

@@ -13,7 +13,8 @@ struct resolving {
 	bool *shown; /* by an embed */
 };
 
-/* The attachment that @url names: attachment://NAME, or a link of ours that may be out of date. -1: none. */
+/* The attachment that @url names: attachment://NAME, or a link of ours that may be out of date.
+ * -1: none. */
 static int64_t find(const struct resolving *resolving, struct str url)
 {
 	const struct str scheme = S("attachment://");
@@ -26,15 +27,17 @@ static int64_t find(const struct resolving *resolving, struct str url)
 		struct str path = str_skip(url, base.len);
 
 		path.len = str_find(path, '?');
-		if (!str_starts(url, base) || !link_parse(path, &channel_id, &id, &name) || channel_id != resolving->channel_id)
+		if (!str_starts(url, base) || !link_parse(path, &channel_id, &id, &name) ||
+		    channel_id != resolving->channel_id)
 			return -1;
 	}
 	for (uint32_t i = 0; i < resolving->attachments->count; i++) {
 		const struct attachment *attachment = &resolving->attachments->items[i];
 
-		if (id ? attachment->id == id :
-			 str_eq(attachment->filename, name) ||
-				 str_eq(attachment->filename, filename_spoiler(resolving->arena, name)))
+		if (id ? attachment->id == id
+		       : str_eq(attachment->filename, name) ||
+				    str_eq(attachment->filename,
+					   filename_spoiler(resolving->arena, name)))
 			return i;
 	}
 	return -1;
@@ -86,7 +89,8 @@ static void resolve_embed(const struct resolving *resolving, struct embed *embed
 	}
 }
 
-static const struct attachment *resolve_unfurled(const struct resolving *resolving, struct unfurled_media *media)
+static const struct attachment *resolve_unfurled(const struct resolving *resolving,
+						 struct unfurled_media *media)
 {
 	int64_t at = media && media->url.len ? find(resolving, media->url) : -1;
 
@@ -126,9 +130,11 @@ static void resolve_components(const struct resolving *resolving, struct compone
 	}
 }
 
-static struct attachment_list link_all(struct txn *txn, uint64_t channel_id, const struct attachment_list *list)
+static struct attachment_list link_all(struct txn *txn, uint64_t channel_id,
+				       const struct attachment_list *list)
 {
-	struct attachment_list copy = { arena_array(txn->arena, struct attachment, list->count + 1), list->count };
+	struct attachment_list copy = { arena_array(txn->arena, struct attachment, list->count + 1),
+					list->count };
 
 	for (uint32_t i = 0; i < list->count; i++) {
 		copy.items[i] = list->items[i];
@@ -137,8 +143,8 @@ static struct attachment_list link_all(struct txn *txn, uint64_t channel_id, con
 	return copy;
 }
 
-static void resolve(struct resolving *resolving, struct attachment_list *attachments, struct embed_list *embeds,
-		    struct component_list *components)
+static void resolve(struct resolving *resolving, struct attachment_list *attachments,
+		    struct embed_list *embeds, struct component_list *components)
 {
 	struct arena *arena = resolving->arena;
 	uint32_t kept = 0;
@@ -150,13 +156,16 @@ static void resolve(struct resolving *resolving, struct attachment_list *attachm
 	resolving->shown = arena_array(arena, bool, attachments->count);
 	struct embed *embed_copies = arena_array(arena, struct embed, embeds->count + 1);
 	for (uint32_t i = 0; i < embeds->count; i++) {
-		embed_copies[i] = *(struct embed *)obj_dup_arena(arena, &desc_embed, &embeds->items[i]);
+		embed_copies[i] = *(struct embed *)obj_dup_arena(arena, &desc_embed,
+								 &embeds->items[i]);
 		resolve_embed(resolving, &embed_copies[i]);
 	}
 	embeds->items = embed_copies;
-	struct component *component_copies = arena_array(arena, struct component, components->count + 1);
+	struct component *component_copies = arena_array(arena, struct component,
+							 components->count + 1);
 	for (uint32_t i = 0; i < components->count; i++)
-		component_copies[i] = *(struct component *)obj_dup_arena(arena, &desc_component, &components->items[i]);
+		component_copies[i] = *(struct component *)obj_dup_arena(arena, &desc_component,
+									 &components->items[i]);
 	components->items = component_copies;
 	resolve_components(resolving, components);
 	for (uint32_t i = 0; i < attachments->count; i++)
@@ -167,17 +176,21 @@ static void resolve(struct resolving *resolving, struct attachment_list *attachm
 
 void media_resolve(struct txn *txn, struct message *message)
 {
-	struct resolving resolving = { .txn = txn, .arena = txn->arena, .channel_id = message->channel_id };
+	struct resolving resolving = { .txn = txn,
+				       .arena = txn->arena,
+				       .channel_id = message->channel_id };
 
 	resolve(&resolving, &message->attachments, &message->embeds, &message->components);
 	if (!message->message_snapshots.count)
 		return;
-	struct message_snapshot *snapshots = arena_array(txn->arena, struct message_snapshot, message->message_snapshots.count);
+	struct message_snapshot *snapshots = arena_array(txn->arena, struct message_snapshot,
+							 message->message_snapshots.count);
 	for (uint32_t i = 0; i < message->message_snapshots.count; i++) {
 		snapshots[i] = message->message_snapshots.items[i];
-		snapshots[i].message = arena_dup(txn->arena, snapshots[i].message, sizeof(*snapshots[i].message));
-		resolve(&resolving, &snapshots[i].message->attachments, &snapshots[i].message->embeds,
-			&snapshots[i].message->components);
+		snapshots[i].message = arena_dup(txn->arena, snapshots[i].message,
+						 sizeof(*snapshots[i].message));
+		resolve(&resolving, &snapshots[i].message->attachments,
+			&snapshots[i].message->embeds, &snapshots[i].message->components);
 	}
 	message->message_snapshots.items = snapshots;
 }

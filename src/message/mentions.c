@@ -41,12 +41,14 @@ static size_t tag_at(struct str s, uint64_t *ret_id, bool *ret_role)
 		from = 3;
 	for (end = from; end < s.len && s.ptr[end] >= '0' && s.ptr[end] <= '9';)
 		end++;
-	if (end == s.len || s.ptr[end] != '>' || !str_u64((struct str){ s.ptr + from, end - from }, ret_id))
+	if (end == s.len || s.ptr[end] != '>' ||
+	    !str_u64((struct str){ s.ptr + from, end - from }, ret_id))
 		return 0;
 	return end + 1;
 }
 
-static void read_text(struct str content, struct u64_list *users, struct u64_list *roles, bool *everyone, bool *here)
+static void read_text(struct str content, struct u64_list *users, struct u64_list *roles,
+		      bool *everyone, bool *here)
 {
 	for (size_t i = 0; i < content.len;) {
 		struct str rest = str_skip(content, i);
@@ -69,8 +71,8 @@ static void read_text(struct str content, struct u64_list *users, struct u64_lis
 	}
 }
 
-int mentions_find_wait(struct txn *txn, struct str content, const struct allowed_mentions *allowed, uint64_t replied,
-		       bool may_everyone, struct mentions *ret)
+int mentions_find_wait(struct txn *txn, struct str content, const struct allowed_mentions *allowed,
+		       uint64_t replied, bool may_everyone, struct mentions *ret)
 {
 	struct realm *realm = realm_of(txn);
 	struct u64_list users = { arena_array(txn->arena, uint64_t, MENTIONS_MAX), 0 };
@@ -82,8 +84,11 @@ int mentions_find_wait(struct txn *txn, struct str content, const struct allowed
 	ret->roles.items = arena_array(txn->arena, uint64_t, MENTIONS_MAX + 1);
 	ret->strangers.items = arena_array(txn->arena, struct user, MENTIONS_MAX + 1);
 	read_text(content, &users, &roles, &everyone, &here);
-	/* Bots say replied_user: false when they do not want it; without allowed_mentions a reply pings. */
-	if (replied && (!allowed || !allowed->has.replied_user || (!allowed->null.replied_user && allowed->replied_user)))
+	/* Bots say replied_user: false when they do not want it; without allowed_mentions a reply
+	 * pings. */
+	if (replied &&
+	    (!allowed || !allowed->has.replied_user ||
+	     (!allowed->null.replied_user && allowed->replied_user)))
 		if (!allowed || allowed->has.replied_user)
 			add(&ret->users, replied);
 	for (uint32_t i = 0; i < users.count; i++) {
@@ -95,7 +100,8 @@ int mentions_find_wait(struct txn *txn, struct str content, const struct allowed
 			add(&ret->users, id);
 			continue;
 		}
-		int r = user_public_wait(txn->core, txn->arena, id, &ret->strangers.items[ret->strangers.count]);
+		int r = user_public_wait(txn->core, txn->arena, id,
+					 &ret->strangers.items[ret->strangers.count]);
 		if (txn->generation != txn->cell->generation)
 			return ERR_RESTARTED;
 		if (r == ERR_UNKNOWN_USER)
@@ -108,7 +114,9 @@ int mentions_find_wait(struct txn *txn, struct str content, const struct allowed
 	for (uint32_t i = 0; i < roles.count; i++) {
 		const struct live_role *role = realm_role(realm, roles.items[i]);
 
-		if (!role || (allowed && !parses(allowed, S("roles")) && !listed(&allowed->roles, roles.items[i])))
+		if (!role ||
+		    (allowed && !parses(allowed, S("roles")) &&
+		     !listed(&allowed->roles, roles.items[i])))
 			continue;
 		if (role->row->mentionable || may_everyone)
 			add(&ret->roles, roles.items[i]);

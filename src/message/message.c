@@ -7,10 +7,10 @@
 #include "cell/ids.h"
 #include "codec/dup.h"
 #include "codec/enc.h"
-#include "realm/bucket.h"
 #include "message/media.h"
 #include "message/poll.h"
 #include "message/reaction.h"
+#include "realm/bucket.h"
 #include "realm/class.h"
 #include "realm/member.h"
 #include "realm/pins.h"
@@ -24,11 +24,12 @@ void message_put(struct txn *txn, const struct message *message)
 {
 	struct key key;
 
-	txn_put(txn, key_message(&key, message->channel_id, bucket_of(message->id), message->id), &desc_message,
-		message);
+	txn_put(txn, key_message(&key, message->channel_id, bucket_of(message->id), message->id),
+		&desc_message, message);
 }
 
-int message_get_wait(struct txn *txn, uint64_t channel_id, uint64_t message_id, bool lock, struct message *ret)
+int message_get_wait(struct txn *txn, uint64_t channel_id, uint64_t message_id, bool lock,
+		     struct message *ret)
 {
 	struct key key;
 	struct str at = key_message(&key, channel_id, bucket_of(message_id), message_id);
@@ -99,7 +100,9 @@ static struct user author_of(struct realm *realm, const struct message *message)
 	if (member)
 		return member_user(member->row);
 	const struct message_author *copy = message->author_copy;
-	struct user user = { .id = message->author_id, .username = S("Deleted User"), .discriminator = S("0") };
+	struct user user = { .id = message->author_id,
+			     .username = S("Deleted User"),
+			     .discriminator = S("0") };
 	if (copy) {
 		user.username = copy->username;
 		user.global_name = copy->global_name;
@@ -119,7 +122,8 @@ static const struct user *find_user(const struct user_list *users, uint64_t id)
 	return NULL;
 }
 
-static struct user_list mentioned(struct txn *txn, const struct u64_list *ids, const struct user_list *users)
+static struct user_list mentioned(struct txn *txn, const struct u64_list *ids,
+				  const struct user_list *users)
 {
 	struct realm *realm = realm_of(txn);
 	struct user_list ret = { arena_array(txn->arena, struct user, ids->count + 1), 0 };
@@ -131,7 +135,8 @@ static struct user_list mentioned(struct txn *txn, const struct u64_list *ids, c
 		if (member) {
 			struct user user = member_user(member->row);
 
-			ret.items[ret.count++] = *(struct user *)obj_dup_arena(txn->arena, &desc_user, &user);
+			ret.items[ret.count++] = *(struct user *)obj_dup_arena(txn->arena,
+									       &desc_user, &user);
 		} else if (stranger) {
 			ret.items[ret.count++] = *stranger;
 		}
@@ -147,7 +152,8 @@ void message_hydrate(struct txn *txn, const struct live_channel *channel, struct
 	/* A copy: the member's row may be replaced before this is encoded. */
 	message->author = obj_dup_arena(txn->arena, &desc_user, &author);
 	if (message->has.poll && message->poll->has.results)
-		message->poll->results->is_finalized = poll_is_over(message->poll, (int64_t)core_wall_us(txn->core));
+		message->poll->results->is_finalized = poll_is_over(
+			message->poll, (int64_t)core_wall_us(txn->core));
 	message->mentions = mentioned(txn, &message->mention_ids, users);
 	message->pinned = channel && pins_has(channel->pins, message->id);
 	if (message->flags & MESSAGE_SUPPRESS_EMBEDS)
@@ -155,7 +161,8 @@ void message_hydrate(struct txn *txn, const struct live_channel *channel, struct
 	if (message->attachments.count || message->message_snapshots.count)
 		media_resolve(txn, message);
 	for (uint32_t i = 0; i < message->message_snapshots.count; i++) {
-		struct message_snapshot_content *content = message->message_snapshots.items[i].message;
+		struct message_snapshot_content *content =
+			message->message_snapshots.items[i].message;
 
 		content->mentions = mentioned(txn, &content->mention_ids, users);
 	}
@@ -167,14 +174,16 @@ void message_mask(struct message *message)
 	message->embeds.count = message->attachments.count = message->components.count = 0;
 	message->has.poll = false;
 	for (uint32_t i = 0; i < message->message_snapshots.count; i++) {
-		struct message_snapshot_content *content = message->message_snapshots.items[i].message;
+		struct message_snapshot_content *content =
+			message->message_snapshots.items[i].message;
 
 		content->content = S("");
 		content->embeds.count = content->attachments.count = content->components.count = 0;
 	}
 }
 
-static int add_strangers_wait(struct txn *txn, const struct u64_list *ids, struct user_list *ret, uint32_t *cap)
+static int add_strangers_wait(struct txn *txn, const struct u64_list *ids, struct user_list *ret,
+			      uint32_t *cap)
 {
 	for (uint32_t k = 0; k < ids->count; k++) {
 		uint64_t id = ids->items[k];
@@ -201,7 +210,8 @@ static int add_strangers_wait(struct txn *txn, const struct u64_list *ids, struc
 }
 
 /* Users that messages (and what they forward) mention and that are no members here. */
-static int gather_strangers_wait(struct txn *txn, const struct message *messages, uint32_t count, struct user_list *ret)
+static int gather_strangers_wait(struct txn *txn, const struct message *messages, uint32_t count,
+				 struct user_list *ret)
 {
 	uint32_t cap = 0;
 	int r = 0;
@@ -210,13 +220,16 @@ static int gather_strangers_wait(struct txn *txn, const struct message *messages
 	for (uint32_t i = 0; !r && i < count; i++) {
 		r = add_strangers_wait(txn, &messages[i].mention_ids, ret, &cap);
 		for (uint32_t k = 0; !r && k < messages[i].message_snapshots.count; k++)
-			r = add_strangers_wait(txn, &messages[i].message_snapshots.items[k].message->mention_ids, ret, &cap);
+			r = add_strangers_wait(
+				txn, &messages[i].message_snapshots.items[k].message->mention_ids,
+				ret, &cap);
 	}
 	return r;
 }
 
 /* The reader's own reactions: one look-up for each emoji that the message has. */
-static int fill_reactions_wait(struct txn *txn, const struct reader *reader, struct message *message)
+static int fill_reactions_wait(struct txn *txn, const struct reader *reader,
+			       struct message *message)
 {
 	for (uint32_t i = 0; i < message->reactions.count; i++) {
 		struct reaction *reaction = &message->reactions.items[i];
@@ -224,16 +237,19 @@ static int fill_reactions_wait(struct txn *txn, const struct reader *reader, str
 		reaction->me = reaction->me_burst = false;
 		if (!reader->user_id)
 			continue;
-		int r = reaction_has_wait(txn, message, reaction->emoji, REACTION_NORMAL, reader->user_id, &reaction->me);
+		int r = reaction_has_wait(txn, message, reaction->emoji, REACTION_NORMAL,
+					  reader->user_id, &reaction->me);
 		if (!r && reaction->count_details->burst)
-			r = reaction_has_wait(txn, message, reaction->emoji, REACTION_BURST, reader->user_id, &reaction->me_burst);
+			r = reaction_has_wait(txn, message, reaction->emoji, REACTION_BURST,
+					      reader->user_id, &reaction->me_burst);
 		if (r)
 			return r;
 	}
 	return 0;
 }
 
-static int fill_reference_wait(struct txn *txn, const struct reader *reader, struct message *message)
+static int fill_reference_wait(struct txn *txn, const struct reader *reader,
+			       struct message *message)
 {
 	const struct message_reference *reference = message->message_reference;
 
@@ -269,8 +285,8 @@ static bool mentions_user(const struct message *message, uint64_t user_id)
 	return false;
 }
 
-int message_hydrate_wait(struct txn *txn, uint64_t channel_id, const struct reader *reader, struct message *messages,
-			 uint32_t count)
+int message_hydrate_wait(struct txn *txn, uint64_t channel_id, const struct reader *reader,
+			 struct message *messages, uint32_t count)
 {
 	struct user_list strangers;
 
@@ -293,7 +309,8 @@ int message_hydrate_wait(struct txn *txn, uint64_t channel_id, const struct read
 		return ERR_UNKNOWN_CHANNEL;
 	for (uint32_t i = 0; i < count; i++) {
 		message_hydrate(txn, channel, &messages[i], &strangers);
-		if (reader->contentless && realm_is_guild(realm_of(txn)) && messages[i].author_id != reader->user_id &&
+		if (reader->contentless && realm_is_guild(realm_of(txn)) &&
+		    messages[i].author_id != reader->user_id &&
 		    !mentions_user(&messages[i], reader->user_id))
 			message_mask(&messages[i]);
 	}
@@ -302,7 +319,8 @@ int message_hydrate_wait(struct txn *txn, uint64_t channel_id, const struct read
 
 /* -- events -- */
 
-static struct bytes *encode(const struct message *message, void (*enc_h)(struct enc *, const struct message *))
+static struct bytes *encode(const struct message *message,
+			    void (*enc_h)(struct enc *, const struct message *))
 {
 	struct buf text;
 	struct enc enc;
@@ -350,12 +368,14 @@ void message_event(struct txn *txn, enum event_type type, const struct live_chan
 	}
 	struct audience to = aud_channel(channel);
 	to.content = realm->guild != NULL;
-	/* A restarted realm does not know all who watch it: they come back and get what they missed. */
+	/* A restarted realm does not know all who watch it: they come back and get what they
+	 * missed. */
 	bool bare = realm->contentless || txn->cell->generation;
 	struct event *event = txn_event_raw(txn, type, to, encode(&view, enc_message_event),
 					    bare ? encode(&view, enc_message_event_bare) : NULL);
 	event->author = view.author_id;
 	event->mentions_count = message->mention_ids.count;
 	if (event->mentions_count)
-		event->mentions = mem_dup(message->mention_ids.items, event->mentions_count * sizeof(uint64_t));
+		event->mentions = mem_dup(message->mention_ids.items,
+					  event->mentions_count * sizeof(uint64_t));
 }

@@ -13,8 +13,9 @@ struct poll *poll_make(struct arena *arena, const struct poll_create *in, int64_
 	poll->question = in->question;
 	poll->answers.items = arena_array(arena, struct poll_answer, in->answers.count);
 	for (uint32_t i = 0; i < in->answers.count; i++)
-		poll->answers.items[poll->answers.count++] =
-			(struct poll_answer){ .answer_id = i + 1, .poll_media = in->answers.items[i].poll_media };
+		poll->answers.items[poll->answers.count++] = (struct poll_answer){
+			.answer_id = i + 1, .poll_media = in->answers.items[i].poll_media
+		};
 	poll->expiry = now_us + in->duration * 3600 * 1000000LL;
 	poll->allow_multiselect = in->allow_multiselect;
 	poll->layout_type = in->layout_type;
@@ -25,7 +26,8 @@ struct poll *poll_make(struct arena *arena, const struct poll_create *in, int64_
 
 bool poll_is_over(const struct poll *poll, int64_t now_us)
 {
-	return (poll->has.results && poll->results->is_finalized) || (poll->expiry && poll->expiry <= now_us);
+	return (poll->has.results && poll->results->is_finalized) ||
+		(poll->expiry && poll->expiry <= now_us);
 }
 
 bool poll_has_answer(const struct poll *poll, int64_t answer_id)
@@ -36,12 +38,15 @@ bool poll_has_answer(const struct poll *poll, int64_t answer_id)
 	return false;
 }
 
-static struct str row_key(struct key *key, const struct message *message, int64_t answer_id, uint64_t user_id)
+static struct str row_key(struct key *key, const struct message *message, int64_t answer_id,
+			  uint64_t user_id)
 {
-	return key_poll_vote(key, message->channel_id, bucket_of(message->id), message->id, (uint32_t)answer_id, user_id);
+	return key_poll_vote(key, message->channel_id, bucket_of(message->id), message->id,
+			     (uint32_t)answer_id, user_id);
 }
 
-int poll_voted_wait(struct txn *txn, const struct message *message, int64_t answer_id, uint64_t user_id, bool *ret)
+int poll_voted_wait(struct txn *txn, const struct message *message, int64_t answer_id,
+		    uint64_t user_id, bool *ret)
 {
 	struct str value;
 	struct key key;
@@ -62,7 +67,8 @@ static struct poll_answer_count *count_of(struct arena *arena, struct poll *poll
 	for (uint32_t i = 0; i < list->count; i++)
 		if (list->items[i].id == answer_id)
 			return &list->items[i];
-	struct poll_answer_count *items = arena_array(arena, struct poll_answer_count, list->count + 1);
+	struct poll_answer_count *items = arena_array(arena, struct poll_answer_count,
+						      list->count + 1);
 	if (list->count)
 		memcpy(items, list->items, list->count * sizeof(*items));
 	list->items = items;
@@ -70,7 +76,8 @@ static struct poll_answer_count *count_of(struct arena *arena, struct poll *poll
 	return &items[list->count++];
 }
 
-void poll_vote(struct txn *txn, struct message *message, int64_t answer_id, uint64_t user_id, bool on)
+void poll_vote(struct txn *txn, struct message *message, int64_t answer_id, uint64_t user_id,
+	       bool on)
 {
 	struct poll_vote_row row = { .created_at = (int64_t)core_wall_us(txn->core) };
 	struct key key;
@@ -100,8 +107,8 @@ int poll_show_wait(struct txn *txn, struct message *message, uint64_t user_id)
 	return r;
 }
 
-int poll_voters_wait(struct txn *txn, const struct message *message, int64_t answer_id, uint64_t after, uint32_t limit,
-		     uint64_t **ret_ids, uint32_t *ret_count)
+int poll_voters_wait(struct txn *txn, const struct message *message, int64_t answer_id,
+		     uint64_t after, uint32_t limit, uint64_t **ret_ids, uint32_t *ret_count)
 {
 	struct key prefix_key, from_key;
 	struct str from = {};
@@ -114,7 +121,8 @@ int poll_voters_wait(struct txn *txn, const struct message *message, int64_t ans
 	if (after)
 		from = row_key(&from_key, message, answer_id, after + 1);
 	int r = txn_scan_wait(txn,
-			      prefix_poll_vote_answer(&prefix_key, message->channel_id, bucket_of(message->id), message->id,
+			      prefix_poll_vote_answer(&prefix_key, message->channel_id,
+						      bucket_of(message->id), message->id,
 						      (uint32_t)answer_id),
 			      from, (struct str){}, false, limit, &rows, &count);
 	if (r)
@@ -126,12 +134,15 @@ int poll_voters_wait(struct txn *txn, const struct message *message, int64_t ans
 	return 0;
 }
 
-int poll_rows_wait(struct txn *txn, const struct message *message, struct store_row **ret_rows, uint32_t *ret_count)
+int poll_rows_wait(struct txn *txn, const struct message *message, struct store_row **ret_rows,
+		   uint32_t *ret_count)
 {
 	struct key key;
 
 	int r = settle_wait(txn);
-	return r ? r :
-		   txn_scan_wait(txn, prefix_poll_vote_message(&key, message->channel_id, bucket_of(message->id), message->id),
+	return r ? r
+		 : txn_scan_wait(txn,
+				 prefix_poll_vote_message(&key, message->channel_id,
+							  bucket_of(message->id), message->id),
 				 (struct str){}, (struct str){}, false, 0, ret_rows, ret_count);
 }

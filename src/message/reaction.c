@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "realm/bucket.h"
 #include "message/emoji.h"
+#include "realm/bucket.h"
 #include "store/store.h"
 
 uint64_t reaction_emoji_key(const struct partial_emoji *emoji)
@@ -26,15 +26,17 @@ struct reaction *reaction_find(const struct message *message, const struct parti
 	return NULL;
 }
 
-static struct str row_key(struct key *key, const struct message *message, const struct partial_emoji *emoji,
-			  enum reaction_type type, uint64_t user_id)
+static struct str row_key(struct key *key, const struct message *message,
+			  const struct partial_emoji *emoji, enum reaction_type type,
+			  uint64_t user_id)
 {
-	return key_reaction(key, message->channel_id, bucket_of(message->id), message->id, reaction_emoji_key(emoji),
-			    (uint8_t)type, user_id);
+	return key_reaction(key, message->channel_id, bucket_of(message->id), message->id,
+			    reaction_emoji_key(emoji), (uint8_t)type, user_id);
 }
 
-int reaction_has_wait(struct txn *txn, const struct message *message, const struct partial_emoji *emoji,
-		      enum reaction_type type, uint64_t user_id, bool *ret)
+int reaction_has_wait(struct txn *txn, const struct message *message,
+		      const struct partial_emoji *emoji, enum reaction_type type, uint64_t user_id,
+		      bool *ret)
 {
 	struct str value;
 	struct key key;
@@ -46,11 +48,13 @@ int reaction_has_wait(struct txn *txn, const struct message *message, const stru
 
 static void count(struct reaction *reaction, enum reaction_type type, int64_t by)
 {
-	*(type == REACTION_BURST ? &reaction->count_details->burst : &reaction->count_details->normal) += by;
+	*(type == REACTION_BURST ? &reaction->count_details->burst
+				 : &reaction->count_details->normal) += by;
 	reaction->count = reaction->count_details->normal + reaction->count_details->burst;
 }
 
-static struct reaction *append(struct arena *arena, struct message *message, const struct partial_emoji *emoji)
+static struct reaction *append(struct arena *arena, struct message *message,
+			       const struct partial_emoji *emoji)
 {
 	struct reaction *items = arena_array(arena, struct reaction, message->reactions.count + 1);
 
@@ -75,8 +79,8 @@ static void drop(struct message *message, const struct reaction *reaction)
 	message->has.reactions = message->reactions.count > 0;
 }
 
-void reaction_add(struct txn *txn, struct message *message, const struct partial_emoji *emoji, enum reaction_type type,
-		  uint64_t user_id)
+void reaction_add(struct txn *txn, struct message *message, const struct partial_emoji *emoji,
+		  enum reaction_type type, uint64_t user_id)
 {
 	struct reaction *reaction = reaction_find(message, emoji);
 	struct reaction_row row = { .emoji_name = emoji->name,
@@ -91,8 +95,8 @@ void reaction_add(struct txn *txn, struct message *message, const struct partial
 	message_put(txn, message);
 }
 
-void reaction_remove(struct txn *txn, struct message *message, const struct partial_emoji *emoji, enum reaction_type type,
-		     uint64_t user_id)
+void reaction_remove(struct txn *txn, struct message *message, const struct partial_emoji *emoji,
+		     enum reaction_type type, uint64_t user_id)
 {
 	struct reaction *reaction = reaction_find(message, emoji);
 	struct key key;
@@ -114,17 +118,21 @@ int settle_wait(struct txn *txn)
 	return txn_before_wait(txn, store_batch_new(txn->core, NULL));
 }
 
-int reaction_rows_wait(struct txn *txn, const struct message *message, const struct partial_emoji *emoji,
-		       struct store_row **ret_rows, uint32_t *ret_count)
+int reaction_rows_wait(struct txn *txn, const struct message *message,
+		       const struct partial_emoji *emoji, struct store_row **ret_rows,
+		       uint32_t *ret_count)
 {
 	uint32_t bucket = bucket_of(message->id);
 	struct key key;
-	struct str prefix = emoji ? prefix_reaction_emoji_key(&key, message->channel_id, bucket, message->id,
-							      reaction_emoji_key(emoji)) :
-				    prefix_reaction_message(&key, message->channel_id, bucket, message->id);
+	struct str prefix = emoji
+		? prefix_reaction_emoji_key(&key, message->channel_id, bucket, message->id,
+					    reaction_emoji_key(emoji))
+		: prefix_reaction_message(&key, message->channel_id, bucket, message->id);
 
 	int r = settle_wait(txn);
-	return r ? r : txn_scan_wait(txn, prefix, (struct str){}, (struct str){}, false, 0, ret_rows, ret_count);
+	return r ? r
+		 : txn_scan_wait(txn, prefix, (struct str){}, (struct str){}, false, 0, ret_rows,
+				 ret_count);
 }
 
 void reaction_clear(struct txn *txn, struct message *message, const struct partial_emoji *emoji,
@@ -144,8 +152,9 @@ void reaction_clear(struct txn *txn, struct message *message, const struct parti
 	message_put(txn, message);
 }
 
-int reaction_users_wait(struct txn *txn, uint64_t channel_id, uint64_t message_id, const struct partial_emoji *emoji,
-			enum reaction_type type, uint64_t after, uint32_t limit, uint64_t **ret_ids, uint32_t *ret_count)
+int reaction_users_wait(struct txn *txn, uint64_t channel_id, uint64_t message_id,
+			const struct partial_emoji *emoji, enum reaction_type type, uint64_t after,
+			uint32_t limit, uint64_t **ret_ids, uint32_t *ret_count)
 {
 	uint32_t bucket = bucket_of(message_id), rows_count;
 	uint64_t emoji_key = reaction_emoji_key(emoji);
@@ -157,14 +166,18 @@ int reaction_users_wait(struct txn *txn, uint64_t channel_id, uint64_t message_i
 	if (after == UINT64_MAX)
 		return 0;
 	if (after)
-		from = key_reaction(&from_key, channel_id, bucket, message_id, emoji_key, (uint8_t)type, after + 1);
-	int r = txn_scan_wait(txn, prefix_reaction_type(&prefix_key, channel_id, bucket, message_id, emoji_key, (uint8_t)type),
+		from = key_reaction(&from_key, channel_id, bucket, message_id, emoji_key,
+				    (uint8_t)type, after + 1);
+	int r = txn_scan_wait(txn,
+			      prefix_reaction_type(&prefix_key, channel_id, bucket, message_id,
+						   emoji_key, (uint8_t)type),
 			      from, (struct str){}, false, limit, &rows, &rows_count);
 	if (r)
 		return r;
 	*ret_ids = arena_array(txn->arena, uint64_t, rows_count + 1);
 	for (uint32_t i = 0; i < rows_count; i++)
-		if (parse_reaction(rows[i].key, NULL, NULL, NULL, NULL, NULL, &(*ret_ids)[*ret_count]))
+		if (parse_reaction(rows[i].key, NULL, NULL, NULL, NULL, NULL,
+				   &(*ret_ids)[*ret_count]))
 			(*ret_count)++;
 	return 0;
 }

@@ -15,7 +15,9 @@ static int read_wait(struct txn *txn, struct arena *arena, uint64_t id, struct s
 
 	int r = txn_get_obj_wait(txn, key_sticker(&key, txn->cell->id, id), &desc_sticker, &row);
 	if (!r)
-		*ret = (struct sticker_item){ .id = id, .name = arena_str(arena, row.name), .format_type = row.format_type };
+		*ret = (struct sticker_item){ .id = id,
+					      .name = arena_str(arena, row.name),
+					      .format_type = row.format_type };
 	return r;
 }
 
@@ -28,7 +30,8 @@ static int run_find(struct txn *txn, void *arg)
 	return read_wait(txn, finding->arena, finding->id, &finding->item);
 }
 
-int sticker_find_wait(struct txn *txn, struct arena *arena, uint64_t user_id, uint64_t id, bool external, struct sticker_item *ret)
+int sticker_find_wait(struct txn *txn, struct arena *arena, uint64_t user_id, uint64_t id,
+		      bool external, struct sticker_item *ret)
 {
 	struct finding finding = { .arena = arena, .user_id = user_id, .id = id };
 	struct realm_entry entry = {};

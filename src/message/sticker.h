@@ -3,5 +3,7 @@
 
 #include "message/message.h"
 
-/* What a message keeps of sticker @id, in @arena; those of other guilds only with @external. Waits. 0, ENOENT, ERR_RESTARTED. */
-int sticker_find_wait(struct txn *txn, struct arena *arena, uint64_t user_id, uint64_t id, bool external, struct sticker_item *ret);
+/* What a message keeps of sticker @id, in @arena; those of other guilds only with @external.
+ * Waits. 0, ENOENT, ERR_RESTARTED. */
+int sticker_find_wait(struct txn *txn, struct arena *arena, uint64_t user_id, uint64_t id,
+		      bool external, struct sticker_item *ret);

@@ -18,9 +18,12 @@ int realm_intent_system_message(struct txn *txn, const struct intent *intent)
 	int r = message_id_wait(txn, channel_id, &id);
 	if (r)
 		return r;
-	/* Written once: the note lies beside the message, in its partition (and may lie in the bucket before). */
+	/* Written once: the note lies beside the message, in its partition (and may lie in the
+	 * bucket before). */
 	for (uint32_t back = 0; back < 2; back++) {
-		r = txn_get_obj_wait(txn, key_message_applied(&key, channel_id, bucket_of(id) - back, 0, intent->source),
+		r = txn_get_obj_wait(txn,
+				     key_message_applied(&key, channel_id, bucket_of(id) - back, 0,
+							 intent->source),
 				     &desc_applied_row, &applied);
 		if (r && r != ENOENT)
 			return r;
@@ -41,7 +44,8 @@ int realm_intent_system_message(struct txn *txn, const struct intent *intent)
 	message_take_id(channel, id);
 	message_put(txn, &message);
 	applied.number = (int64_t)intent->number;
-	txn_put(txn, key_message_applied(&key, channel_id, bucket_of(id), 0, intent->source), &desc_applied_row, &applied);
+	txn_put(txn, key_message_applied(&key, channel_id, bucket_of(id), 0, intent->source),
+		&desc_applied_row, &applied);
 	message_hydrate(txn, channel, &message, NULL);
 	message_event(txn, EVENT_MESSAGE_CREATE, channel, &message);
 	return 0;

@@ -6,8 +6,19 @@
 #include "model/limits.h"
 
 enum {
-	ROW = 1, BUTTON = 2, STRING_SELECT = 3, TEXT_INPUT = 4, USER_SELECT = 5, CHANNEL_SELECT = 8, SECTION = 9,
-	TEXT = 10, THUMBNAIL = 11, GALLERY = 12, FILE_PART = 13, SEPARATOR = 14, CONTAINER = 17,
+	ROW = 1,
+	BUTTON = 2,
+	STRING_SELECT = 3,
+	TEXT_INPUT = 4,
+	USER_SELECT = 5,
+	CHANNEL_SELECT = 8,
+	SECTION = 9,
+	TEXT = 10,
+	THUMBNAIL = 11,
+	GALLERY = 12,
+	FILE_PART = 13,
+	SEPARATOR = 14,
+	CONTAINER = 17,
 };
 enum { STYLE_LINK = 5, STYLE_PREMIUM = 6, PATH_MAX_BYTES = 512, IDS_MAX = 256 };
 
@@ -26,24 +37,30 @@ bool validate_embeds(struct dec *dec, struct embed_list *embeds)
 		size_t chars = length(embed->title) + length(embed->description);
 
 		for (uint32_t f = 0; f < embed->fields.count; f++) {
-			chars += length(embed->fields.items[f].name) + length(embed->fields.items[f].value);
+			chars += length(embed->fields.items[f].name) +
+				length(embed->fields.items[f].value);
 			if (!embed->fields.items[f].name.len)
-				dec_error(dec, "BASE_TYPE_REQUIRED", "This field is required", "embeds.%u.fields.%u.name", i, f);
+				dec_error(dec, "BASE_TYPE_REQUIRED", "This field is required",
+					  "embeds.%u.fields.%u.name", i, f);
 			if (!embed->fields.items[f].value.len)
-				dec_error(dec, "BASE_TYPE_REQUIRED", "This field is required", "embeds.%u.fields.%u.value", i, f);
+				dec_error(dec, "BASE_TYPE_REQUIRED", "This field is required",
+					  "embeds.%u.fields.%u.value", i, f);
 		}
 		if (embed->footer)
 			chars += length(embed->footer->text);
 		if (embed->author)
 			chars += length(embed->author->name);
-		if (!chars && !embed->image && !embed->thumbnail && !embed->video && !embed->url.len)
-			dec_error(dec, "BASE_TYPE_REQUIRED", "This field is required", "embeds.%u.description", i);
+		if (!chars && !embed->image && !embed->thumbnail && !embed->video &&
+		    !embed->url.len)
+			dec_error(dec, "BASE_TYPE_REQUIRED", "This field is required",
+				  "embeds.%u.description", i);
 		total += chars;
 		embed->type = S("rich");
 		embed->has.type = true;
 	}
 	if (total > LIMIT_EMBED_CHARACTERS)
-		dec_error(dec, "MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000", "embeds");
+		dec_error(dec, "MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000",
+			  "embeds");
 	return dec->error_count == before;
 }
 
@@ -68,7 +85,8 @@ static void check_custom_id(struct walk *walk, struct str id)
 	}
 	for (uint32_t i = 0; i < walk->ids_count; i++)
 		if (str_eq(walk->ids[i], id)) {
-			complain(walk, "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated", "custom_id");
+			complain(walk, "COMPONENT_CUSTOM_ID_DUPLICATED",
+				 "Component custom id cannot be duplicated", "custom_id");
 			return;
 		}
 	if (walk->ids_count < IDS_MAX)
@@ -90,7 +108,8 @@ static void check_button(struct walk *walk, const struct component *button)
 				 "A custom id and url cannot both be specified", "");
 	}
 	if (!button->label.len && !button->emoji && button->style != STYLE_PREMIUM)
-		complain(walk, "BUTTON_COMPONENT_INVALID_EMOJI_OR_LABEL", "A label or emoji is required", "");
+		complain(walk, "BUTTON_COMPONENT_INVALID_EMOJI_OR_LABEL",
+			 "A label or emoji is required", "");
 }
 
 static void check_select(struct walk *walk, const struct component *select)
@@ -102,7 +121,8 @@ static void check_select(struct walk *walk, const struct component *select)
 		complain(walk, "BASE_TYPE_REQUIRED", "This field is required", "options");
 	for (uint32_t i = 0; i < select->options.count; i++)
 		for (uint32_t k = 0; k < i; k++)
-			if (str_eq(select->options.items[i].value, select->options.items[k].value)) {
+			if (str_eq(select->options.items[i].value,
+				   select->options.items[k].value)) {
 				complain(walk, "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED",
 					 "The specified option value is already used", "options");
 				return;
@@ -119,18 +139,16 @@ static bool allowed_in(const struct walk *walk, int64_t parent, int64_t type)
 {
 	switch (parent) {
 	case 0:
-		return walk->v2 ? type == ROW || type == SECTION || type == TEXT || type == GALLERY ||
-					  type == FILE_PART || type == SEPARATOR || type == CONTAINER :
-				  type == ROW;
+		return walk->v2
+			? type == ROW || type == SECTION || type == TEXT || type == GALLERY ||
+				type == FILE_PART || type == SEPARATOR || type == CONTAINER
+			: type == ROW;
 	case CONTAINER:
-		return type == ROW || type == SECTION || type == TEXT || type == GALLERY || type == FILE_PART ||
-		       type == SEPARATOR;
-	case ROW:
-		return type == BUTTON || is_select(type);
-	case SECTION:
-		return type == TEXT;
-	default:
-		return false;
+		return type == ROW || type == SECTION || type == TEXT || type == GALLERY ||
+			type == FILE_PART || type == SEPARATOR;
+	case ROW: return type == BUTTON || is_select(type);
+	case SECTION: return type == TEXT;
+	default: return false;
 	}
 }
 
@@ -141,7 +159,8 @@ static void check_list(struct walk *walk, struct component_list *list, int64_t p
 	size_t len = strlen(walk->path);
 
 	for (uint32_t i = 0; i < list->count; i++) {
-		snprintf(walk->path + len, sizeof(walk->path) - len, "%scomponents.%u", len ? "." : "", i);
+		snprintf(walk->path + len, sizeof(walk->path) - len, "%scomponents.%u",
+			 len ? "." : "", i);
 		check(walk, &list->items[i], parent);
 		walk->path[len] = '\0';
 	}
@@ -158,7 +177,8 @@ static void check(struct walk *walk, struct component *component, int64_t parent
 		component->id = walk->total;
 	}
 	if (!allowed_in(walk, parent, component->type)) {
-		complain(walk, "BASE_TYPE_CHOICES", "Value must be one of the component types allowed here.", "type");
+		complain(walk, "BASE_TYPE_CHOICES",
+			 "Value must be one of the component types allowed here.", "type");
 		return;
 	}
 	switch (component->type) {
@@ -168,14 +188,12 @@ static void check(struct walk *walk, struct component *component, int64_t parent
 		for (uint32_t i = 0; i < component->components.count; i++)
 			select |= is_select(component->components.items[i].type);
 		if (select && component->components.count > 1)
-			complain(walk, "COMPONENT_LAYOUT_WIDTH_EXCEEDED", "The specified component exceeds the maximum width",
-				 "components");
+			complain(walk, "COMPONENT_LAYOUT_WIDTH_EXCEEDED",
+				 "The specified component exceeds the maximum width", "components");
 		check_list(walk, &component->components, ROW);
 		break;
 	}
-	case BUTTON:
-		check_button(walk, component);
-		break;
+	case BUTTON: check_button(walk, component); break;
 	case SECTION:
 		check_list(walk, &component->components, SECTION);
 		if (component->accessory) {
@@ -184,16 +202,13 @@ static void check(struct walk *walk, struct component *component, int64_t parent
 			if (component->accessory->type == BUTTON)
 				check_button(walk, component->accessory);
 			else if (component->accessory->type != THUMBNAIL)
-				complain(walk, "BASE_TYPE_CHOICES", "Value must be one of (2, 11).", "type");
+				complain(walk, "BASE_TYPE_CHOICES", "Value must be one of (2, 11).",
+					 "type");
 			walk->path[len] = '\0';
 		}
 		break;
-	case CONTAINER:
-		check_list(walk, &component->components, CONTAINER);
-		break;
-	case TEXT:
-		walk->chars += (uint32_t)length(component->content);
-		break;
+	case CONTAINER: check_list(walk, &component->components, CONTAINER); break;
+	case TEXT: walk->chars += (uint32_t)length(component->content); break;
 	default:
 		if (is_select(component->type))
 			check_select(walk, component);
@@ -209,13 +224,16 @@ bool validate_components(struct dec *dec, struct component_list *components, boo
 	walk->dec = dec;
 	walk->v2 = v2;
 	if (!v2 && components->count > LIMIT_COMPONENT_ROWS)
-		dec_error(dec, "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5 in length.", "components");
+		dec_error(dec, "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5 in length.",
+			  "components");
 	check_list(walk, components, 0);
 	if (walk->total > LIMIT_COMPONENTS_TOTAL)
 		dec_error(dec, "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED",
-			  "The total number of components must be less than or equal to 40", "components");
+			  "The total number of components must be less than or equal to 40",
+			  "components");
 	if (walk->chars > LIMIT_COMPONENT_CHARACTERS)
 		dec_error(dec, "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED",
-			  "The total displayable text size must be less than or equal to 4000", "components");
+			  "The total displayable text size must be less than or equal to 4000",
+			  "components");
 	return dec->error_count == before;
 }
