@@ -245,10 +245,13 @@ static void on_read(struct world *world, struct request *call)
 {
 	char key[64];
 
+	/* Its channel may go while the read is under way, and its messages with it. */
+	const struct reg *channel = reg_find(world, key_of(key, "ch:%lu", call->channel, 0));
+	bool going = channel && reg_allows(channel, ABSENT, call->start);
 	key_of(key, "msg:%lu", call->message, 0);
 	if (call->status == 200)
 		reg_check(world, key, json_string_value(json_object_get(call->reply, "content")), call->start, "a read");
-	else if (call->status == 404 && json_integer_value(json_object_get(call->reply, "code")) == 10008)
+	else if (call->status == 404 && !going && json_integer_value(json_object_get(call->reply, "code")) == 10008)
 		reg_check(world, key, ABSENT, call->start, "a read");
 }
 
@@ -262,6 +265,7 @@ static void op_read(struct world *world)
 	struct request *call = call_new(world, direct ? world->message_authors[at] : (uint32_t)OWNER, "read", "GET");
 	path(call, "/channels/%lu/messages/%lu", world->message_channels[at], world->messages[at]);
 	call->message = world->messages[at];
+	call->channel = world->message_channels[at];
 	call->done = on_read;
 	call_send(world, call);
 }
