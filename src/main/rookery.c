@@ -434,6 +434,24 @@ static int run(struct line *line, char **words)
 	return status ? status : run_command(line);
 }
 
+/* The options that say where: they may stand behind the command as well. What is left of @argv ends with NULL. */
+static void take_place(struct line *line, char **argv)
+{
+	char **to = argv;
+
+	for (; *argv; argv++) {
+		if (!strcmp(*argv, "--data") && argv[1])
+			line->data = *++argv;
+		else if (!strcmp(*argv, "--config") && argv[1])
+			line->config_path = *++argv;
+		else if (!strcmp(*argv, "--json"))
+			line->json = true;
+		else
+			*to++ = *argv;
+	}
+	*to = NULL;
+}
+
 int main(int argc, char **argv)
 {
 	struct line line = {};
@@ -460,6 +478,7 @@ int main(int argc, char **argv)
 			return WRONG_USE;
 		}
 	}
+	take_place(&line, argv + at);
 	if (!line.data && !line.config_path && access(default_config, R_OK) == 0)
 		line.config_path = default_config;
 	int status = run(&line, argv + at);
