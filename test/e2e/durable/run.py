@@ -30,9 +30,12 @@ SENDERS = 32
 def operator_check(server):
     """`rookery check` on a data folder that no server has open. Without the binary only its own step fails."""
     try:
-        code, text = server.operator('check', '--data', os.path.join(server.data, 'data'))
+        code, text = server.operator('check', '--data', os.path.join(server.data, 'data'), timeout=40)
     except FileNotFoundError:
         return
+    except subprocess.TimeoutExpired:
+        raise AssertionError('rookery check: no end within 40 s, with %d MB free' % (
+            shutil.disk_usage(server.data).free >> 20)) from None
     assert code == 0, 'rookery check: exit %d: %s' % (code, text[-400:])
 
 
