@@ -87,7 +87,8 @@ static int open_store(struct daemon *daemon, char **error)
 		.sync_interval_ms = config->sync == SYNC_ALWAYS ? -1 :
 				    config->sync == SYNC_NEVER	? 0 :
 								  (int)config->sync_interval_ms,
-		.reserve_bytes = config->disk_reserve,
+		/* The reserve is for a server that takes writes; the operator's own commands work in what room there is. */
+		.reserve_bytes = daemon->options.offline ? 1 : config->disk_reserve,
 	};
 	int r = store_rocks_open(&rocks, &daemon->store);
 	return r ? fail(error, r, path) : 0;
