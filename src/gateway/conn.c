@@ -1,4 +1,5 @@
 /* A connection's life: from the upgrade to its last byte. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "gateway/internal.h"
@@ -17,6 +18,17 @@ static void on_timer(struct core *core, struct timer *timer)
 		conn_close(conn, CLOSE_SESSION_TIMED_OUT);
 }
 
+/* NULL: the library cannot do that. */
+static struct ws_share *share_get(struct gateway_local *gateway, enum ws_compress_kind kind)
+{
+	static_assert(WS_ZLIB_STREAM == 0 && WS_ZSTD_STREAM == 1, "they are indices");
+	if (!gateway->shares[kind] && !gateway->share_failed[kind]) {
+		gateway->shares[kind] = ws_share_new(kind);
+		gateway->share_failed[kind] = !gateway->shares[kind];
+	}
+	return gateway->shares[kind];
+}
+
 void conn_adopt(struct gateway_local *gateway, struct conn *conn)
 {
 	conn->gateway = gateway;
@@ -27,6 +39,10 @@ void conn_adopt(struct gateway_local *gateway, struct conn *conn)
 	stat_add(&gateway->stats.connections, 1);
 	sock_set_owner(conn->sock, conn);
 	conn->blocked = false;
+	if (conn->share) {
+		conn->share = share_get(gateway, conn->share_kind);
+		assert(conn->share); /* What the library could do on the other core it can do here. */
+	}
 	sock_watch(gateway->core, conn->sock, EPOLLIN, conn_on_event);
 	if (conn->out.len > conn->out_at)
 		conn_mark(conn);
@@ -37,6 +53,8 @@ void conn_release(struct conn *conn)
 	list_del(&conn->node);
 	list_del(&conn->dirty);
 	timer_clear(&conn->timer);
+	if (conn->share)
+		ws_share_drop(conn->share, &conn->link);
 	stat_sub(&conn->gateway->stats.connections, 1);
 }
 
@@ -150,6 +168,15 @@ static struct str or (struct str text, struct str otherwise)
 	return text.len ? text : otherwise;
 }
 
+/* ETF has a context for each connection: few ask for both. */
+static void compress_begin(struct conn *conn, enum ws_compress_kind kind)
+{
+	conn->share = conn->etf ? NULL : share_get(conn->gateway, kind);
+	conn->share_kind = kind;
+	if (!conn->share)
+		conn->compress = ws_compress_new(kind);
+}
+
 /* v, encoding, compress of the URL; 0 or a close code. */
 static int read_query(struct conn *conn, struct str query)
 {
@@ -172,9 +199,9 @@ static int read_query(struct conn *conn, struct str query)
 	if (!conn->etf && !str_eq(encoding, S("json")))
 		return CLOSE_DECODE_ERROR;
 	if (str_eq(compress, S("zlib-stream")))
-		conn->compress = ws_compress_new(WS_ZLIB_STREAM);
+		compress_begin(conn, WS_ZLIB_STREAM);
 	else if (str_eq(compress, S("zstd-stream")))
-		conn->compress = ws_compress_new(WS_ZSTD_STREAM);
+		compress_begin(conn, WS_ZSTD_STREAM);
 	else if (compress.len)
 		return CLOSE_DECODE_ERROR;
 	return 0;

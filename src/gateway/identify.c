@@ -255,7 +255,7 @@ int identify(struct conn *conn, const json_t *d)
 	}
 	session->version = conn->version;
 	session_attach(session, conn);
-	if (!conn->compress && !conn->etf && json_is_true(json_object_get(d, "compress")))
+	if (!conn->compress && !conn->share && !conn->etf && json_is_true(json_object_get(d, "compress")))
 		conn->payload_zlib = true;
 
 	struct open_ask *ask = open_ask_new(session);

@@ -25,6 +25,7 @@
 #include "net/sock.h"
 #include "ws/compress.h"
 #include "ws/frame.h"
+#include "ws/share.h"
 
 enum {
 	GATEWAY_SLOT = 64 << 10,	 /* bytes gathered for one send */
@@ -67,6 +68,10 @@ struct gateway_local {
 	struct ws_compress
 		*payload_zlib; /* of all connections that want single payloads compressed */
 	bool shut; /* memory is short: no new sessions */
+	/* What connections with a stream of WS_ZLIB_STREAM and WS_ZSTD_STREAM share; made with
+	 * the first of them. */
+	struct ws_share *shares[2];
+	bool share_failed[2];
 	bool draining;
 	struct gateway_stats stats;
 };
@@ -261,7 +266,10 @@ struct conn {
 	struct list dirty; /* in gateway->dirty */
 	struct timer timer; /* no IDENTIFY, no heartbeat, the last bytes do not leave */
 	struct ws_parser *parser; /* only while a message is incomplete */
-	struct ws_compress *compress; /* the whole stream; NULL: none */
+	struct ws_compress *compress; /* the whole stream, with a context of its own; NULL: none */
+	struct ws_share *share; /* or a stream of shared pieces; NULL: none */
+	struct ws_link link; /* in @share, that of this core for */
+	enum ws_compress_kind share_kind;
 	struct buf
 		out; /* whole frames that go before any event, and the rest of a compressed one */
 	size_t out_at; /* of out: taken */

@@ -108,6 +108,8 @@ void gateway_local_free(struct gateway_local *gateway)
 	buf_done(&gateway->scratch);
 	buf_done(&gateway->packed);
 	ws_compress_free(gateway->payload_zlib);
+	for (uint32_t i = 0; i < ARRAY_SIZE(gateway->shares); i++)
+		ws_share_free(gateway->shares[i]);
 	free(gateway->slot);
 	free(gateway->input);
 	free(gateway);

@@ -11,6 +11,8 @@
 enum {
 	PREFIX_MAX = 160,
 	PAYLOAD_ZLIB_MIN = 512, /* smaller payloads are not worth their own zlib stream */
+	ROOM_REFS = 4, /* an event that so many hold is worth to be compressed for all of them */
+	SEQ_WIDTH = 10, /* in shared streams all prefixes of an event are of one length */
 	FLUSH_CHECK = 8, /* connections between two looks at the clock */
 };
 
@@ -56,13 +58,17 @@ static size_t put_number(char *dst, size_t at, uint64_t n)
 	return at;
 }
 
-static size_t json_prefix(char *dst, const char *name, uint64_t seq)
+/* @width: with white space behind the number if it is shorter. */
+static size_t json_prefix(char *dst, const char *name, uint64_t seq, size_t width)
 {
-	size_t at = put(dst, 0, S("{\"t\":\""));
+	size_t at = put(dst, 0, S("{\"t\":\"")), number;
 
 	at = put(dst, at, str_z(name));
 	at = put(dst, at, S("\",\"s\":"));
+	number = at;
 	at = put_number(dst, at, seq);
+	while (at < number + width)
+		dst[at++] = ' ';
 	return put(dst, at, S(",\"op\":0,\"d\":"));
 }
 
@@ -135,7 +141,7 @@ static void frame_payload(const struct conn *conn, uint64_t seq, struct frame *f
 		frame->body = event_etf(event, form);
 		frame->tail_len = 0;
 	} else {
-		frame->head_len = (uint32_t)json_prefix(head, name, seq);
+		frame->head_len = (uint32_t)json_prefix(head, name, seq, 0);
 		frame->body = bytes_str(form == FORM_ALT ? event->alt : event->full);
 		frame->tail_len = 1;
 	}
@@ -366,6 +372,64 @@ static enum sent send_packed(struct conn *conn, size_t *ret_taken)
 	return sent == SENT_ALL ? send_out(conn) : sent;
 }
 
+/* -- compressed for many -- */
+
+/* What has been compressed has to go out: into the slot while there is room and nothing waits before it. */
+static void gather(struct conn *conn, size_t *used, struct str bytes)
+{
+	char *slot = conn->gateway->slot;
+
+	if (conn->out.len == 0 && *used + bytes.len <= GATEWAY_SLOT) {
+		memcpy(slot + *used, bytes.ptr, bytes.len);
+		*used += bytes.len;
+		return;
+	}
+	if (conn->out.len == 0)
+		buf_put(&conn->out, slot, *used);
+	buf_put_str(&conn->out, bytes);
+	*used += bytes.len;
+}
+
+/* The frame of the event at the cursor, which is then taken. False: it cannot be compressed. */
+static bool gather_event(struct conn *conn, size_t *used)
+{
+	char ws_head[WS_HEADER_MAX], head[WS_SHARE_HEAD_MAX], prefix[PREFIX_MAX];
+	enum event_form form;
+	struct event *event = ring_get(&conn->session->ring, conn->session->ring.cursor, &form);
+	size_t prefix_len = json_prefix(prefix, event_descs[event->type].name, conn->session->ring.cursor, SEQ_WIDTH);
+	bool room = atomic_load_explicit(&event->refs, memory_order_relaxed) >= ROOM_REFS;
+	struct str piece;
+
+	if (ws_share_piece(conn->share, &conn->link, prefix_len, form == FORM_ALT ? event->alt : event->full, '}', room, &piece))
+		return false;
+	size_t head_len = ws_share_head(conn->share, &conn->link, prefix_len, head);
+	gather(conn, used, (struct str){ ws_head, ws_header(ws_head, WS_BINARY, head_len + prefix_len + piece.len) });
+	gather(conn, used, (struct str){ head, head_len });
+	gather(conn, used, (struct str){ prefix, prefix_len });
+	gather(conn, used, piece);
+	conn->quiet = false;
+	advance(conn);
+	return !conn->out.full;
+}
+
+static enum sent send_shared(struct conn *conn, size_t *ret_taken)
+{
+	size_t used = 0, taken;
+	enum sent sent;
+
+	while (ring_unsent(&conn->session->ring) && used < GATEWAY_SLOT / 2)
+		if (!gather_event(conn, &used))
+			return SENT_BROKEN;
+	*ret_taken = used;
+	if (conn->out.len)
+		return send_out(conn);
+	sent = send_bytes(conn, conn->gateway->slot, used, &taken);
+	/* It cannot be made again. */
+	if (taken < used)
+		buf_put(&conn->out, conn->gateway->slot + taken, used - taken);
+	return sent;
+}
+
 /* -- flushing -- */
 
 static bool has_events(const struct conn *conn)
@@ -384,8 +448,9 @@ static enum sent flush(struct conn *conn)
 	if (sent == SENT_ALL && conn->part == 0)
 		sent = send_out(conn);
 	while (sent == SENT_ALL && has_events(conn) && budget) {
-		sent = conn->compress || conn->payload_zlib ? send_packed(conn, &taken)
-							    : send_slot(conn, false, &taken);
+		sent = conn->share				? send_shared(conn, &taken)
+			: conn->compress || conn->payload_zlib ? send_packed(conn, &taken)
+							       : send_slot(conn, false, &taken);
 		budget -= MIN(budget, taken);
 	}
 	return sent;
@@ -468,7 +533,13 @@ bool conn_send_op(struct conn *conn, int op, struct str d)
 		payload = buf_str(&term);
 	}
 	bool sent;
-	if (conn->compress) {
+	if (conn->share) {
+		/* Whoever is in step is so no more. */
+		ws_share_drop(conn->share, &conn->link);
+		buf_clear(&conn->gateway->packed);
+		ws_share_plain(conn->share, &conn->link, payload, &conn->gateway->packed);
+		sent = conn_send_frame(conn, WS_BINARY, buf_str(&conn->gateway->packed));
+	} else if (conn->compress) {
 		sent = pack(conn, payload, S(""), '\0') && ++conn->answers <= GATEWAY_ANSWERS_MAX;
 		conn_mark(conn);
 	} else {
