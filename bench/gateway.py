@@ -69,12 +69,16 @@ class World:
         self.channel = guild['system_channel_id']
 
         def some(numbers):
-            mine, tokens = Rest(server.port, rest.token), []
+            # Nobody owns more than fifty applications; whose they are does not matter.
+            mine, tokens, their = Rest(server.port), [], Rest(server.port, rest.token)
             for i in numbers:
+                if i // 8 % 40 == 0:
+                    name = {'username': 'owner_%d' % i, 'password': 'password-of-the-crowd', 'consent': True}
+                    mine.token = mine('POST', '/auth/register', name)['token']
                 app = mine('POST', '/applications', {'name': 'bot %d' % i})
                 tokens.append(mine('POST', '/applications/%s/bot/reset' % app['id'], {})['token'])
                 mine('PATCH', '/applications/%s' % app['id'], {'flags': FLAGS})
-                mine('POST', '/oauth2/authorize?client_id=%s&scope=bot&permissions=8' % app['id'],
+                their('POST', '/oauth2/authorize?client_id=%s&scope=bot&permissions=8' % app['id'],
                      {'authorize': True, 'guild_id': guild['id'], 'permissions': '0'})
             return tokens
 
