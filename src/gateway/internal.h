@@ -32,6 +32,7 @@ enum {
 	GATEWAY_INPUT = 16 << 10,	  /* bytes read at once */
 	GATEWAY_ANSWERS_MAX = 1024,   /* small messages that wait for one socket */
 	GATEWAY_FLUSH_US = 500,	/* a slice of flushing; then others come in between */
+	GATEWAY_FLUSH_MAX_US = 2000,
 	GATEWAY_CONN_BURST = 512 << 10, /* bytes to one socket in one go */
 	GATEWAY_OPENING_MAX = 64,	  /* guilds that a session asks for at once */
 	GATEWAY_OPENING_BYTES = 2 << 20, /* unsent, above which it asks for no more */

@@ -26,6 +26,16 @@ void conn_mark(struct conn *conn)
 	core_defer(gateway->core, &gateway->flush);
 }
 
+/* An answer does not wait for all those whom an event goes to. How often somebody may ask is limited. */
+static void mark_first(struct conn *conn)
+{
+	conn_mark(conn);
+	if (list_empty(&conn->dirty))
+		return;
+	list_del(&conn->dirty);
+	list_add_head(&conn->gateway->dirty, &conn->dirty);
+}
+
 /* -- an event's frame -- */
 
 struct frame {
@@ -489,7 +499,10 @@ void conn_on_deferred(struct core *core, struct deferred *deferred)
 {
 	struct gateway_local *gateway = container_of(deferred, struct gateway_local, flush);
 	struct clock *clock = core_cores(core)->clock;
-	uint64_t end_us = clock_mono_us(clock) + GATEWAY_FLUSH_US;
+	uint64_t now_us = clock_mono_us(clock), turn_us = now_us - core_now_us(core);
+	/* In a turn that was longer already, as when a crowd was told many things, a little more: or what
+	 * there is to send would grow faster than it goes. */
+	uint64_t end_us = now_us + MAX((uint64_t)GATEWAY_FLUSH_US, MIN(turn_us / 2, (uint64_t)GATEWAY_FLUSH_MAX_US));
 	struct list *node;
 
 	sessions_reap(gateway);
@@ -510,7 +523,7 @@ void conn_on_deferred(struct core *core, struct deferred *deferred)
 bool conn_send_frame(struct conn *conn, enum ws_opcode opcode, struct str payload)
 {
 	ws_put(&conn->out, opcode, payload);
-	conn_mark(conn);
+	mark_first(conn);
 	return ++conn->answers <= GATEWAY_ANSWERS_MAX && !conn->out.full;
 }
 
@@ -541,7 +554,7 @@ bool conn_send_op(struct conn *conn, int op, struct str d)
 		sent = conn_send_frame(conn, WS_BINARY, buf_str(&conn->gateway->packed));
 	} else if (conn->compress) {
 		sent = pack(conn, payload, S(""), '\0') && ++conn->answers <= GATEWAY_ANSWERS_MAX;
-		conn_mark(conn);
+		mark_first(conn);
 	} else {
 		sent = conn_send_frame(conn, conn->etf ? WS_BINARY : WS_TEXT, payload);
 	}

@@ -412,6 +412,28 @@ static void event_to_one(const struct view *view, struct sub *sub, const struct 
 		event_unref(event);
 }
 
+/* A walk over thousands waits for memory more than for anything else, so it is asked for ahead: each thing when what leads
+ * to it should be there. */
+static void look_ahead(const struct view_class *class, uint32_t i)
+{
+	if (i + 12 < class->count)
+		__builtin_prefetch(class->subs[i + 12]);
+	if (i + 8 < class->count) {
+		__builtin_prefetch(&class->subs[i + 8]->session->ring, 1);
+		__builtin_prefetch(&class->subs[i + 8]->session->conn, 1);
+	}
+	if (i + 4 < class->count) {
+		const struct session *session = class->subs[i + 4]->session;
+
+		if (session->ring.cap)
+			__builtin_prefetch(&session->ring.slots[(session->ring.head + session->ring.count) &
+								(session->ring.cap - 1)],
+					   1);
+		if (session->conn)
+			__builtin_prefetch(&session->conn->dirty, 1);
+	}
+}
+
 static void event_to_class(struct view_class *class, const struct audience *to, struct event *event)
 {
 	uint32_t used = 0;
@@ -423,8 +445,10 @@ static void event_to_class(struct view_class *class, const struct audience *to, 
 		return;
 	/* One locked instruction for all of them, and one for those that did not want it. */
 	atomic_fetch_add_explicit(&event->refs, class->count, memory_order_relaxed);
-	for (uint32_t i = 0; i < class->count; i++)
+	for (uint32_t i = 0; i < class->count; i++) {
+		look_ahead(class, i);
 		used += event_to_sub(class->subs[i], to, event, choice);
+	}
 	atomic_fetch_sub_explicit(&event->refs, class->count - used, memory_order_relaxed);
 }
 
