@@ -270,8 +270,10 @@ static bool on_frame(struct peer *peer, int opcode, char *data, size_t len, uint
 {
 	if (opcode == 8) {
 		if (!peer->stalled) {
-			fault(peer, "closed");
-			fprintf(stderr, "%u\n", len >= 2 ? (unsigned)(uint8_t)data[0] << 8 | (uint8_t)data[1] : 0);
+			char what[32];
+
+			snprintf(what, sizeof(what), "closed with %u", len >= 2 ? (unsigned)(uint8_t)data[0] << 8 | (uint8_t)data[1] : 0);
+			fault(peer, what);
 		}
 		return false;
 	}
