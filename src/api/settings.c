@@ -6,8 +6,9 @@
 #include "api/req.h"
 #include "user/protobuf.h"
 #include "user/settings.h"
+#include "user/status.h"
 
-enum { KIND_LEGACY = 0, KIND_MAX = 3, PROTO_MAX = 1 << 20 };
+enum { KIND_LEGACY = 0, KIND_PRELOADED = 1, KIND_MAX = 3, PROTO_MAX = 1 << 20 };
 
 int api_get_settings_legacy(struct req *req, struct user_settings *out)
 {
@@ -22,6 +23,10 @@ int api_update_settings_legacy(struct req *req, const struct user_settings_edit 
 		return r;
 	settings_apply(out, in);
 	settings_put(req->txn, out);
+	if (in->has.status)
+		status_choose(req->txn, in->status);
+	if (in->has.custom_status)
+		status_choose_custom(req->txn, in->custom_status);
 	txn_event(req->txn, EVENT_USER_SETTINGS_UPDATE, aud_self(), out);
 	return 0;
 }
@@ -102,13 +107,21 @@ int api_update_settings_proto(struct req *req, const struct settings_proto_edit 
 	}
 	if (!decode(req->arena, row.data, &old) || !decode(req->arena, in->settings, &change) ||
 	    !protobuf_merge(req->arena, old, change, &merged) || merged.len > PROTO_MAX)
-		return req_form_error(req, "settings", "INVALID_USER_SETTINGS_DATA", "This is no settings message.");
+		return req_form_error(req, "settings", "INVALID_USER_SETTINGS_DATA",
+				      "This is no settings message.");
+	struct chosen chosen = {};
+	if (kind == KIND_PRELOADED && !status_read_proto(change, &chosen))
+		return req_form_error(req, "settings", "INVALID_USER_SETTINGS_DATA",
+				      "The custom status is too long.");
 	row.data = encode(req->arena, merged);
 	row.version++;
 	txn_put(req->txn, key_settings(&key, req->cell->id, kind), &desc_settings_row, &row);
 	struct settings_proto_value value = { .type = kind, .proto = row.data };
 	struct user_settings_proto_update event = { .settings = &value, .partial = false };
 	txn_event(req->txn, EVENT_USER_SETTINGS_PROTO_UPDATE, aud_self(), &event);
+	status_choose(req->txn, chosen.status);
+	if (chosen.has_custom)
+		status_choose_custom(req->txn, &chosen.custom);
 	out->settings = row.data;
 	return 0;
 }

@@ -44,6 +44,14 @@ struct user_presence {
 };
 int user_presence_run(struct txn *txn, struct cell_work *work);
 
+/* The session has had no connection for so long that its user is not there any more by it; or has one again. */
+struct user_away {
+	struct cell_work work; /* if_loaded */
+	uint64_t session;
+	bool away;
+};
+int user_away_run(struct txn *txn, struct cell_work *work);
+
 /* RESUME: is this token (still) valid? done(0) or 4004. */
 struct user_check {
 	struct cell_work work;

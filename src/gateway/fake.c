@@ -190,6 +190,15 @@ int user_close_run(struct txn *txn, struct cell_work *work)
 	return 0;
 }
 
+int user_away_run(struct txn *txn, struct cell_work *work)
+{
+	const struct user_away *away = container_of(work, struct user_away, work);
+
+	(void)txn;
+	user(work->id)->away = away->away;
+	return 0;
+}
+
 int user_presence_run(struct txn *txn, struct cell_work *work)
 {
 	struct user_presence *presence = container_of(work, struct user_presence, work);

@@ -23,6 +23,7 @@ struct fake_user {
 	uint32_t guilds_count;
 	uint64_t guilds[8];
 	uint32_t opened, closed, presences;
+	bool away;
 	uint64_t views; /* cores */
 	char presence[256], resume_url[256];
 };

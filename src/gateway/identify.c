@@ -125,6 +125,8 @@ static void on_reopened(struct gateway_local *gateway, struct ask *base, int r)
 		return;
 	} else if (!session && r == 0) {
 		session_tell_close(gateway, ask->open.session, ask->open.work.id);
+	} else if (session && session->away) {
+		session_tell_away(session, true); /* the account believes that it is here */
 	}
 	view_release(gateway, ask->open.work.id);
 	open_free(ask);
@@ -162,6 +164,8 @@ void session_reopen(struct session *session)
 	struct open_ask *ask = open_ask_new(session);
 
 	ask->ask.answered = on_reopened;
+	if (session->presence)
+		ask->open.presence = arena_str(&ask->arena, str_z(session->presence));
 	view_hold(session->gateway, session->user_id, CELL_USER);
 	ask_post(session->gateway, &ask->ask, &ask->open.work);
 }
@@ -178,14 +182,12 @@ static struct str property(struct arena *arena, const json_t *properties, const 
 	return text.ptr ? arena_str(arena, text) : text;
 }
 
-static struct str presence_text(struct arena *arena, json_t *presence)
+static struct str read_presence(struct session *session, struct arena *arena, json_t *presence)
 {
 	if (!json_is_object(presence))
 		return (struct str){};
-	char *text = json_presence(presence);
-	struct str copy = text ? arena_str(arena, str_z(text)) : (struct str){};
-	free(text);
-	return copy;
+	session->presence = json_presence(presence);
+	return session->presence ? arena_str(arena, str_z(session->presence)) : (struct str){};
 }
 
 static int read_shard(const json_t *shard, struct session *session)
@@ -262,7 +264,7 @@ int identify(struct conn *conn, const json_t *d)
 	struct user_open *open = &ask->open;
 	const json_t *properties = json_object_get(d, "properties");
 	open->resume_url = arena_str(&ask->arena, str_z(conn->base_url));
-	open->presence = presence_text(&ask->arena, json_object_get(d, "presence"));
+	open->presence = read_presence(session, &ask->arena, json_object_get(d, "presence"));
 	open->client_os = property(&ask->arena, properties, "os", "$os");
 	open->client_name = property(&ask->arena, properties, "browser", "$browser");
 	ask->ask.check = check_concurrency;

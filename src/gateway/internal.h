@@ -60,7 +60,8 @@ struct gateway_local {
 	struct list doomed;	    /* sessions that could not hold what they got */
 	struct deferred flush;
 	struct list waiting;	     /* of struct ask, to be asked again */
-	struct list detached;     /* sessions, the longest detached first */
+	struct list fresh; /* sessions just detached, the longest detached first */
+	struct list detached; /* and those whose users are away for it, all detached for longer */
 	struct timer detached_timer;
 	struct gate identify_gate, members_gate; /* for the users and guilds that this core owns */
 	char *slot; /* GATEWAY_SLOT bytes, going out */
@@ -141,11 +142,12 @@ struct session {
 	uint8_t version; /* 9 or 10 */
 	uint8_t state, doom;
 	bool bot, has_intents;
-	bool waits; /* in gateway->detached */
+	bool waits; /* in gateway->fresh or ->detached */
+	bool away; /* the account has been told so */
 	struct ring ring;
 	struct conn *conn; /* NULL: detached */
 	struct list subs; /* of struct sub, the account's first */
-	struct list node; /* in gateway->detached or ->doomed */
+	struct list node; /* in gateway->fresh, ->detached or ->doomed */
 	uint64_t detached_us;
 	struct list opens; /* of struct guild_open: asked, or waiting to try again */
 	uint32_t opens_running;
@@ -153,6 +155,7 @@ struct session {
 	uint64_t *guilds; /* from guilds_at on: still to be asked for */
 	struct assembly *assembly;
 	struct interest *interest; /* op 14, 37; the first of a list */
+	char *presence; /* JSON, what it said last; NULL: nothing */
 	uint32_t presences; /* op 3 since presences_us */
 	uint64_t presences_us;
 };
@@ -170,6 +173,10 @@ void session_revoke(struct session *session);
  * possible. */
 void session_detach(struct session *session);
 void session_attach(struct session *session, struct conn *conn);
+/* The one that is detached for longest, or NULL. */
+struct session *session_detached_first(struct gateway_local *gateway);
+/* The account is told that nobody is there by this session, or somebody is again. */
+void session_tell_away(struct session *session, bool away);
 /* Takes over a reference to @event. Never ends the session, so it may be called from any walk. */
 void session_append(struct session *session, struct event *event, enum event_form form);
 /* The same for something made for this session alone; @json is taken over. */

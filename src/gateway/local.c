@@ -54,6 +54,7 @@ struct gateway_local *gateway_local_new(struct core *core, const struct gateway_
 	list_init(&gateway->dirty);
 	list_init(&gateway->doomed);
 	list_init(&gateway->waiting);
+	list_init(&gateway->fresh);
 	list_init(&gateway->detached);
 	deferred_init(&gateway->flush, conn_on_deferred);
 	timer_init(&gateway->detached_timer, sessions_expire);
@@ -150,8 +151,8 @@ uint32_t gateway_shed(struct core *core)
 	struct gateway_local *gateway = gateway_of(core);
 	uint32_t count = 0;
 
-	for (; !list_empty(&gateway->detached); count++)
-		session_end(list_entry(gateway->detached.next, struct session, node));
+	for (struct session *first; (first = session_detached_first(gateway)); count++)
+		session_end(first);
 	return count;
 }
 

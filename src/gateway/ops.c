@@ -73,6 +73,8 @@ static int presence(struct conn *conn, json_t *d)
 	char *text = json_presence(d);
 	if (!text)
 		return CLOSE_DECODE_ERROR;
+	free(session->presence); /* for when the account has forgotten it */
+	session->presence = mem_dup(text, strlen(text) + 1);
 	struct presence_ask *ask = mem_zalloc(sizeof(*ask));
 	ask->text = text;
 	ask->ask.answered = on_presence;

@@ -129,8 +129,8 @@ int fuzz_gateway(const uint8_t *data, size_t size)
 	turn();
 	/* Sessions without a connection, and those whose questions are asked again, do not
 	 * outlive the input. */
-	while (!list_empty(&world.local.gateway->detached))
-		session_end(list_entry(world.local.gateway->detached.next, struct session, node));
+	for (struct session *first; (first = session_detached_first(world.local.gateway));)
+		session_end(first);
 	turn();
 	return 0;
 }

@@ -99,15 +99,61 @@ void session_go(struct session *session)
 
 /* -- without a connection -- */
 
+struct away_ask {
+	struct ask ask;
+	struct user_away away;
+};
+
+static void on_away(struct gateway_local *gateway, struct ask *ask, int r)
+{
+	const struct away_ask *told = container_of(ask, struct away_ask, ask);
+	const struct session *session = session_find(gateway, told->away.session);
+
+	/* It must be known in the end; unless it is out of date. An account that was restarted is told all again. */
+	if (r == -EAGAIN && session && session->away == told->away.away)
+		ask_again(gateway, ask, 500);
+	else
+		free(container_of(ask, struct away_ask, ask));
+}
+
+void session_tell_away(struct session *session, bool away)
+{
+	struct away_ask *ask = mem_zalloc(sizeof(*ask));
+
+	session->away = away;
+	ask->ask.answered = on_away;
+	ask->away = (struct user_away){
+		.work = { .kind = CELL_USER,
+			  .id = session->user_id,
+			  .if_loaded = true,
+			  .run = user_away_run },
+		.session = session->id,
+		.away = away,
+	};
+	ask_post(session->gateway, &ask->ask, &ask->away.work);
+}
+
+struct session *session_detached_first(struct gateway_local *gateway)
+{
+	struct list *list = list_empty(&gateway->detached) ? &gateway->fresh : &gateway->detached;
+
+	return list_empty(list) ? NULL : list_entry(list->next, struct session, node);
+}
+
 static void detached_watch(struct gateway_local *gateway)
 {
-	if (list_empty(&gateway->detached)) {
+	const struct session *first = session_detached_first(gateway);
+
+	if (!first) {
 		timer_clear(&gateway->detached_timer);
 		return;
 	}
-	struct session *first = list_entry(gateway->detached.next, struct session, node);
 	uint64_t end_us = first->detached_us + (uint64_t)gateway->config.detached_ms * 1000;
 	uint64_t now_us = core_now_us(gateway->core);
+	if (!list_empty(&gateway->fresh)) {
+		first = list_entry(gateway->fresh.next, struct session, node);
+		end_us = MIN(end_us, first->detached_us + LIMIT_PRESENCE_GRACE_MS * 1000ull);
+	}
 
 	timer_set(gateway->core, &gateway->detached_timer,
 		  end_us > now_us ? (end_us - now_us) / 1000 + 1 : 0);
@@ -119,10 +165,11 @@ static void detached_add(struct session *session)
 
 	session->detached_us = core_now_us(gateway->core);
 	session->waits = true;
-	list_add_tail(&gateway->detached, &session->node);
+	bool first = list_empty(&gateway->fresh);
+	list_add_tail(&gateway->fresh, &session->node);
 	stat_add(&gateway->stats.detached, 1);
 	stat_add(&gateway->stats.detached_bytes, session->ring.bytes);
-	if (!timer_is_set(&gateway->detached_timer))
+	if (first || !timer_is_set(&gateway->detached_timer))
 		detached_watch(gateway);
 }
 
@@ -143,13 +190,20 @@ void sessions_expire(struct core *core, struct timer *timer)
 	struct gateway_local *gateway = container_of(timer, struct gateway_local, detached_timer);
 	uint64_t keep_us = (uint64_t)gateway->config.detached_ms * 1000;
 
-	while (!list_empty(&gateway->detached)) {
-		struct session *first = list_entry(gateway->detached.next, struct session, node);
+	struct session *first;
 
-		if (first->detached_us + keep_us > core_now_us(core))
-			break;
+	while ((first = session_detached_first(gateway)) &&
+	       first->detached_us + keep_us <= core_now_us(core)) {
 		stat_add(&gateway->stats.expired, 1);
 		session_end(first);
+	}
+	while (!list_empty(&gateway->fresh)) {
+		first = list_entry(gateway->fresh.next, struct session, node);
+		if (first->detached_us + LIMIT_PRESENCE_GRACE_MS * 1000ull > core_now_us(core))
+			break;
+		list_del(&first->node);
+		list_add_tail(&gateway->detached, &first->node);
+		session_tell_away(first, true);
 	}
 	detached_watch(gateway);
 }
@@ -175,8 +229,8 @@ static void detached_bound(struct gateway_local *gateway, uint64_t user_id)
 		       gateway->config.detached_max ||
 	       (atomic_load_explicit(&gateway->stats.detached_bytes, memory_order_relaxed) >
 			gateway->config.detached_bytes &&
-		!list_empty(&gateway->detached)))
-		session_end(list_entry(gateway->detached.next, struct session, node));
+		session_detached_first(gateway)))
+		session_end(session_detached_first(gateway));
 }
 
 void session_detach(struct session *session)
@@ -202,6 +256,8 @@ void session_attach(struct session *session, struct conn *conn)
 	session->conn = conn;
 	conn->session = session;
 	conn->part = 0;
+	if (session->away)
+		session_tell_away(session, false);
 	conn->catching_up = session->ring.unsent_bytes > session->gateway->config.ring_bytes / 2 ||
 		ring_next(&session->ring) - session->ring.cursor >
 			session->gateway->config.ring_events / 2;
@@ -252,6 +308,7 @@ void session_free(struct session *session)
 	guild_opens_drop(session);
 	assembly_free(session->assembly);
 	interests_free(session);
+	free(session->presence);
 	free(session->guilds);
 	ring_done(&session->ring);
 	free(session);

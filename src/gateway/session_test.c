@@ -369,6 +369,27 @@ static void a_detached_session_ends_after_five_minutes(void **state)
 	client_free(client);
 }
 
+static void after_a_while_without_a_connection_its_user_is_away(void **state)
+{
+	struct fake *fake = *state;
+	struct client *client = bot_on(fake, 0, Q), *again;
+
+	client_leave(client, 0);
+	fake_pass(fake, 9000);
+	assert_false(fake->users[0].away);
+	fake_pass(fake, 2000);
+	assert_true(fake->users[0].away);
+	again = resume_on(fake, 1, Q, "Bot 1.bot", client->session_id, client->seq);
+	fake_run(fake);
+	assert_false(fake->users[0].away);
+	client_leave(again, 0);
+	fake_pass(fake, 301000);
+	assert_true(fake->users[0].away);
+	assert_int_equal(fake->users[0].closed, 1);
+	client_free(client);
+	client_free(again);
+}
+
 static void a_goodbye_ends_the_session_at_once_and_other_codes_do_not(void **state)
 {
 	static const struct {
@@ -566,6 +587,7 @@ int main(void)
 		CASE(a_seq_never_sent_is_4007_and_the_session_is_forgotten),
 		CASE(ready_cannot_be_replayed),
 		CASE(a_detached_session_ends_after_five_minutes),
+		CASE(after_a_while_without_a_connection_its_user_is_away),
 		CASE(a_goodbye_ends_the_session_at_once_and_other_codes_do_not),
 		CASE(too_many_detached_sessions_of_a_user_push_out_the_oldest),
 		CASE(a_reader_that_is_too_slow_is_closed_and_may_resume),

@@ -3,9 +3,5 @@
 
 #include "realm/realm.h"
 
-/* For cell_tell(); the presence is a malloc block, freed here. */
-struct realm_presence_arg {
-	uint64_t user_id;
-	struct presence *presence; /* NULL: offline */
-};
+/* For cell_tell(); @arg is a struct presence, of its user only the id, in one malloc block. */
 int realm_presence_run(struct txn *txn, void *arg);

@@ -1,98 +1,217 @@
 #include "user/presence.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/dec.h"
 #include "codec/dup.h"
 #include "codec/enc.h"
 #include "codec/json.h"
+#include "core/core.h"
+#include "model/limits.h"
 #include "realm/presence.h"
+#include "user/activity.h"
+#include "user/platform.h"
+#include "user/sessions.h"
 
-enum { ACTIVITIES_MAX = 16, TEXT_MAX = 256 << 10 };
+enum { TEXT_MAX = 256 << 10, RETRY_MS = 1000 };
+
+/* -- statuses -- */
+
+static const struct str status_texts[] = {
+	[STATUS_FOLLOW] = { "unknown", 7 },	 [STATUS_ONLINE] = { "online", 6 },
+	[STATUS_IDLE] = { "idle", 4 },		 [STATUS_DND] = { "dnd", 3 },
+	[STATUS_INVISIBLE] = { "invisible", 9 },
+};
+
+struct str presence_status_text(enum user_status status)
+{
+	return status_texts[status];
+}
+
+bool presence_status_read(struct str text, enum user_status *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(status_texts); i++)
+		if (str_eq(text, status_texts[i])) {
+			*ret = (enum user_status)i;
+			return true;
+		}
+	if (!str_eq(text, S("offline")))
+		return false;
+	*ret = STATUS_INVISIBLE;
+	return true;
+}
+
+enum user_status presence_status(const struct user_state *user, enum user_status status)
+{
+	if (status != STATUS_FOLLOW)
+		return status;
+	if (!presence_status_read(user->account->status, &status) || status == STATUS_FOLLOW)
+		return STATUS_ONLINE;
+	return status;
+}
+
+enum user_status presence_fold(const enum user_status *statuses, uint32_t count)
+{
+	static const enum user_status order[] = { STATUS_INVISIBLE, STATUS_DND, STATUS_ONLINE,
+						  STATUS_IDLE };
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		for (uint32_t k = 0; k < count; k++)
+			if (statuses[k] == order[i])
+				return order[i];
+	return STATUS_INVISIBLE;
+}
+
+/* -- what a session says -- */
 
 void presence_set(struct txn *txn, struct user_session *session, struct str json)
 {
 	struct user_state *user = user_of(txn);
-	struct presence_update update = {};
-	struct dec dec;
+	json_t *tree = json.ptr ? json_parse(json) : NULL;
+	const char *status = json_string_value(json_object_get(tree, "status"));
+	int64_t now_ms = (int64_t)(core_wall_us(txn->core) / 1000);
 
-	if (!json.ptr)
+	if (!tree)
 		return;
-	json_t *tree = json_parse(json);
-	dec_init(&dec, txn->arena);
-	if (tree && !dec_object(&dec, &desc_presence_update, tree, &update)) {
-		region_free(user->region, session->presence);
-		session->presence = obj_dup_region(user->region, &desc_presence_update, &update);
+	if (status)
+		presence_status_read(str_z(status), &session->status);
+	session->afk = json_is_true(json_object_get(tree, "afk"));
+	session->since = MAX(json_integer_value(json_object_get(tree, "since")), 0);
+	struct presence said = { .activities = activities_read(txn->arena,
+							       json_object_get(tree, "activities"),
+							       user->account->bot, now_ms) };
+	/* What goes on keeps the time it began. */
+	for (uint32_t i = 0; session->said && i < said.activities.count; i++)
+		for (uint32_t k = 0; k < session->said->activities.count; k++)
+			if (activity_same(&said.activities.items[i],
+					  &session->said->activities.items[k]))
+				said.activities.items[i].created_at =
+					session->said->activities.items[k].created_at;
+	region_free(user->region, session->said);
+	session->said = said.activities.count ? obj_dup_region(user->region, &desc_presence, &said)
+					      : NULL;
+	json_decref(tree);
+}
+
+/* -- all together -- */
+
+static int by_order(const void *a, const void *b)
+{
+	const struct user_session *x = *(struct user_session *const *)a,
+				  *y = *(struct user_session *const *)b;
+
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+struct user_session **presence_sessions(const struct user_state *user, struct arena *arena,
+					uint32_t *ret_count)
+{
+	struct user_session **sessions = arena_array(arena, struct user_session *,
+						     user->sessions.count + 1);
+	uint32_t at = 0, count = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&user->sessions, &at, &id, &value))
+		if (!((struct user_session *)value)->away)
+			sessions[count++] = value;
+	qsort(sessions, count, sizeof(*sessions), by_order);
+	*ret_count = count;
+	return sessions;
+}
+
+static int by_headless_order(const void *a, const void *b)
+{
+	const struct headless *x = *(struct headless *const *)a, *y = *(struct headless *const *)b;
+
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+struct headless **presence_headless(const struct user_state *user, struct arena *arena,
+				    uint32_t *ret_count)
+{
+	struct headless **list = arena_array(arena, struct headless *, user->headless.count + 1);
+	uint32_t at = 0, count = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&user->headless, &at, &id, &value))
+		list[count++] = value;
+	qsort(list, count, sizeof(*list), by_headless_order);
+	*ret_count = count;
+	return list;
+}
+
+bool presence_custom(const struct user_state *user, int64_t now_us, struct activity *ret,
+		     struct partial_emoji *emoji)
+{
+	const struct account *account = user->account;
+	bool pictured = account->custom_emoji_id || account->custom_emoji_name.len;
+
+	if (account->bot || (!account->custom_text.len && !pictured) ||
+	    (account->custom_expires_at && account->custom_expires_at <= now_us))
+		return false;
+	*ret = (struct activity){ .name = S("Custom Status"),
+				  .type = ACTIVITY_CUSTOM,
+				  .id = S("custom"),
+				  .created_at = now_us / 1000,
+				  .state = account->custom_text };
+	*emoji = (struct partial_emoji){ .id = account->custom_emoji_id,
+					 .name = account->custom_emoji_name };
+	ret->has.id = true;
+	ret->has.state = account->custom_text.len > 0;
+	ret->has.emoji = pictured;
+	ret->emoji = pictured ? emoji : NULL;
+	return true;
+}
+
+static void add_activities(struct activity_list *all, const struct presence *said)
+{
+	for (uint32_t i = 0; said && i < said->activities.count && all->count < LIMIT_ACTIVITIES;
+	     i++) {
+		bool known = false;
+
+		for (uint32_t k = 0; k < all->count && !known; k++)
+			known = activity_same(&all->items[k], &said->activities.items[i]);
+		if (!known)
+			all->items[all->count++] = said->activities.items[i];
 	}
-	if (tree)
-		json_decref(tree);
 }
 
-static struct activity to_activity(const struct activity_update *in, int64_t now_ms)
+/* How many sessions there are that count. */
+static uint32_t merge(struct txn *txn, struct presence *merged, struct partial_emoji *emoji)
 {
-	struct activity out = {
-		.name = in->name.ptr ? in->name : S(""),
-		.type = in->type,
-		.url = in->url,
-		.created_at = now_ms, /* the server's clock: some clients send text here, and cannot read it back */
-		.session_id = in->session_id,
-		.platform = in->platform,
-		.timestamps = in->timestamps,
-		.application_id = in->application_id,
-		.details = in->details,
-		.state = in->state,
-		.sync_id = in->sync_id,
-		.emoji = in->emoji,
-		.party = in->party,
-		.assets = in->assets,
-		.secrets = in->secrets,
-		.instance = in->instance,
-		.flags = in->flags,
-	};
+	struct user_state *user = user_of(txn);
+	enum user_status platforms[PLATFORM_COUNT][2] = {}, *statuses;
+	struct activity custom;
+	uint32_t count, headless_count, at = 0;
+	struct user_session **sessions = presence_sessions(user, txn->arena, &count);
+	struct headless **headless = presence_headless(user, txn->arena, &headless_count);
 
-	out.has.url = in->url.ptr;
-	out.has.session_id = in->session_id.ptr;
-	out.has.platform = in->platform.ptr;
-	out.has.timestamps = in->timestamps != NULL;
-	out.has.application_id = in->application_id != 0;
-	out.has.details = in->details.ptr;
-	out.has.state = in->state.ptr;
-	out.has.sync_id = in->sync_id.ptr;
-	out.has.emoji = in->emoji != NULL;
-	out.has.party = in->party != NULL;
-	out.has.assets = in->assets != NULL;
-	out.has.secrets = in->secrets != NULL;
-	out.has.instance = in->has.instance && !in->null.instance;
-	out.has.flags = in->has.flags && !in->null.flags;
-	return out;
-}
+	statuses = arena_array(txn->arena, enum user_status, count + headless_count + 1);
+	merged->activities.items = arena_array(txn->arena, struct activity, LIMIT_ACTIVITIES);
+	for (uint32_t i = 0; i < count + headless_count; i++) {
+		bool live = i < count;
+		const struct presence *said = live ? sessions[i]->said : headless[i - count]->said;
+		enum platform platform = live ? platform_of_client(sessions[i]->client)
+					      : platform_of_activity(&said->activities.items[0]);
+		enum user_status *there = platforms[platform];
 
-/* online > idle > dnd is not an order of the protocol; explicit dnd and invisible from any session win, then online. */
-static struct str fold(struct str a, struct str b)
-{
-	static const struct str order[] = { { "invisible", 9 }, { "dnd", 3 }, { "online", 6 }, { "idle", 4 } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		if (str_eq(a, order[i]) || str_eq(b, order[i]))
-			return order[i];
-	return S("offline");
-}
-
-static void set_client(struct client_status *status, struct str os, struct str client, struct str value)
-{
-	(void)os;
-	if (str_ieq(client, S("Discord Android")) || str_ieq(client, S("Discord iOS"))) {
-		status->mobile = value;
-		status->has.mobile = true;
-	} else if (str_ieq(client, S("Discord Client"))) {
-		status->desktop = value;
-		status->has.desktop = true;
-	} else {
-		status->web = value;
-		status->has.web = true;
+		statuses[at] = presence_status(user, live ? sessions[i]->status : STATUS_FOLLOW);
+		there[1] = statuses[at++];
+		there[0] = there[0] ? presence_fold(there, 2) : there[1];
+		add_activities(&merged->activities, said);
 	}
+	if (count && presence_custom(user, (int64_t)core_wall_us(txn->core), &custom, emoji))
+		add_activities(&merged->activities,
+			       &(struct presence){ .activities = { &custom, 1 } });
+	enum user_status all = presence_fold(statuses, at);
+	merged->status = all == STATUS_INVISIBLE ? S("offline") : presence_status_text(all);
+	for (enum platform platform = 0; platform < PLATFORM_COUNT; platform++)
+		if (platforms[platform][0])
+			platform_set(merged->client_status, platform,
+				     presence_status_text(platforms[platform][0]));
+	return at;
 }
 
 static bool same(const struct presence *a, const struct presence *b)
@@ -114,14 +233,120 @@ static bool same(const struct presence *a, const struct presence *b)
 	return equal;
 }
 
+/* -- who is told: guilds; this is the place for friends -- */
+
 static void tell(struct txn *txn, uint64_t guild_id)
 {
-	struct user_state *user = user_of(txn);
-	struct realm_presence_arg *arg = mem_zalloc(sizeof(*arg));
+	const struct presence *shown = user_of(txn)->presence;
+	struct user_partial who = { .id = txn->cell->id };
+	struct client_status nowhere = {};
+	struct presence offline = { .user = &who,
+				    .status = S("offline"),
+				    .client_status = &nowhere };
 
-	arg->user_id = txn->cell->id;
-	arg->presence = user->presence ? obj_dup(&desc_presence, user->presence) : NULL;
-	cell_tell(txn->core, CELL_GUILD, guild_id, true, realm_presence_run, arg);
+	cell_tell(txn->core, CELL_GUILD, guild_id, true, realm_presence_run,
+		  obj_dup(&desc_presence, shown ? shown : &offline));
+}
+
+int user_tell_presence(struct txn *txn, void *arg)
+{
+	tell(txn, *(uint64_t *)arg);
+	return 0;
+}
+
+static void tell_all(struct txn *txn)
+{
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&user_of(txn)->guilds, &at, &id, &value))
+		tell(txn, id);
+}
+
+/* -- when it changes by itself -- */
+
+static uint64_t due_us(const struct user_state *user, uint64_t now_us, int64_t wall_us)
+{
+	uint64_t due = user->lingers_until_us ? user->lingers_until_us : UINT64_MAX, id;
+	int64_t custom = user->account ? user->account->custom_expires_at : 0;
+	uint32_t at = 0;
+	void *value;
+
+	if (custom > wall_us && user->sessions.count)
+		due = MIN(due, now_us + (uint64_t)(custom - wall_us));
+	while (map_next(&user->headless, &at, &id, &value))
+		due = MIN(due, ((struct headless *)value)->expires_us);
+	return due;
+}
+
+static void rearm(struct user_state *user)
+{
+	struct core *core = user->cell->core;
+	uint64_t now_us = core_now_us(core),
+		 due = due_us(user, now_us, (int64_t)core_wall_us(core));
+
+	if (due == UINT64_MAX)
+		timer_clear(&user->presence_timer);
+	else
+		timer_set(core, &user->presence_timer,
+			  due > now_us ? MIN((due - now_us) / 1000 + 1, 86400000ULL) : 0);
+}
+
+static int on_due(struct txn *txn, void *arg)
+{
+	struct user_state *user = user_of(txn);
+	uint64_t now_us = core_now_us(txn->core), id;
+	uint32_t at = 0;
+	void *value;
+
+	(void)arg;
+	while (map_next(&user->headless, &at, &id, &value))
+		if (((struct headless *)value)->expires_us <= now_us) {
+			headless_end(user, value);
+			at = 0;
+		}
+	presence_merge(txn);
+	return 0;
+}
+
+static void on_timer(struct core *core, struct timer *timer)
+{
+	struct user_state *user = container_of(timer, struct user_state, presence_timer);
+
+	/* When there is no fiber for it now, it is tried again. */
+	timer_set(core, timer, RETRY_MS);
+	cell_tell(core, CELL_USER, user->cell->id, true, on_due, NULL);
+}
+
+void presence_init(struct user_state *user)
+{
+	timer_init(&user->presence_timer, on_timer);
+}
+
+void presence_done(struct user_state *user)
+{
+	timer_clear(&user->presence_timer);
+}
+
+bool presence_pending(const struct user_state *user)
+{
+	return timer_is_set(&user->presence_timer);
+}
+
+void presence_after_restart(struct user_state *user)
+{
+	user->untold = true;
+	user->lingers_until_us = core_now_us(user->cell->core) + LIMIT_PRESENCE_GRACE_MS * 1000ULL;
+	rearm(user);
+}
+
+void presence_linger(struct txn *txn)
+{
+	struct user_state *user = user_of(txn);
+
+	if (user->presence)
+		user->lingers_until_us = core_now_us(txn->core) + LIMIT_PRESENCE_GRACE_MS * 1000ULL;
 }
 
 void presence_merge(struct txn *txn)
@@ -129,50 +354,31 @@ void presence_merge(struct txn *txn)
 	struct user_state *user = user_of(txn);
 	struct user_partial who = { .id = txn->cell->id };
 	struct client_status client = {};
-	struct presence merged = { .user = &who, .client_status = &client, .status = S("offline") };
-	int64_t now_ms = (int64_t)(core_wall_us(txn->core) / 1000);
-	uint32_t at = 0;
-	uint64_t id;
-	void *value;
+	struct partial_emoji emoji;
+	struct presence merged = { .user = &who, .client_status = &client };
+	uint32_t count = merge(txn, &merged, &emoji);
 
-	merged.activities.items = arena_array(txn->arena, struct activity, ACTIVITIES_MAX);
-	while (map_next(&user->sessions, &at, &id, &value)) {
-		const struct user_session *session = value;
-		const struct presence_update *update = session->presence;
-		struct str status = update && update->status.len ? update->status : S("online");
-
-		if (str_eq(status, S("unknown")))
-			status = user->account->status.len ? user->account->status : S("online");
-		merged.status = fold(merged.status, status);
-		set_client(&client, session->os, session->client, status);
-		if (!update)
-			continue;
-		if (!update->activities.count && update->game && merged.activities.count < ACTIVITIES_MAX)
-			merged.activities.items[merged.activities.count++] = to_activity(update->game, now_ms);
-		for (uint32_t i = 0; i < update->activities.count && merged.activities.count < ACTIVITIES_MAX; i++)
-			merged.activities.items[merged.activities.count++] =
-				to_activity(&update->activities.items[i], now_ms);
+	if (!count && core_now_us(txn->core) < user->lingers_until_us) {
+		rearm(user);
+		return;
 	}
-	bool there = !str_eq(merged.status, S("offline")) && !str_eq(merged.status, S("invisible"));
-	/* An activity that goes on keeps the time it began. */
+	user->lingers_until_us = 0;
+	rearm(user);
+	sessions_tell(txn);
+	bool there = !str_eq(merged.status, S("offline"));
+	/* An activity that goes on, perhaps in another session, keeps the time it began. */
 	for (uint32_t i = 0; user->presence && i < merged.activities.count; i++)
 		for (uint32_t k = 0; k < user->presence->activities.count; k++) {
 			const struct activity *old = &user->presence->activities.items[k];
 
-			if (old->type == merged.activities.items[i].type && str_eq(old->name, merged.activities.items[i].name))
+			if (activity_same(old, &merged.activities.items[i]) &&
+			    old->type != ACTIVITY_CUSTOM)
 				merged.activities.items[i].created_at = old->created_at;
 		}
-	if (there ? same(user->presence, &merged) : !user->presence)
+	if (!user->untold && (there ? same(user->presence, &merged) : !user->presence))
 		return;
+	user->untold = false;
 	region_free(user->region, user->presence);
 	user->presence = there ? obj_dup_region(user->region, &desc_presence, &merged) : NULL;
-	at = 0;
-	while (map_next(&user->guilds, &at, &id, &value))
-		tell(txn, id);
-}
-
-int user_tell_presence(struct txn *txn, void *arg)
-{
-	tell(txn, *(uint64_t *)arg);
-	return 0;
+	tell_all(txn);
 }

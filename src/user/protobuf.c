@@ -89,3 +89,42 @@ bool protobuf_merge(struct arena *arena, struct str old, struct str change, stru
 	*ret = (struct str){ out, len + change.len };
 	return true;
 }
+
+static bool last(struct str message, uint64_t number, uint64_t type, struct str *ret_value)
+{
+	struct field field;
+	bool found = false;
+
+	while (message.len && read_field(&message, &field)) {
+		uint64_t tag;
+
+		if (field.number != number)
+			continue;
+		*ret_value = field.raw;
+		found = read_varint(ret_value, &tag) && (tag & 7) == type;
+	}
+	return found;
+}
+
+bool protobuf_bytes(struct str message, uint64_t number, struct str *ret)
+{
+	struct str value;
+	uint64_t len;
+
+	if (!last(message, number, BYTES, &value) || !read_varint(&value, &len) || len != value.len)
+		return false;
+	*ret = value;
+	return true;
+}
+
+bool protobuf_fixed64(struct str message, uint64_t number, uint64_t *ret)
+{
+	struct str value;
+
+	if (!last(message, number, FIXED64, &value) || value.len != 8)
+		return false;
+	*ret = 0;
+	for (int i = 7; i >= 0; i--)
+		*ret = *ret << 8 | (uint8_t)value.ptr[i];
+	return true;
+}

@@ -12,7 +12,12 @@ int fuzz_protobuf(const uint8_t *data, size_t size)
 		return 0;
 	size_t cut = 1 + data[0] % size;
 	arena_init(&arena);
-	protobuf_merge(&arena, (struct str){ (const char *)data + 1, cut - 1 }, (struct str){ (const char *)data + cut, size - cut }, &ret);
+	protobuf_merge(&arena, (struct str){ (const char *)data + 1, cut - 1 },
+		       (struct str){ (const char *)data + cut, size - cut }, &ret);
+	uint64_t number;
+	for (uint64_t field = 0; field < 16; field++)
+		if (protobuf_bytes((struct str){ (const char *)data + 1, size - 1 }, field, &ret))
+			protobuf_fixed64(ret, field, &number);
 	arena_done(&arena);
 	return 0;
 }

@@ -1,7 +1,9 @@
 #include "user/ready.h"
 
 #include "codec/enc.h"
+#include "user/sessions.h"
 #include "user/settings.h"
+#include "user/status.h"
 
 enum { READY_MAX = 64 << 20 };
 
@@ -57,10 +59,12 @@ struct bytes *ready_person(struct txn *txn, const struct user_open *open, const 
 	struct user_state *user = user_of(txn);
 	struct user_self self = user_self_view(user);
 	struct user_settings settings = settings_default(user);
+	settings.custom_status = status_custom(user, txn->arena);
 	struct ready_user_guild_settings guild_settings = {};
 	struct read_states reads = {};
 	struct ready_auth auth = {};
 	struct notification_settings notifications = {};
+	struct session_info_list sessions = sessions_list(txn);
 	struct buf text;
 	struct enc enc;
 
@@ -72,6 +76,7 @@ struct bytes *ready_person(struct txn *txn, const struct user_open *open, const 
 		.read_state = &reads,
 		.session_id = open->session_id,
 		.session_type = S("normal"),
+		.sessions = sessions,
 		.resume_gateway_url = open->resume_url,
 		.auth_session_id_hash = S(""),
 		.static_client_session_id = open->session_id,

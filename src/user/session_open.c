@@ -113,6 +113,17 @@ static int pick_guilds(struct user_state *user, struct user_open *open)
 	return 0;
 }
 
+static void session_free(struct user_state *user, struct user_session *session)
+{
+	if (!session)
+		return;
+	region_free(user->region, session->said);
+	region_free(user->region, (void *)session->os.ptr);
+	region_free(user->region, (void *)session->client.ptr);
+	region_free(user->region, (void *)session->session_id.ptr);
+	region_free(user->region, session);
+}
+
 int user_open_run(struct txn *txn, struct cell_work *work)
 {
 	struct user_open *open = container_of(work, struct user_open, work);
@@ -149,7 +160,8 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 	session->client = region_str(user->region, open->client_name);
 	session->session_id = region_str(user->region, open->session_id);
 	memcpy(session->token_hash, open->token_hash, sizeof(session->token_hash));
-	region_free(user->region, map_set(&user->sessions, session->id, session));
+	session->order = ++user->opened;
+	session_free(user, map_set(&user->sessions, session->id, session));
 	presence_set(txn, session, open->presence);
 	presence_merge(txn);
 	open->ready = user->account->bot ? ready_bot(txn, open) : ready_person(txn, open, &recipients);
@@ -168,12 +180,25 @@ int user_close_run(struct txn *txn, struct cell_work *work)
 	struct user_session *session = map_del(&user->sessions, close->session);
 
 	if (session) {
-		region_free(user->region, session->presence);
-		region_free(user->region, session);
+		if (!session->away)
+			presence_linger(txn);
+		session_free(user, session);
 	}
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .session = close->session });
 	presence_merge(txn);
 	note_seen(txn);
+	return 0;
+}
+
+int user_away_run(struct txn *txn, struct cell_work *work)
+{
+	struct user_away *in = container_of(work, struct user_away, work);
+	struct user_session *session = map_get(&user_of(txn)->sessions, in->session);
+
+	if (!session)
+		return 0;
+	session->away = in->away;
+	presence_merge(txn);
 	return 0;
 }
 

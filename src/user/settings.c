@@ -6,6 +6,7 @@
 #include "codec/enc.h"
 #include "codec/json.h"
 #include "user/ready.h"
+#include "user/status.h"
 
 struct user_settings settings_default(const struct user_state *user)
 {
@@ -47,12 +48,13 @@ int settings_read_wait(struct txn *txn, struct user_settings *ret)
 		return r;
 	*ret = settings_default(user_of(txn));
 	json_t *tree = r ? NULL : json_parse(row.data);
-	if (!tree)
-		return 0;
 	dec_init(&dec, txn->arena);
-	if (!dec_object(&dec, &desc_user_settings_edit, tree, &edit))
+	if (tree && !dec_object(&dec, &desc_user_settings_edit, tree, &edit))
 		settings_apply(ret, &edit);
 	json_decref(tree);
+	/* These two are the account's: they may have been chosen in the other form of the settings. */
+	ret->status = settings_default(user_of(txn)).status;
+	ret->custom_status = status_custom(user_of(txn), txn->arena);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "core/local.h"
 #include "realm/member.h"
 #include "store/store.h"
+#include "user/presence.h"
 #include "user/token.h"
 
 struct user_state *user_new(struct cell *cell)
@@ -23,6 +24,8 @@ struct user_state *user_new(struct cell *cell)
 	map_init_in(&user->relationships, user->region);
 	map_init_in(&user->applications, user->region);
 	map_init_in(&user->sessions, user->region);
+	map_init_in(&user->headless, user->region);
+	presence_init(user);
 	cell->state = user;
 	return user;
 }
@@ -278,6 +281,8 @@ static int load_wait(struct cell *cell)
 	arena_init(&arena);
 	int r = load_all(user, &arena);
 	arena_done(&arena);
+	if (!r && cell->generation)
+		presence_after_restart(user);
 	return r;
 }
 
@@ -285,12 +290,19 @@ static bool busy(const struct cell *cell)
 {
 	const struct user_state *user = cell->state;
 
-	return user && user->sessions.count > 0;
+	return user && (user->sessions.count > 0 || presence_pending(user));
+}
+
+static void drop(struct cell *cell)
+{
+	presence_done(cell->state);
 }
 
 void user_register(void)
 {
-	static const struct cell_type type = { .name = "user", .load_wait = load_wait, .busy = busy };
+	static const struct cell_type type = {
+		.name = "user", .load_wait = load_wait, .drop = drop, .busy = busy
+	};
 
 	cell_type_register(CELL_USER, &type);
 }

@@ -11,13 +11,30 @@
 
 enum token_kind { TOKEN_PERSON, TOKEN_BOT, TOKEN_OAUTH, TOKEN_REFRESH, TOKEN_MAIL, TOKEN_RESET, TOKEN_MFA };
 
+/* STATUS_FOLLOW: what the settings say. */
+enum user_status { STATUS_FOLLOW, STATUS_ONLINE, STATUS_IDLE, STATUS_DND, STATUS_INVISIBLE };
+
 /* A gateway session of this user, on any core. */
 struct user_session {
 	uint64_t id;
 	uint32_t core;
-	struct presence_update *presence; /* in the region; NULL: online without activities */
+	uint32_t order; /* of two the later opened has the greater one */
+	enum user_status status;
+	bool afk, away; /* away: it has lost its connection for a while */
+	int64_t since; /* Unix ms; not 0: idle by itself */
+	struct presence *said; /* in the region, its activities alone; NULL: none */
 	struct str os, client, session_id;
 	uint8_t token_hash[32];
+};
+
+/* Rich presence without a gateway: user/headless.h. */
+struct headless {
+	uint8_t token_hash[32];
+	uint64_t application_id;
+	uint32_t order;
+	uint64_t expires_us; /* monotonic */
+	struct str session_id; /* in the region */
+	struct presence *said; /* in the region, its activity alone */
 };
 
 struct live_token {
@@ -36,7 +53,12 @@ struct user_state {
 	struct map relationships; /* user id → relationship_row */
 	struct map applications;  /* owned: application id → owned_application_row */
 	struct map sessions;      /* session id → user_session */
+	struct map headless;      /* first 8 bytes of the token's hash → headless */
 	struct presence *presence; /* merged; NULL: offline (or invisible) */
+	uint32_t opened;           /* sessions so far */
+	bool untold;               /* after a restart: guilds may show something else */
+	uint64_t lingers_until_us; /* not 0: nobody is here, and @presence stays as it is until then (monotonic) */
+	struct timer presence_timer; /* when it changes by itself */
 };
 
 static inline struct user_state *user_of(struct txn *txn)
