@@ -270,7 +270,7 @@ def flags(f: Field) -> str:
     out = []
     for on, name in ((f.optional, 'OPTIONAL'), (f.nullable, 'NULLABLE'), (f.wire, 'WIRE'), (f.stored, 'STORED'),
                      (f.raw.get('trim'), 'TRIM'), (f.raw.get('unique'), 'UNIQUE'), (f.raw.get('coerce'), 'COERCE'),
-                     ('default' in f.raw, 'DEFAULT'), ('min' in f.raw, 'MIN'), ('max' in f.raw, 'MAX')):
+                     (f.raw.get('null_absent'), 'NULL_ABSENT'), ('default' in f.raw, 'DEFAULT'), ('min' in f.raw, 'MIN'), ('max' in f.raw, 'MAX')):
         if on:
             out.append('FIELD_' + name)
     return ' | '.join(out) or '0'

@@ -78,7 +78,7 @@ class Schemas:
             out = {**out, 'default': f.raw['default']}
         if f.doc:
             out = {**out, 'description': f.doc}
-        if not f.nullable or f.type.kind == 'json':
+        if not (f.nullable or f.raw.get('null_absent')) or f.type.kind == 'json':
             return out
         if '$ref' in out or 'type' not in out:
             return {'oneOf': [out, {'type': 'null'}]}

@@ -14,7 +14,7 @@ C_WORDS = set('''auto break case char const continue default do double else enum
     while asm bool true false linux unix has null unknown_fields'''.split())
 FIELD_KEYS = {
     'id', 'name', 'type', 'optional', 'nullable', 'default', 'min', 'max', 'min_items', 'max_items', 'unique', 'trim',
-    'pattern', 'choices', 'stored', 'wire', 'coerce', 'max_depth', 'max_bytes', 'doc', 'example',
+    'pattern', 'choices', 'stored', 'wire', 'coerce', 'null_absent', 'max_depth', 'max_bytes', 'doc', 'example',
 }
 NAME = re.compile(r'[a-z][a-z0-9_]*$')
 

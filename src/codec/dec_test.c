@@ -177,6 +177,11 @@ static void absent_null_and_value_are_three_things(void **state)
 	assert_true(thing.has.count && !thing.null.count && thing.count == 0);
 	assert_true(thing.tags.items && thing.tags.count == 0);
 	assert_int_equal(thing.child->id, 2);
+	/* Null where the field says so is as if nothing were there, and no 0. */
+	assert_string_equal(errors_of(&arena, "{\"id\":1,\"perms\":null}", false, &thing), "");
+	assert_false(thing.has.perms);
+	assert_string_equal(errors_of(&arena, "{\"id\":1,\"perms\":\"0\"}", false, &thing), "");
+	assert_true(thing.has.perms);
 	arena_done(&arena);
 }
 

@@ -93,6 +93,7 @@ enum field_flag {
 	FIELD_DEFAULT = 1 << 7, /* rules->default_* when absent */
 	FIELD_MIN = 1 << 8,
 	FIELD_MAX = 1 << 9,
+	FIELD_NULL_ABSENT = 1 << 10, /* null in a body is as if the field were not there */
 };
 enum { FIELD_NO_BIT = 0xffff };
 
