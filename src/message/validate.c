@@ -67,7 +67,8 @@ bool validate_embeds(struct dec *dec, struct embed_list *embeds)
 struct walk {
 	struct dec *dec;
 	bool v2;
-	uint32_t total, chars, ids_count;
+	uint32_t total, chars, ids_count, numbers_count;
+	int64_t number, numbers[IDS_MAX]; /* of components: the last one given, those that came */
 	struct str ids[IDS_MAX];
 	char path[PATH_MAX_BYTES];
 };
@@ -134,6 +135,61 @@ static bool is_select(int64_t type)
 	return type == STRING_SELECT || (type >= USER_SELECT && type <= CHANNEL_SELECT);
 }
 
+/* Only the address is the client's to say; media_resolve() adds the rest where it names a file of ours. */
+static void fill_media(struct unfurled_media *media)
+{
+	if (!media)
+		return;
+	*media = (struct unfurled_media){ .url = media->url, .proxy_url = media->url };
+	media->has.proxy_url = true;
+}
+
+/* What a client left out of @component is said in answers: Discord writes these fields always, and strict libraries
+ * (hikari, twilight) read them without looking whether they are there. */
+static void fill(struct component *component)
+{
+	bool shown = component->type == THUMBNAIL || component->type == FILE_PART ||
+		component->type == CONTAINER;
+
+	if (shown && (!component->has.spoiler || component->null.spoiler)) {
+		component->spoiler = component->null.spoiler = false;
+		component->has.spoiler = true;
+	}
+	if (component->type == THUMBNAIL)
+		component->has.description = true;
+	if (component->type == CONTAINER && !component->has.accent_color)
+		component->has.accent_color = component->null.accent_color = true;
+	fill_media(component->media);
+	fill_media(component->file);
+	component->has.name = component->has.size = false;
+	for (uint32_t i = 0; i < component->items.count; i++) {
+		struct gallery_item *item = &component->items.items[i];
+
+		fill_media(item->media);
+		item->has.description = true;
+		if (!item->has.spoiler || item->null.spoiler) {
+			item->spoiler = item->null.spoiler = false;
+			item->has.spoiler = true;
+		}
+	}
+	if (component->type == SEPARATOR) {
+		if (!component->has.divider || component->null.divider)
+			component->divider = true;
+		if (!component->has.spacing || component->null.spacing)
+			component->spacing = 1;
+		component->has.divider = component->has.spacing = true;
+		component->null.divider = component->null.spacing = false;
+	}
+	if (is_select(component->type)) {
+		if (!component->has.min_values || component->null.min_values)
+			component->min_values = 1;
+		if (!component->has.max_values || component->null.max_values)
+			component->max_values = 1;
+		component->has.min_values = component->has.max_values = true;
+		component->null.min_values = component->null.max_values = false;
+	}
+}
+
 /* May @type stand inside @parent (0: the message)? */
 static bool allowed_in(const struct walk *walk, int64_t parent, int64_t type)
 {
@@ -150,6 +206,44 @@ static bool allowed_in(const struct walk *walk, int64_t parent, int64_t type)
 	case SECTION: return type == TEXT;
 	default: return false;
 	}
+}
+
+static bool is_numbered(const struct component *component)
+{
+	return component->has.id && !component->null.id && component->id != 0;
+}
+
+/* Notes the numbers that clients chose, so that none of ours is the same. */
+static void note_numbers(struct walk *walk, const struct component_list *list)
+{
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct component *component = &list->items[i];
+
+		if (is_numbered(component) && walk->numbers_count < IDS_MAX)
+			walk->numbers[walk->numbers_count++] = component->id;
+		if (component->accessory && is_numbered(component->accessory) &&
+		    walk->numbers_count < IDS_MAX)
+			walk->numbers[walk->numbers_count++] = component->accessory->id;
+		note_numbers(walk, &component->components);
+	}
+}
+
+static void number(struct walk *walk, struct component *component)
+{
+	bool taken;
+
+	walk->total++;
+	if (is_numbered(component))
+		return;
+	do {
+		walk->number++;
+		taken = false;
+		for (uint32_t i = 0; i < walk->numbers_count; i++)
+			taken |= walk->numbers[i] == walk->number;
+	} while (taken);
+	component->has.id = true;
+	component->null.id = false;
+	component->id = walk->number;
 }
 
 static void check(struct walk *walk, struct component *component, int64_t parent);
@@ -170,12 +264,8 @@ static void check(struct walk *walk, struct component *component, int64_t parent
 {
 	size_t len = strlen(walk->path);
 
-	walk->total++;
-	if (!component->has.id || component->null.id || component->id == 0) {
-		component->has.id = true;
-		component->null.id = false;
-		component->id = walk->total;
-	}
+	number(walk, component);
+	fill(component);
 	if (!allowed_in(walk, parent, component->type)) {
 		complain(walk, "BASE_TYPE_CHOICES",
 			 "Value must be one of the component types allowed here.", "type");
@@ -198,7 +288,8 @@ static void check(struct walk *walk, struct component *component, int64_t parent
 		check_list(walk, &component->components, SECTION);
 		if (component->accessory) {
 			snprintf(walk->path + len, sizeof(walk->path) - len, ".accessory");
-			walk->total++;
+			number(walk, component->accessory);
+			fill(component->accessory);
 			if (component->accessory->type == BUTTON)
 				check_button(walk, component->accessory);
 			else if (component->accessory->type != THUMBNAIL)
@@ -226,6 +317,7 @@ bool validate_components(struct dec *dec, struct component_list *components, boo
 	if (!v2 && components->count > LIMIT_COMPONENT_ROWS)
 		dec_error(dec, "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5 in length.",
 			  "components");
+	note_numbers(walk, components);
 	check_list(walk, components, 0);
 	if (walk->total > LIMIT_COMPONENTS_TOTAL)
 		dec_error(dec, "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED",

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from raw import base  # noqa: E402
-from raw import codings, files, frames, guilds, hidden, http_, lists, oauth, people, presence, session  # noqa: E402,F401
+from raw import codings, files, frames, guilds, hidden, http_, lists, oauth, people, presence, session, strict  # noqa: E402,F401
 
 if __name__ == '__main__':
     scene = base.Scene()
