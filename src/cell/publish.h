@@ -40,6 +40,8 @@ struct audience {
 	uint64_t not_user;     /* but not these */
 	uint32_t class_id;     /* class + 1: only this class */
 	uint64_t always_user;  /* this user's sessions get it whatever their intents (own GUILD_MEMBER_UPDATE) */
+	bool bots;             /* only bots' sessions */
+	const struct bytes *shares; /* only classes that see one of these channels (bits as in CLASS); belongs to the effect */
 	bool content;          /* message content rules: event->alt to bots without the MESSAGE_CONTENT intent */
 };
 
@@ -65,7 +67,7 @@ struct effect {
 	uint32_t class_id;        /* CLASS, USER_CLASS, SUBSCRIBE */
 	uint64_t guild_id;        /* GUILD_JOIN, GUILD_LEAVE */
 	uint64_t perms;           /* CLASS: guild-wide permissions */
-	struct bytes *see, *manage; /* CLASS: bit n of byte n/8: channel slot n is visible / MANAGE_CHANNELS held */
+	struct bytes *see, *manage; /* CLASS: bit n of byte n/8: channel slot n is visible / MANAGE_CHANNELS held; EVENT: to.shares */
 	struct bytes *snapshot;   /* SUBSCRIBE: JSON of GUILD_CREATE's d (bots), of READY's guild entry (people); NULL: silent */
 	struct bytes *own_member; /* SUBSCRIBE, people: JSON array for merged_members */
 	struct bytes *presences;  /* SUBSCRIBE, people: JSON {"voice_states":[…],"presences":[…]} for READY_SUPPLEMENTAL */

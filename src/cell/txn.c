@@ -307,6 +307,15 @@ void txn_event_only(struct txn *txn, const uint64_t *sessions, uint32_t count)
 		bytes_from((struct str){ (const char *)sessions, count * sizeof(*sessions) });
 }
 
+void txn_event_shares(struct txn *txn, struct bytes *channels)
+{
+	struct publication *pub = txn->publication;
+
+	assert(pub && pub->count && pub->effects[pub->count - 1].kind == EFFECT_EVENT);
+	pub->effects[pub->count - 1].see = channels;
+	pub->effects[pub->count - 1].to.shares = channels;
+}
+
 struct event *txn_event(struct txn *txn, enum event_type type, struct audience to, const void *obj)
 {
 	struct buf text;

@@ -65,6 +65,8 @@ struct event *txn_event_raw(struct txn *txn, enum event_type type, struct audien
 void txn_event_again(struct txn *txn, struct audience to, struct event *event);
 /* The event just put is for these sessions only, many or few, on any cores. */
 void txn_event_only(struct txn *txn, const uint64_t *sessions, uint32_t count);
+/* The event just put is only for those who see one of these channels; @channels is taken over. */
+void txn_event_shares(struct txn *txn, struct bytes *channels);
 /* Any other effect; references in it are taken over. */
 void txn_effect(struct txn *txn, const struct effect *effect);
 /* Adds @core to the cores that get this cell's publications, from this transaction on. */

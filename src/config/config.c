@@ -42,6 +42,7 @@ static const struct key {
 	{ "guilds", CHOICE, AT(guilds), 0, 0, create_words, true },
 	{ "applications", CHOICE, AT(applications), 0, 0, create_words, true },
 	{ "cores", COUNT, AT(cores), 0, 64, NULL, false },
+	{ "presence_online_max", COUNT, AT(presence_online_max), 0, UINT32_MAX, NULL, true },
 	{ "memory_max", BYTES, AT(memory_max), 64 << 20, UINT64_MAX, NULL, true },
 	{ "sync", CHOICE, AT(sync), 0, 0, sync_words, false },
 	{ "sync_interval_ms", COUNT, AT(sync_interval_ms), 1, 60000, NULL, false },

@@ -26,6 +26,7 @@ struct config {
 	enum registration registration;
 	enum may_create guilds, applications;
 	uint32_t cores;            /* 0: as many as processors, at most 8 */
+	uint32_t presence_online_max; /* members online from which on a guild's presences go only to who looks at them; 0: as the schema says */
 	uint64_t memory_max;       /* bytes */
 	enum sync_mode sync;
 	uint32_t sync_interval_ms;

@@ -150,6 +150,7 @@ static bool merge_channels(const json_t *from, struct interest *interest)
 struct lists_ask {
 	struct ask ask;
 	struct realm_lists lists;
+	uint64_t members[MEMBERS_MAX];
 };
 
 static void on_answer(struct gateway_local *gateway, struct ask *base, int r)
@@ -170,6 +171,11 @@ static void tell_guild(struct session *session, struct interest *interest)
 	};
 	lists->session = session->id;
 	lists->user_id = session->user_id;
+	lists->members_again = interest->members_again;
+	lists->members_count = interest->members_count;
+	lists->members = ask->members;
+	if (interest->members_count)
+		memcpy(ask->members, interest->members, interest->members_count * sizeof(uint64_t));
 	lists->channels_count = interest->channels_count;
 	for (uint32_t i = 0; i < interest->channels_count; i++) {
 		const struct interest_channel *from = &interest->channels[i];
@@ -188,8 +194,9 @@ void interest_renew(struct session *session, uint64_t guild_id)
 {
 	struct interest *interest = interest_find(session, guild_id);
 
-	if (!interest || !interest->channels_count)
+	if (!interest || (!interest->channels_count && !interest->members_count))
 		return;
+	interest->members_again = true;
 	for (uint32_t i = 0; i < interest->channels_count; i++)
 		interest->channels[i].again = true;
 	tell_guild(session, interest);
@@ -219,7 +226,9 @@ int interest_merge(struct session *session, uint64_t guild_id, const json_t *fro
 	interest->opened |= interest->typing || interest->channels_count > 0;
 	if (!good)
 		return CLOSE_DECODE_ERROR;
-	if (json_is_object(json_object_get(from, "channels")) && session_sub(session, guild_id))
+	interest->members_again = json_is_array(json_object_get(from, "members"));
+	bool lists = json_is_object(json_object_get(from, "channels"));
+	if ((lists || interest->members_again) && session_sub(session, guild_id))
 		tell_guild(session, interest);
 	return 0;
 }

@@ -25,6 +25,7 @@ struct view_class {
 	struct bytes *see, *manage;
 	struct sub **subs;
 	uint32_t count, cap;
+	uint32_t bots; /* of subs */
 };
 
 struct view {
@@ -113,6 +114,7 @@ static void class_leave(struct sub *sub)
 
 	if (!class)
 		return;
+	class->bots -= sub->bot;
 	struct sub *last = class->subs[--class->count];
 	class->subs[sub->index] = last;
 	last->index = sub->index;
@@ -127,6 +129,7 @@ static void class_enter(struct view_class *class, struct sub *sub)
 		class->cap = class->cap ? class->cap * 2 : 1;
 		class->subs = mem_realloc(class->subs, class->cap * sizeof(struct sub *));
 	}
+	class->bots += sub->bot;
 	sub->class = class;
 	sub->index = class->count;
 	class->subs[class->count++] = sub;
@@ -267,6 +270,7 @@ static struct sub *sub_new(struct view *view, struct session *session)
 	sub->session = session;
 	sub->user_id = session->user_id;
 	sub->intents = session->intents;
+	sub->bot = session->bot;
 	sub->next = user_subs(view, sub->user_id);
 	user_subs_set(view, sub->user_id, sub);
 	list_add_tail(&session->subs, &sub->of_session);
@@ -347,6 +351,14 @@ uint64_t sub_cell(const struct sub *sub, enum cell_kind *ret_kind)
 
 enum choice { CHOICE_NONE, CHOICE_FULL, CHOICE_ALT };
 
+static bool meet(const struct bytes *a, const struct bytes *b)
+{
+	for (size_t i = 0; a && b && i < MIN(a->len, b->len); i++)
+		if (a->data[i] & b->data[i])
+			return true;
+	return false;
+}
+
 /* What a class gets of an event; @class NULL is somebody's own account. */
 static enum choice class_choice(const struct view_class *class, const struct audience *to,
 				const struct event *event)
@@ -354,6 +366,8 @@ static enum choice class_choice(const struct view_class *class, const struct aud
 	if (!class)
 		return CHOICE_FULL;
 	if (to->perms_any && !(class->perms & (to->perms_any | PERM_ADMINISTRATOR)))
+		return CHOICE_NONE;
+	if ((to->bots && !class->bots) || (to->shares && !meet(class->see, to->shares)))
 		return CHOICE_NONE;
 	if (!to->channel_slot)
 		return CHOICE_FULL;
@@ -382,6 +396,8 @@ static bool event_to_sub(struct sub *sub, const struct audience *to, struct even
 			 enum choice choice)
 {
 	if (to->not_user && to->not_user == sub->user_id)
+		return false;
+	if (to->bots && !sub->bot)
 		return false;
 	if (event->intents && !(event->intents & sub->intents) &&
 	    !(to->always_user && to->always_user == sub->user_id))

@@ -22,6 +22,7 @@ struct sub {
 	uint32_t index; /* in class->subs */
 	uint32_t intents;
 	uint32_t missed_from; /* of a stray: the first kept publication that it has not had */
+	bool bot;
 	bool returned; /* a stray that has its class, but not yet what it missed */
 };
 

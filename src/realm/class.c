@@ -146,6 +146,22 @@ uint32_t class_join(struct txn *txn, struct live_member *member)
 	return class->id;
 }
 
+const uint8_t *class_sight(struct realm *realm, struct arena *arena, const struct live_member *member, uint32_t *ret_bytes)
+{
+	const struct audience_class *class = member->sessions ? by_id(realm, member->class_id) : NULL;
+
+	if (class) {
+		*ret_bytes = class->bytes;
+		return class->see;
+	}
+	struct live_member shown = { .row = (struct member_row *)member_read(realm, member, arena) };
+	struct member_key key = key_of(realm, arena, &shown);
+	*ret_bytes = (realm->slots_count + 7) / 8;
+	uint8_t *see = arena_alloc(arena, *ret_bytes + 1), *manage = arena_alloc(arena, *ret_bytes + 1);
+	sight(realm, &key, see, manage);
+	return see;
+}
+
 void class_tell_all(struct txn *txn, const struct live_member *member, uint64_t session)
 {
 	struct realm *realm = realm_of(txn);

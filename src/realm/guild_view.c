@@ -5,6 +5,8 @@
 #include "realm/member.h"
 #include "realm/member_heap.h"
 #include "realm/perms.h"
+#include "realm/presence.h"
+#include "realm/sharing.h"
 
 enum { LAZY_FROM = 75000 };
 
@@ -37,7 +39,7 @@ static bool carries(const struct realm *realm, const struct guild_show *show, co
 static struct live_member **choose_members(struct realm *realm, struct arena *arena, const struct guild_show *show,
 					   uint32_t *ret_count)
 {
-	bool only_self = !show->bot || !show->presences || realm->members.count > LAZY_FROM;
+	bool only_self = !show->bot || !show->presences || realm->members.count > LAZY_FROM || realm_presence_lazy(realm);
 	struct live_member **chosen =
 		arena_array(arena, struct live_member *, only_self ? 1 : realm->members.count + 1);
 	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
@@ -60,6 +62,8 @@ static void add_members(struct realm *realm, struct arena *arena, const struct g
 	struct user *users = arena_array(arena, struct user, count + 1);
 	struct user_partial *partials = arena_array(arena, struct user_partial, count + 1);
 
+	struct sharing sharing;
+	sharing_init(&sharing, realm, arena, show->member);
 	view->members.items = arena_array(arena, struct member, count + 1);
 	view->presences.items = arena_array(arena, struct presence, count + 1);
 	for (uint32_t i = 0; i < count; i++) {
@@ -67,7 +71,7 @@ static void add_members(struct realm *realm, struct arena *arena, const struct g
 		const struct member_row *row = member_read(realm, member, arena);
 
 		view->members.items[view->members.count++] = member_view(row, &users[i]);
-		if (!member->presence || !show->presences)
+		if (!member->presence || !show->presences || (member != show->member && !sharing_with(&sharing, member)))
 			continue;
 		struct presence *presence = &view->presences.items[view->presences.count++];
 		*presence = *member->presence;

@@ -165,8 +165,7 @@ bool realm_leave(struct txn *txn, uint64_t user_id)
 		struct subscriber *subscriber = map_del(&realm->sessions, sessions[i]);
 
 		member_lists_forget(realm, sessions[i]);
-		realm->contentless -= subscriber->contentless;
-		region_free(realm->region, subscriber);
+		subscriber_free(realm, subscriber);
 	}
 	realm_del_member(txn, user_id);
 	if (role_id)

@@ -11,6 +11,7 @@
 #include "realm/member.h"
 #include "realm/member_heap.h"
 #include "realm/perms.h"
+#include "realm/presence.h"
 
 enum { GATHER_MS = 250, ROLES_MAX = 256 };
 
@@ -478,11 +479,13 @@ int realm_lists_run(struct txn *txn, struct cell_work *work)
 {
 	struct realm_lists *in = container_of(work, struct realm_lists, work);
 	struct realm *realm = realm_of(txn);
-	const struct subscriber *subscriber = map_get(&realm->sessions, in->session);
+	struct subscriber *subscriber = map_get(&realm->sessions, in->session);
 	struct list_want wants[LIST_WANTS_MAX];
 
 	if (!realm->guild || !subscriber || subscriber->bot || subscriber->user_id != in->user_id)
 		return 0; /* it asks again when it is in */
+	if (in->members_again)
+		realm_presence_watch(txn, subscriber, in->members, in->members_count);
 	if (!realm->member_lists && !in->channels_count)
 		return 0;
 	if (!realm->member_lists)

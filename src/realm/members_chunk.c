@@ -4,6 +4,7 @@
 #include "realm/member.h"
 #include "realm/member_heap.h"
 #include "realm/perms.h"
+#include "realm/sharing.h"
 
 enum { CHUNK = 1000, QUERY_MAX = 100 };
 
@@ -16,7 +17,7 @@ static int may_ask_all(struct realm *realm, const struct realm_members *in)
 }
 
 static void send_chunk(struct txn *txn, const struct realm_members *in, struct live_member **found, uint32_t from,
-		       uint32_t count, struct guild_members_chunk *chunk)
+		       uint32_t count, struct sharing *sharing, struct guild_members_chunk *chunk)
 {
 	struct realm *realm = realm_of(txn);
 	struct user *users = arena_array(txn->arena, struct user, count + 1);
@@ -31,7 +32,7 @@ static void send_chunk(struct txn *txn, const struct realm_members *in, struct l
 		const struct member_row *row = member_read(realm, member, txn->arena);
 
 		chunk->members.items[i] = member_view(row, &users[i]);
-		if (!chunk->has.presences || !member->presence)
+		if (!chunk->has.presences || !member->presence || !sharing_with(sharing, member))
 			continue;
 		struct presence *presence = &chunk->presences.items[chunk->presences.count++];
 		*presence = *member->presence;
@@ -85,12 +86,14 @@ int realm_members_run(struct txn *txn, struct cell_work *work)
 					     .nonce = in->nonce };
 	chunk.has.nonce = in->nonce.ptr;
 	chunk.has.presences = in->presences && (!in->bot || in->intents & INTENT_GUILD_PRESENCES);
+	struct sharing sharing;
+	sharing_init(&sharing, realm, txn->arena, realm_member(realm, in->user_id));
 	for (chunk.chunk_index = 0; chunk.chunk_index < chunk.chunk_count; chunk.chunk_index++) {
 		uint32_t from = (uint32_t)chunk.chunk_index * CHUNK;
 
 		chunk.not_found.items = missing;
 		chunk.not_found.count = chunk.chunk_index == 0 ? missing_count : 0;
-		send_chunk(txn, in, found, from, MIN(count - from, (uint32_t)CHUNK), &chunk);
+		send_chunk(txn, in, found, from, MIN(count - from, (uint32_t)CHUNK), &sharing, &chunk);
 	}
 	return 0;
 }

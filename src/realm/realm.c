@@ -11,6 +11,7 @@
 #include "realm/class.h"
 #include "realm/member_heap.h"
 #include "realm/member_lists.h"
+#include "realm/watch.h"
 #include "realm/pins.h"
 #include "store/store.h"
 
@@ -27,6 +28,7 @@ struct realm *realm_new(struct cell *cell)
 	map_init_in(&realm->members, realm->region);
 	map_init_in(&realm->emojis, realm->region);
 	map_init_in(&realm->sessions, realm->region);
+	map_init_in(&realm->watched, realm->region);
 	list_init(&realm->classes);
 	realm->classes_next = 1;
 	cell->state = realm;
@@ -305,10 +307,11 @@ void realm_empty(struct realm *realm)
 	empty(&realm->channels, release_channel, realm);
 	empty(&realm->roles, release_role, realm);
 	empty(&realm->emojis, release_plain, realm);
+	watch_end(realm);
 	empty(&realm->sessions, release_plain, realm);
 	for (uint32_t i = 0; i < realm->slots_count; i++)
 		realm->slots[i] = NULL;
-	realm->online_count = realm->contentless = 0;
+	realm->online_count = realm->contentless = realm->presence_bots = 0;
 }
 
 /* -- loading -- */

@@ -53,6 +53,8 @@ struct realm {
 	uint32_t online_count;
 	uint64_t dm_allowed_until_us; /* of a DM: a guild in common was found (monotonic) */
 	struct member_lists *member_lists; /* NULL while nobody watches them: realm/member_lists.h */
+	uint32_t presence_bots; /* sessions of bots with the intent GUILD_PRESENCES */
+	struct map watched;    /* user id → whose sessions asked for that member by name: realm/watch.h */
 	uint32_t contentless;  /* sessions of bots without the intent MESSAGE_CONTENT */
 	bool sight_moved;      /* since it was loaded: who comes back after a restart does not know what it sees */
 };
@@ -60,8 +62,13 @@ struct realm {
 struct subscriber {
 	uint64_t session, user_id;
 	uint32_t core;
-	bool bot, contentless;
+	bool bot, contentless, presences; /* presences: a bot with that intent */
+	uint32_t watches_count;
+	uint64_t *watches; /* in the region: realm/watch.h */
 };
+
+/* Frees one that is in realm->sessions no more (realm/subscribe.c). */
+void subscriber_free(struct realm *realm, struct subscriber *subscriber);
 
 /* The realm of a transaction's cell. */
 static inline struct realm *realm_of(struct txn *txn)

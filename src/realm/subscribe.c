@@ -8,6 +8,7 @@
 #include "realm/guild_view.h"
 #include "realm/member.h"
 #include "realm/member_lists.h"
+#include "realm/watch.h"
 #include "user/user.h"
 
 enum { SNAPSHOT_MAX = 512 << 20, CAPABILITY_CLIENT_STATE_V2 = 1 << 10 };
@@ -58,6 +59,29 @@ static struct bytes *encode_own_member(const struct live_member *member)
 	return take(&text);
 }
 
+static void subscriber_set(struct realm *realm, struct subscriber *subscriber, const struct realm_subscribe *in)
+{
+	bool contentless = in->bot && !(in->intents & INTENT_MESSAGE_CONTENT);
+	bool presences = in->bot && in->intents & INTENT_GUILD_PRESENCES;
+
+	realm->contentless += contentless - subscriber->contentless;
+	realm->presence_bots += presences - subscriber->presences;
+	subscriber->session = in->session;
+	subscriber->user_id = in->user_id;
+	subscriber->core = in->core;
+	subscriber->bot = in->bot;
+	subscriber->contentless = contentless;
+	subscriber->presences = presences;
+}
+
+void subscriber_free(struct realm *realm, struct subscriber *subscriber)
+{
+	watch_set(realm, subscriber, NULL, 0);
+	realm->contentless -= subscriber->contentless;
+	realm->presence_bots -= subscriber->presences;
+	region_free(realm->region, subscriber);
+}
+
 int realm_subscribe_run(struct txn *txn, struct cell_work *work)
 {
 	struct realm_subscribe *in = container_of(work, struct realm_subscribe, work);
@@ -82,9 +106,7 @@ int realm_subscribe_run(struct txn *txn, struct cell_work *work)
 			cell_tell(txn->core, CELL_USER, in->user_id, true, user_tell_presence, guild_id);
 		}
 	}
-	bool contentless = in->bot && !(in->intents & INTENT_MESSAGE_CONTENT);
-	realm->contentless += contentless - subscriber->contentless;
-	*subscriber = (struct subscriber){ in->session, in->user_id, in->core, in->bot, contentless };
+	subscriber_set(realm, subscriber, in);
 	if (!in->silent) {
 		struct guild_show show = { .member = member,
 					   .bot = in->bot,
@@ -112,8 +134,7 @@ int realm_unsubscribe_run(struct txn *txn, struct cell_work *work)
 
 	member_lists_forget(realm, in->session);
 	if (subscriber) {
-		realm->contentless -= subscriber->contentless;
-		region_free(realm->region, subscriber);
+		subscriber_free(realm, subscriber);
 		if (member && --member->sessions == 0)
 			class_part(realm, member);
 	}

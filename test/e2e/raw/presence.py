@@ -266,3 +266,89 @@ def _(scene):
     post('/delete', {'token': token}).ok(204)
     eq(told(stage.eyes, ada)['status'], 'offline')
     stage.close()
+
+
+@step('presence: bots hear of those they share a channel with, people of those they asked for')
+def _(scene):
+    stage = Stage(scene, 'ada', 'bea', permissions=0)
+    ada, bea = stage.people
+    hide = lambda channel, *who: [{'id': stage.id, 'type': 0, 'deny': '1024'}] + [{'id': p.id, 'type': 1, 'allow': '1024'} for p in who]
+    for channel in stage.owner.rest.get('/guilds/%s/channels' % stage.id).ok(200):
+        stage.owner.rest.patch('/channels/' + channel['id'], {'permission_overwrites': hide(channel, ada, bea)}).ok(200)
+    den = scene.world.channel(stage.owner, stage.id, 'den', permission_overwrites=hide(None, ada, stage.bot))['id']
+    one, two = ada.gateway(v=9, guilds=False), bea.gateway(v=9, guilds=False)
+    # Bea and the bot share nothing; ada is in both rooms.
+    told(stage.eyes, ada)
+    silent(stage.eyes, bea)
+    again = stage.bot.gateway()
+    eq({p['user']['id'] for p in again.guilds[stage.id]['presences']} & {ada.id, bea.id}, {ada.id})
+    stage.eyes.send(8, {'guild_id': stage.id, 'user_ids': [ada.id, bea.id], 'presences': True})
+    d = stage.eyes.wait('GUILD_MEMBERS_CHUNK')['d']
+    eq(({m['user']['id'] for m in d['members']}, {p['user']['id'] for p in d['presences']}), ({ada.id, bea.id}, {ada.id}))
+    # People hear of nobody unasked.
+    say(two, 'idle')
+    silent(one, bea)
+    one.send(14, {'guild_id': stage.id, 'typing': True, 'members': [bea.id, stage.bot.id, ada.id, '1']})
+    got = [one.wait('PRESENCE_UPDATE')['d'] for _ in range(2)]
+    eq({(d['user']['id'], d['status']) for d in got}, {(bea.id, 'idle'), (stage.bot.id, 'online')})
+    say(two, 'dnd')
+    eq(told(one, bea)['status'], 'dnd')
+    silent(one, ada, 0.2)
+    stage.owner.rest.put('/channels/%s/permissions/%s' % (den, bea.id), {'type': 1, 'allow': '1024'}).ok(204)
+    say(two, 'online')
+    told(stage.eyes, bea)
+    told(one, bea)
+    one.send(14, {'guild_id': stage.id, 'members': []})
+    one.send(8, {'guild_id': stage.id, 'user_ids': [ada.id]})
+    one.wait('GUILD_MEMBERS_CHUNK')
+    say(two, 'invisible')
+    eq(told(stage.eyes, bea)['status'], 'offline')
+    silent(one, bea)
+    stage.close(one, two, again)
+
+
+@step('presence: a bot without the intent hears nothing, and is shown nobody')
+def _(scene):
+    stage = Stage(scene, 'ada')
+    ada, = stage.people
+    session = ada.gateway(v=9, guilds=False)
+    told(stage.eyes, ada)
+    blind = stage.bot.gateway(intents=ALL_INTENTS & ~(1 << 8))
+    assert ada.id not in {p['user']['id'] for p in blind.guilds[stage.id]['presences']}
+    blind.send(8, {'guild_id': stage.id, 'user_ids': [ada.id], 'presences': True})
+    assert not blind.wait('GUILD_MEMBERS_CHUNK')['d'].get('presences')
+    say(session, 'dnd')
+    told(stage.eyes, ada)
+    silent(blind, ada)
+    stage.close(session, blind)
+
+
+@step('presence: invisible is invisible everywhere')
+def _(scene):
+    stage = Stage(scene, 'ada')
+    ada, = stage.people
+    session = ada.gateway(v=9, guilds=False, identify={'presence': {'status': 'invisible', 'since': 0, 'activities': [
+        {'name': 'chess', 'type': 0}], 'afk': False}})
+    silent(stage.eyes, ada)
+    again = stage.bot.gateway()
+    assert ada.id not in {p['user']['id'] for p in again.guilds[stage.id]['presences']}
+    again.send(8, {'guild_id': stage.id, 'user_ids': [ada.id], 'presences': True})
+    eq(again.wait('GUILD_MEMBERS_CHUNK')['d']['presences'], [])
+    counts = stage.owner.rest.get('/guilds/%s' % stage.id, query={'with_counts': 'true'}).ok(200)
+    eq((counts['approximate_member_count'], counts['approximate_presence_count']), (3, 1))
+    code = stage.owner.rest.post('/channels/%s/invites' % stage.hall, {'unique': True}).ok(200)['code']
+    counts = scene.world.nobody.get('/invites/' + code, query={'with_counts': 'true'}).ok(200)
+    eq((counts['approximate_member_count'], counts['approximate_presence_count']), (3, 1))
+    mine, = ada.rest.get('/users/@me/guilds', query={'with_counts': 'true'}).ok(200)
+    eq((mine['approximate_member_count'], mine['approximate_presence_count']), (3, 1))
+    watcher = stage.owner.gateway(v=9, guilds=False)
+    watcher.send(14, {'guild_id': stage.id, 'typing': True, 'members': [ada.id], 'channels': {stage.hall: [[0, 99]]}})
+    d = watcher.wait('GUILD_MEMBER_LIST_UPDATE')['d']
+    eq((d['online_count'], [(g['id'], g['count']) for g in d['groups']]), (2, [('online', 2), ('offline', 1)]))
+    row, = [r['member'] for r in d['ops'][0]['items'] if 'member' in r and r['member']['user']['id'] == ada.id]
+    eq((row['presence']['status'], row['presence']['activities'], row['presence']['client_status']), ('offline', [], {}))
+    silent(watcher, ada)
+    # Who types is seen to type: Discord shows it too.
+    ada.rest.post('/channels/%s/typing' % stage.hall).ok(204)
+    again.wait('TYPING_START', where=lambda d: d['user_id'] == ada.id)
+    stage.close(session, again, watcher)
