@@ -12,9 +12,10 @@
 
 enum {
 	IDLE_MS = 60 * 1000,           /* unused this long: out of memory */
-	FAILURES_MAX = 3,              /* restarts that fail in a row */
-	REFUSE_US = 15 * 1000 * 1000,  /* then refuse for so long */
+	FAILURES_MAX = 3,              /* loads that fail in a row: then it refuses */
 };
+/* After so many failures the next try comes so much later. */
+static const uint32_t retry_after_ms[] = { 100, 500, 5000, 10000, 20000, 40000, 60000 };
 
 static const struct cell_type *types[CELL_KIND_COUNT];
 
@@ -47,6 +48,8 @@ struct cell_local *cell_local_new(struct core *core)
 static void shell_free(struct cell *cell)
 {
 	timer_clear(&cell->idle);
+	timer_clear(&cell->retry);
+	doubts_drop(cell);
 	region_drop(&cell->region);
 	store_gate_unref(cell->gate);
 	list_for_each(node, &cell->intents)
@@ -132,7 +135,8 @@ static void on_idle(struct core *core, struct timer *timer)
 	if (!quiet(cell) || cell->status == CELL_LOADING || !fiber_wait_empty(&cell->entering))
 		return; /* settles again when that ends */
 	intents_start(cell); /* when there was no fiber for them before */
-	if (intents_pending(cell) || (cell->status == CELL_READY && type->busy && type->busy(cell))) {
+	if (timer_is_set(&cell->retry) || intents_pending(cell) ||
+	    (cell->status == CELL_READY && type->busy && type->busy(cell))) {
 		timer_set(core, &cell->idle, IDLE_MS);
 		return;
 	}
@@ -141,12 +145,17 @@ static void on_idle(struct core *core, struct timer *timer)
 		drop_state(cell);
 		atomic_fetch_add_explicit(&local->stats.evicted, 1, memory_order_relaxed);
 	}
-	if (cell->refuse_until_us > core_now_us(core)) {
-		timer_set(core, &cell->idle, IDLE_MS);
-		return;
-	}
 	map_del(&local->cells[cell->kind], cell->id);
 	shell_free(cell);
+}
+
+/* Whether anybody asks for it or not: who watches it waits for it, and who looks after the server sees it get well. */
+static void on_retry(struct core *core, struct timer *timer)
+{
+	struct cell *cell = container_of(timer, struct cell, retry);
+
+	if (cell->status == CELL_EMPTY)
+		cell_tell(core, cell->kind, cell->id, false, run_nothing, NULL);
 }
 
 uint32_t cell_evict_idle(struct core *core)
@@ -190,37 +199,90 @@ struct cell *cell_shell(struct core *core, enum cell_kind kind, uint64_t id)
 	list_init(&cell->locks);
 	list_init(&cell->intents);
 	timer_init(&cell->idle, on_idle);
+	timer_init(&cell->retry, on_retry);
 	map_set(cells, id, cell);
 	return cell;
+}
+
+/* What can be said of it is true again. */
+static void well(struct cell *cell)
+{
+	struct cell_stats *stats = &local_of(cell->core)->cell->stats;
+
+	if (cell->failures >= FAILURES_MAX) {
+		atomic_fetch_sub_explicit(&stats->refusing, 1, memory_order_relaxed);
+		log_info("refuses no more kind=%s id=%lu", cell_type(cell->kind)->name, cell->id);
+	}
+	cell->failures = 0;
+	cell->refuse_until_us = 0;
+	timer_clear(&cell->retry);
+}
+
+static void tell_watchers(struct cell *cell, bool landed)
+{
+	if (cell->restarted || cell->away)
+		txn_publish_reloaded(cell, landed && (!cell->away || cell->kind == CELL_USER));
+	cell->restarted = cell->away = false;
+}
+
+static void load_failed(struct cell *cell, int r)
+{
+	struct cell_stats *stats = &local_of(cell->core)->cell->stats;
+	uint32_t after_ms = retry_after_ms[MIN(cell->failures, ARRAY_SIZE(retry_after_ms) - 1)];
+
+	cell->failures++;
+	atomic_fetch_add_explicit(&stats->load_failures, 1, memory_order_relaxed);
+	cell->refuse_until_us = core_now_us(cell->core) + after_ms * 1000ull;
+	timer_set(cell->core, &cell->retry, after_ms);
+	if (cell->failures < FAILURES_MAX) {
+		log_warn("load failed, is tried again kind=%s id=%lu r=%d failures=%u",
+			 cell_type(cell->kind)->name, cell->id, r, cell->failures);
+		return;
+	}
+	if (cell->failures == FAILURES_MAX) {
+		atomic_fetch_add_explicit(&stats->refusing, 1, memory_order_relaxed);
+		log_error("load failed three times, refusing until one works kind=%s id=%lu r=%d",
+			  cell_type(cell->kind)->name, cell->id, r);
+	}
+	if (cell->restarted && !cell->away) {
+		cell->away = true;
+		cell->restarted = false;
+		/* An account's sessions hear all else meanwhile, and are let in again when it can. */
+		txn_publish_reloaded(cell, cell->kind != CELL_USER);
+	}
 }
 
 static int load_wait(struct cell *cell, bool create)
 {
 	struct cell_local *local = local_of(cell->core)->cell;
+	bool landed = false;
 
 	if (cell->refuse_until_us > core_now_us(cell->core))
 		return ERR_UNAVAILABLE;
 	cell->status = CELL_LOADING;
 	timer_clear(&cell->idle);
 	atomic_fetch_add_explicit(&local->stats.loads, 1, memory_order_relaxed);
-	int r = cell_type(cell->kind)->load_wait(cell);
+	int r = fault_take(cell->faults, FAULT_LOAD) ? -EIO
+						     : cell_type(cell->kind)->load_wait(cell);
 	if (r == 0 || (r == ENOENT && create)) {
 		int ri = intents_load_wait(cell);
 
 		if (ri)
 			r = ri;
 	}
+	if (r == 0)
+		landed = doubts_landed_wait(cell);
 	if (r == 0 || (r == ENOENT && create)) {
 		if (r == ENOENT) {
 			cell->state = NULL;
 			region_drop(&cell->region);
 		}
-		cell->failures = 0;
 		cell->status = CELL_READY;
 		atomic_fetch_add_explicit(&local->stats.loaded, 1, memory_order_relaxed);
-		if (cell->restarted)
-			txn_publish_reloaded(cell);
-		cell->restarted = false;
+		/* What was told to an account while it was away (a DM) is not kept for it: its sessions begin anew. */
+		landed |= cell->kind == CELL_USER && cell->failures;
+		well(cell);
+		tell_watchers(cell, landed);
 		intents_start(cell);
 		r = 0;
 	} else {
@@ -228,15 +290,11 @@ static int load_wait(struct cell *cell, bool create)
 		cell->state = NULL;
 		cell->status = CELL_EMPTY;
 		if (r != ENOENT) {
-			log_warn("load failed, will try again kind=%s id=%lu r=%d failures=%u",
-				 cell_type(cell->kind)->name, cell->id, r, cell->failures + 1);
-			if (++cell->failures >= FAILURES_MAX) {
-				cell->failures = 0;
-				cell->refuse_until_us = core_now_us(cell->core) + REFUSE_US;
-				log_error("load failed three times, refusing for a while kind=%s id=%lu",
-					  cell_type(cell->kind)->name, cell->id);
-			}
+			load_failed(cell, r);
 			r = ERR_UNAVAILABLE;
+		} else {
+			well(cell);
+			tell_watchers(cell, false); /* they ask, and hear that there is none */
 		}
 	}
 	fiber_wait_wake(cell->core, &cell->entering, true);
@@ -312,7 +370,24 @@ void cell_break(struct cell *cell, const char *why, int r)
 	cell_settle(cell);
 }
 
+void cell_fault(struct core *core, enum cell_kind kind, uint64_t id, enum fault fault,
+		uint8_t times)
+{
+	struct cell *cell = cell_shell(core, kind, id);
+
+	cell->faults[fault] = times;
+	if (fault == FAULT_LOAD)
+		cell_break(cell, "asked for", 0);
+	cell_settle(cell);
+}
+
 /* -- work -- */
+
+static int run_checked(struct txn *txn, struct cell_work *work)
+{
+	realm_check(txn->cell, !fault_take(txn->cell->faults, FAULT_CHECK));
+	return work->run(txn, work);
+}
 
 static void work_fiber(struct core *core, void *arg)
 {
@@ -328,7 +403,7 @@ static void work_fiber(struct core *core, void *arg)
 	struct txn *txn = mem_alloc(sizeof(*txn));
 	arena_init(&arena);
 	txn_init(txn, cell, work, &arena);
-	r = work->run(txn, work);
+	r = run_checked(txn, work);
 	txn->arena = NULL;
 	txn_finish(txn, r);
 	arena_done(&arena);

@@ -4,14 +4,17 @@
  * posted to its owner, runs there on a fiber inside a transaction (cell/txn.h), and answers when all its
  * effects are durable and published. When a cell's state cannot be trusted (a failed write, a row that
  * does not decode, a broken invariant) it is broken: its fibers leave with ERR_RESTARTED, its memory is dropped
- * whole and loaded again from the store on the next entry. Three failed restarts in a row put it into refusal (503)
- * for a while. The process and the other cells go on. */
+ * whole and loaded again from the store, at once when somebody watches it. A load that fails is tried again by itself, ever
+ * more slowly; after three in a row the cell refuses (503) and its watchers are told that it is away, until a load works. When a
+ * failed write is found on the disk all the same, the watchers are told anew what there is. The process and the other
+ * cells go on. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/region.h"
+#include "cell/fault.h"
 #include "core/core.h"
 #include "core/fiber.h"
 
@@ -48,8 +51,9 @@ struct cell {
 	enum cell_status { CELL_EMPTY, CELL_LOADING, CELL_READY, CELL_BROKEN } status;
 	struct store_gate *gate;
 	uint32_t fibers;          /* inside now */
-	uint32_t failures;        /* restarts that failed, in a row */
-	uint64_t refuse_until_us; /* after three */
+	uint32_t failures;        /* loads that failed, in a row */
+	uint64_t refuse_until_us; /* after one: not tried again before */
+	struct timer retry;       /* then by itself */
 	struct list txns;         /* queued, oldest first */
 	struct list locks;        /* row locks held (cell/txn.h) */
 	struct fiber_wait entering;
@@ -57,8 +61,11 @@ struct cell {
 	struct list intents;   /* waiting to be carried out, in order */
 	bool intents_running, outbox_marked;
 	bool restarted; /* watchers must be told when it is back */
+	bool away;      /* they were told that it is not there */
+	struct doubts *doubts; /* cell/doubts.c; NULL: none */
 	uint32_t generation;   /* grows with each restart */
 	struct timer idle;
+	uint8_t faults[FAULT_COUNT]; /* still to happen */
 };
 
 /* The core that owns @id. Any thread. */
@@ -106,6 +113,10 @@ void cell_break(struct cell *cell, const char *why, int r);
 		}                                                             \
 	} while (0)
 
+/* Makes @times of these happen in the cell (cell/fault.h). On the owner's loop or a fiber of it, not inside the cell. */
+void cell_fault(struct core *core, enum cell_kind kind, uint64_t id, enum fault fault,
+		uint8_t times);
+
 /* The cell when it is in memory on this core, else NULL. Loop or fiber of the owner. */
 struct cell *cell_find(struct core *core, enum cell_kind kind, uint64_t id);
 /* Takes every cell of this core out of memory that nobody uses just now, without waiting until it has been idle for long: for when memory
@@ -118,5 +129,7 @@ void cell_local_free(struct cell_local *local);
 
 struct cell_stats {
 	_Atomic uint64_t loaded, loads, restarts, evicted, txns, commits, events, intents;
+	_Atomic uint64_t load_failures, refusing; /* refusing: how many cells, now */
+	_Atomic uint64_t landed; /* failed writes that were found on the disk */
 };
 const struct cell_stats *cell_stats(struct core *core);

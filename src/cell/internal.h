@@ -32,8 +32,16 @@ void txn_finish(struct txn *txn, int r);
 /* Publishes and answers whatever stands at the head of the queue and may go. */
 void cell_advance(struct cell *cell);
 
-/* Tells the views that the cell was restarted, before anything else of it is published. */
-void txn_publish_reloaded(struct cell *cell);
+/* Tells the views that the cell was restarted, before anything else of it is published. @away: and that its watchers are to begin
+ * anew, as it is away or came back with more than they know. */
+void txn_publish_reloaded(struct cell *cell, bool away);
+
+/* doubts.c: writes that failed, and may be on the disk nevertheless. Takes @batch over. */
+void doubts_add(struct cell *cell, struct store_batch *batch);
+/* On a fiber, after the cell's rows were read anew: is one of them there? It is then forgotten. The others may still come to
+ * light, when the store has repaired itself. */
+bool doubts_landed_wait(struct cell *cell);
+void doubts_drop(struct cell *cell);
 
 /* intents.c */
 int intents_load_wait(struct cell *cell);

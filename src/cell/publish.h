@@ -55,7 +55,7 @@ enum effect_kind {
 	EFFECT_GUILD_LEAVE, /* user cells: drop this guild's subscription if it is still there */
 	EFFECT_LOGOUT,      /* user cells: sessions of this token hash (zero: all) are closed with 4004, and cores forget it */
 	EFFECT_FORGET,      /* user cells: what cores remember of this user's tokens is out of date */
-	EFFECT_RELOADED,    /* the cell was restarted: subscribe again, silently */
+	EFFECT_RELOADED,    /* the cell was restarted: subscribe again, silently; or (away) say that it is gone for now, and ask anew */
 };
 struct effect {
 	enum effect_kind kind;
@@ -66,6 +66,7 @@ struct effect {
 	uint32_t core;            /* SUBSCRIBE: the session's core; others ignore it */
 	uint32_t class_id;        /* CLASS, USER_CLASS, SUBSCRIBE */
 	uint64_t guild_id;        /* GUILD_JOIN, GUILD_LEAVE */
+	bool away;                /* RELOADED */
 	uint64_t perms;           /* CLASS: guild-wide permissions */
 	struct bytes *see, *manage; /* CLASS: bit n of byte n/8: channel slot n is visible / MANAGE_CHANNELS held; EVENT: to.shares */
 	struct bytes *snapshot;   /* SUBSCRIBE: JSON of GUILD_CREATE's d (bots), of READY's guild entry (people); NULL: silent */

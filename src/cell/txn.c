@@ -122,7 +122,8 @@ int txn_get_obj_wait(struct txn *txn, struct str key, const struct obj_desc *des
 	int r = txn_get_wait(txn, key, &value);
 	if (r)
 		return r;
-	r = row_get(value, desc, txn->arena, ret);
+	r = fault_take(txn->cell->faults, FAULT_ROW) ? -EBADMSG
+						     : row_get(value, desc, txn->arena, ret);
 	if (r) {
 		cell_break(txn->cell, "a row does not decode", r);
 		return ERR_RESTARTED;
@@ -414,13 +415,13 @@ static void publish(struct txn *txn)
 	publication_unref(pub);
 }
 
-void txn_publish_reloaded(struct cell *cell)
+void txn_publish_reloaded(struct cell *cell, bool away)
 {
 	struct txn txn;
 
 	assert(list_empty(&cell->txns));
 	txn_init(&txn, cell, NULL, NULL);
-	txn_effect(&txn, &(struct effect){ .kind = EFFECT_RELOADED });
+	txn_effect(&txn, &(struct effect){ .kind = EFFECT_RELOADED, .away = away });
 	publish(&txn);
 }
 
@@ -488,6 +489,8 @@ static void on_committed(struct core *core, struct store_batch *batch, int r)
 	txn->durable = true;
 	if (r) {
 		txn->result = write_error(r);
+		if (r == -EIO || r == -ENOSPC)
+			doubts_add(cell, TAKE(txn->batch));
 		/* What stands behind it has read memory that never became true. Transactions with rows are refused by the gate;
 		 * those without are marked here. */
 		for (struct list *node = txn->node.next; node != &cell->txns; node = node->next) {
@@ -500,6 +503,27 @@ static void on_committed(struct core *core, struct store_batch *batch, int r)
 	}
 	cell_advance(cell);
 	cell_settle(cell);
+}
+
+/* Whatever the store says of it. */
+static void on_faulty(struct core *core, struct store_batch *batch, int r)
+{
+	on_committed(core, batch, r ? r : -EIO);
+}
+
+static void on_refused(struct core *core, struct store_batch *batch, int r)
+{
+	on_committed(core, batch, r == -E2BIG ? -EIO : r);
+}
+
+static void plant_faults(struct txn *txn)
+{
+	if (fault_take(txn->cell->faults, FAULT_LANDED)) {
+		txn->batch->done = on_faulty;
+	} else if (fault_take(txn->cell->faults, FAULT_WRITE)) {
+		txn->batch->data.full = true; /* so that the store refuses it */
+		txn->batch->done = on_refused;
+	}
 }
 
 void txn_finish(struct txn *txn, int r)
@@ -520,6 +544,7 @@ void txn_finish(struct txn *txn, int r)
 	if (txn->batch) {
 		txn->batch->owner = txn;
 		txn->batch->done = on_committed;
+		plant_faults(txn);
 		store_commit(core_cores(txn->core)->store, txn->batch);
 		if (planted(PLANT_REPLY_BEFORE_SYNC)) {
 			struct cell_work *work = TAKE(txn->work);

@@ -71,6 +71,18 @@ void ask_again(struct gateway_local *gateway, struct ask *ask, uint64_t after_ms
 	timer_set(gateway->core, &ask->timer, after_ms);
 }
 
+void asks_hurry(struct gateway_local *gateway, uint64_t cell_id)
+{
+	list_for_each (node, &gateway->waiting) {
+		struct ask *ask = list_entry(node, struct ask, node);
+
+		if (ask->work->id != cell_id)
+			continue;
+		ask_withdraw(ask);
+		send(ask);
+	}
+}
+
 bool ask_withdraw(struct ask *ask)
 {
 	if (!timer_is_set(&ask->timer))

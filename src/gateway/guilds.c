@@ -15,7 +15,8 @@ struct guild_open {
 	struct list node; /* of session->opens */
 	uint32_t tries;
 	bool said; /* that it is unavailable */
-	bool lost; /* a silent one whose user was removed meanwhile */
+	bool lost; /* a silent one whose user was removed meanwhile, or (away) whose guild went away again */
+	bool away;
 };
 
 static uint64_t open_guild(const struct guild_open *open)
@@ -83,6 +84,16 @@ void guild_open_lost(struct session *session, uint64_t guild_id)
 	say_deleted(session, guild_id, false);
 }
 
+void guild_open_away(struct session *session, uint64_t guild_id)
+{
+	struct guild_open *open = find_silent(session, guild_id);
+
+	if (!open || open->lost)
+		return;
+	open->lost = open->away = open->said = true;
+	say_deleted(session, guild_id, true);
+}
+
 bool guild_open_is_lost(const struct session *session, uint64_t guild_id)
 {
 	const struct guild_open *open = find_silent(session, guild_id);
@@ -112,7 +123,7 @@ static bool failed(struct session *session, struct guild_open *open, int r)
 
 	if (r == ERR_UNKNOWN_GUILD || r == ERR_MISSING_ACCESS || r == ENOENT) {
 		leave_stray(session, guild_id);
-		if (!assembly_answer(session, guild_id, GUILD_GONE) && !open->lost)
+		if (!assembly_answer(session, guild_id, GUILD_GONE) && (!open->lost || open->away))
 			say_deleted(session, guild_id, false);
 		return false;
 	}
@@ -148,13 +159,13 @@ static void on_answer(struct gateway_local *gateway, struct ask *ask, int r)
 	if (!session && r == 0)
 		view_leave_guild(gateway, guild_id, open->subscribe.session,
 				 open->subscribe.user_id);
-	bool again = session && r == 0 && open->lost;
+	bool again = session && r == 0 && open->lost, away = open->away;
 	if (again) /* a member anew: the silent return was not taken (view.c) */
 		view_leave_guild(gateway, guild_id, session->id, session->user_id);
 	list_del(&open->node);
 	free(open);
 	if (again) {
-		guild_open_start(session, guild_id, OPEN_JOINED);
+		guild_open_start(session, guild_id, away ? OPEN_FIRST : OPEN_JOINED);
 	} else if (session && r == 0) {
 		assembly_answer(session, guild_id, GUILD_HERE);
 		interest_renew(session, guild_id);
@@ -170,6 +181,7 @@ void guild_open_start(struct session *session, uint64_t guild_id, enum guild_ope
 
 	open->ask.answered = on_answer;
 	open->session = session;
+	open->said = why == OPEN_AWAY;
 	open->subscribe = (struct realm_subscribe){
 		.work = { .kind = CELL_GUILD, .id = guild_id, .run = realm_subscribe_run },
 		.session = session->id,
@@ -184,7 +196,9 @@ void guild_open_start(struct session *session, uint64_t guild_id, enum guild_ope
 		.version = session->version,
 	};
 	list_add_tail(&session->opens, &open->node);
-	if (why != OPEN_SILENT)
+	if (why == OPEN_AWAY)
+		say_deleted(session, guild_id, true);
+	if (why == OPEN_FIRST || why == OPEN_JOINED)
 		session->opens_running++;
 	view_hold(session->gateway, guild_id, CELL_GUILD);
 	ask_post(session->gateway, &open->ask, &open->subscribe.work);

@@ -112,6 +112,8 @@ void ask_post(struct gateway_local *gateway, struct ask *ask, struct cell_work *
 void ask_again(struct gateway_local *gateway, struct ask *ask, uint64_t after_ms);
 /* One that waits for that is not asked any more; the caller frees it. False: it is under way. */
 bool ask_withdraw(struct ask *ask);
+/* The cell is there again: those that wait to ask it do so now. */
+void asks_hurry(struct gateway_local *gateway, uint64_t cell_id);
 enum {
 	ASK_REFUSED = 1 << 20, /* for check(): no error code is that high */
 };
@@ -219,12 +221,14 @@ void resume_forget(struct resume_ask *ask);
 /* Asks for as many of session->guilds as may be. */
 void guilds_pump(struct session *session);
 /* One more: at the start of a session; because its user came into the guild; again after the
- * guild's restart, without a snapshot. */
-enum guild_open_why { OPEN_FIRST, OPEN_JOINED, OPEN_SILENT };
+ * guild's restart, without a snapshot; AWAY: the guild is said to be unavailable until it lets the session in anew. */
+enum guild_open_why { OPEN_FIRST, OPEN_JOINED, OPEN_SILENT, OPEN_AWAY };
 void guild_open_start(struct session *session, uint64_t guild_id, enum guild_open_why why);
 bool guild_is_opening(const struct session *session, uint64_t guild_id);
 /* Its user is no member any more, while it is on its way back into a restarted guild: says so, and lets it in as a newcomer only. */
 void guild_open_lost(struct session *session, uint64_t guild_id);
+/* The guild is away while the session is on its way back into it: the same, but it stays a member. */
+void guild_open_away(struct session *session, uint64_t guild_id);
 bool guild_open_is_lost(const struct session *session, uint64_t guild_id);
 /* @session is ending: answers find nobody. */
 void guild_opens_drop(struct session *session);

@@ -536,6 +536,79 @@ static void a_restarted_guild_takes_its_sessions_back_without_a_gap(void **state
 	client_free(client);
 }
 
+static void expect_deleted(struct client *client, bool unavailable)
+{
+	json_t *d = client_expect(client, GATEWAY_OP_DISPATCH, "GUILD_DELETE");
+
+	assert_int_equal(json_is_true(json_object_get(d, "unavailable")), unavailable);
+	drop(d);
+}
+
+static void a_guild_that_is_away_is_unavailable_and_comes_anew(void **state)
+{
+	struct fake *fake = *state;
+	struct client *client = bot_on(fake, 0, Q);
+	struct fake_guild *guild = fake_guild(GUILD);
+	struct effect away = { .kind = EFFECT_RELOADED, .away = true },
+		      back = { .kind = EFFECT_RELOADED };
+
+	guild->failures = 1000;
+	guild->result = ERR_UNAVAILABLE;
+	fake_publish(fake, GUILD, CELL_GUILD, guild->views, &away, 1);
+	fake_pass(fake, 20000);
+	expect_deleted(client, true);
+	client_expect_nothing(client);
+	guild->failures = 0;
+	/* As soon as it is there, not when they would have asked again. */
+	fake_publish(fake, GUILD, CELL_GUILD, guild->views, &back, 1);
+	fake_run(fake);
+	drop(client_expect(client, GATEWAY_OP_DISPATCH, "GUILD_CREATE"));
+	fake_say(fake, guild, 1);
+	fake_run(fake);
+	expect_said(client, 1);
+	client_expect_nothing(client);
+	client_free(client);
+}
+
+static void a_guild_that_goes_away_on_its_way_back_comes_anew(void **state)
+{
+	struct fake *fake = *state;
+	struct client *client = bot_on(fake, 0, Q);
+	struct fake_guild *guild = fake_guild(GUILD);
+	struct effect reloaded = { .kind = EFFECT_RELOADED },
+		      away = { .kind = EFFECT_RELOADED, .away = true };
+
+	guild->slow = true;
+	fake_publish(fake, GUILD, CELL_GUILD, guild->views, &reloaded, 1);
+	fake_run(fake);
+	fake_say(fake, guild, 1); /* is in what comes anew */
+	fake_publish(fake, GUILD, CELL_GUILD, guild->views, &away, 1);
+	fake_run(fake);
+	expect_deleted(client, true);
+	guild->slow = false;
+	fake_guild_answer(fake, guild);
+	fake_run(fake);
+	drop(client_expect(client, GATEWAY_OP_DISPATCH, "GUILD_CREATE"));
+	fake_say(fake, guild, 2);
+	fake_run(fake);
+	expect_said(client, 2);
+	client_expect_nothing(client);
+	client_free(client);
+}
+
+static void an_account_that_came_back_with_more_begins_anew(void **state)
+{
+	struct fake *fake = *state;
+	struct client *client = bot_on(fake, 0, Q);
+	struct effect away = { .kind = EFFECT_RELOADED, .away = true };
+
+	fake_publish(fake, BOT, CELL_USER, fake->users[0].views, &away, 1);
+	fake_run(fake);
+	assert_int_equal(client_closed(client), CLOSE_UNKNOWN_ERROR);
+	assert_int_equal(STAT(fake, sessions), 0);
+	client_free(client);
+}
+
 static void a_restarted_account_is_told_of_its_sessions(void **state)
 {
 	struct fake *fake = *state;
@@ -594,6 +667,9 @@ int main(void)
 		CASE(a_detached_session_that_cannot_hold_more_ends),
 		CASE(what_fell_out_of_the_ring_cannot_be_resumed),
 		CASE(a_restarted_guild_takes_its_sessions_back_without_a_gap),
+		CASE(a_guild_that_is_away_is_unavailable_and_comes_anew),
+		CASE(a_guild_that_goes_away_on_its_way_back_comes_anew),
+		CASE(an_account_that_came_back_with_more_begins_anew),
 		CASE(a_restarted_account_is_told_of_its_sessions),
 		CASE(draining_asks_everybody_to_reconnect),
 	};

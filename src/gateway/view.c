@@ -567,11 +567,44 @@ static void replay_to_returned(struct view *view, const struct publication *publ
 	}
 }
 
-static void reloaded(struct view *view)
+/* All are told that the guild is unavailable, and get it anew when it is there. */
+static void went_away(struct view *view)
 {
+	uint32_t at = 0, count = 0;
+	uint64_t user_id;
+	void *first;
+	struct sub **subs = mem_alloc((view->subs + 1) * sizeof(struct sub *));
+
+	while (map_next(&view->guild->users, &at, &user_id, &first))
+		for (struct sub *sub = first; sub; sub = sub->next)
+			subs[count++] = sub;
+	for (uint32_t i = 0; i < count; i++) {
+		struct session *session = subs[i]->session;
+		bool stray = !subs[i]->class || subs[i]->returned;
+
+		sub_free(subs[i]);
+		if (stray)
+			guild_open_away(session, view->cell_id);
+		else
+			guild_open_start(session, view->cell_id, OPEN_AWAY);
+	}
+	free(subs);
+}
+
+static void reloaded(struct view *view, bool away)
+{
+	asks_hurry(view->gateway, view->cell_id);
 	if (!view->guild) {
+		/* An account whose rows are not what its sessions know: READY is the only thing that says all of it. */
 		for (struct sub *sub = view->account; sub; sub = sub->next)
-			session_reopen(sub->session);
+			if (away)
+				session_doom(sub->session, DOOM_DEAD);
+			else
+				session_reopen(sub->session);
+		return;
+	}
+	if (away) {
+		went_away(view);
 		return;
 	}
 	end_strays(view);
@@ -723,7 +756,7 @@ void view_apply(struct core *core, const struct publication *publication)
 		case EFFECT_GUILD_JOIN: guild_join(view, effect->guild_id); break;
 		case EFFECT_GUILD_LEAVE: guild_leave(view, effect->guild_id); break;
 		case EFFECT_LOGOUT: logout(view, effect->token_hash); break;
-		case EFFECT_RELOADED: reloaded(view); break;
+		case EFFECT_RELOADED: reloaded(view, effect->away); break;
 		case EFFECT_FORGET: /* for those who remember tokens */ break;
 		}
 	}

@@ -360,6 +360,31 @@ int store_get_wait(struct core *core, struct arena *arena, struct str key, struc
 	return waiting.read.result;
 }
 
+enum { LANDED_ROWS = 16 }; /* a batch is whole within a partition, so a few say it */
+
+int store_landed_wait(struct core *core, const struct store_batch *batch)
+{
+	struct store_op op;
+	struct arena arena;
+	uint32_t rows = 0;
+	int landed = 0;
+
+	arena_init(&arena);
+	for (size_t at = 0; !landed && rows < LANDED_ROWS && store_batch_next(batch, &at, &op);) {
+		struct str value, last;
+
+		/* Only what the batch leaves there in the end. */
+		if (op.kind != OP_PUT || store_batch_peek(batch, op.key, &last) != 1 ||
+		    last.ptr != op.row + ROW_HEADER)
+			continue;
+		rows++;
+		int r = store_get_wait(core, &arena, op.key, &value);
+		landed = r < 0 || (r == 0 && str_eq(value, last));
+	}
+	arena_done(&arena);
+	return landed || rows == 0;
+}
+
 int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, struct str from,
 		    struct str to, bool reverse, uint32_t limit, struct store_row **ret_rows,
 		    uint32_t *ret_count)

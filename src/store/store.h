@@ -96,6 +96,10 @@ int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, s
 		    struct str to, bool reverse, uint32_t limit, struct store_row **ret_rows,
 		    uint32_t *ret_count);
 
+/* On a fiber: has @batch, whose write failed, come to the disk nevertheless? 1: rows of it are there (or may be: it only deletes, or
+ * they cannot be read), 0: not up to now. */
+int store_landed_wait(struct core *core, const struct store_batch *batch);
+
 /* -- whole-store matters; any thread unless said -- */
 struct store_stats {
 	_Atomic uint64_t batches, syncs, rows, bytes, reads_memory, reads_disk, failed, refused;

@@ -169,7 +169,7 @@ static void check_sight(struct viewer *viewer, const char *type, const json_t *d
 	const struct dm *dm = dm_find(viewer->world, strtoull(channel_id, NULL, 10));
 	if (dm && viewer->user != dm->a && viewer->user != dm->b)
 		fail(viewer->world, "viewer %u: %s of a DM of %u and %u", viewer->index, type, dm->a, dm->b);
-	if (viewer->stale || !channel_id[0] || json_id(d, "guild_id") != viewer->world->guild || starts(type, "VOICE_"))
+	if (!channel_id[0] || json_id(d, "guild_id") != viewer->world->guild || starts(type, "VOICE_"))
 		return;
 	if (!channel)
 		fail(viewer->world, "viewer %u: %s in channel %s, which is not there", viewer->index, type, channel_id);
@@ -179,7 +179,7 @@ static void check_sight(struct viewer *viewer, const char *type, const json_t *d
 
 static void check_guild(struct viewer *viewer, const char *type, const json_t *d)
 {
-	if (viewer->in_guild || viewer->stale || json_id(d, "guild_id") != viewer->world->guild)
+	if (viewer->in_guild || json_id(d, "guild_id") != viewer->world->guild)
 		return;
 	if (starts(type, "GUILD_CREATE") || starts(type, "GUILD_DELETE") || starts(type, "PRESENCE"))
 		return;

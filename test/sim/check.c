@@ -236,8 +236,6 @@ void check_sessions(struct world *world)
 			fail(world, "viewer %u does not come up: state %d", i, viewer->state);
 			break;
 		}
-		if (viewer->stale)
-			continue;
 		if (viewer->in_guild != member) {
 			fail(world, "viewer %u: user %u is %s member, it believes otherwise", i, viewer->user, member ? "a" : "no");
 			break;

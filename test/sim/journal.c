@@ -103,8 +103,13 @@ void reg_try(struct world *world, struct request *call, const char *key, const c
 void reg_seen(struct world *world, const char *key, const char *value)
 {
 	struct reg *reg = reg_find(world, key);
+	uint32_t from = 0;
 
-	for (uint32_t i = 0; reg && i < reg->count; i++) {
+	/* Of several tries to end it one did, and nobody knows which: it was so at the latest when the last of them was asked for. */
+	for (uint32_t i = 0; reg && reg->absorbing && i < reg->count; i++)
+		if (strcmp(reg->writes[i].value, value) == 0)
+			from = reg->writes[i].outcome == ACKED || from == reg->count ? reg->count : i;
+	for (uint32_t i = from; reg && i < reg->count; i++) {
 		struct write *write = &reg->writes[i];
 
 		if (strcmp(write->value, value) == 0 && write->outcome != ACKED) {

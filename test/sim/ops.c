@@ -693,7 +693,12 @@ static void op_break(struct world *world)
 		return;
 	trace(world, "cell %lu is restarted", id);
 	world->restarts++;
-	cell_break(cell, "the simulator", 0);
+	/* Now and then it does not come back at once, or not for a while. */
+	if (chance(world, 40))
+		cell_fault(cell->core, kind, id, FAULT_LOAD,
+			   (uint8_t)(1 + pick(world, kind == CELL_GUILD ? 4 : 2)));
+	else
+		cell_break(cell, "the simulator", 0);
 }
 
 static void op_bias(struct world *world)

@@ -23,29 +23,12 @@ static void set_faults(struct world *world)
 	world->faults_left = (uint32_t)pick(world, 3);
 }
 
-/* A failed write that is on the disk nevertheless comes to light in a restart of its cell, and watchers are not told: what
- * sessions of that time believe is not compared. */
-static void note_landing(struct world *world)
-{
-	const struct store_mem_faults *faults = store_mem_faults(world->store);
-
-	if (faults->fail_rounds && faults->failed_lands_percent)
-		world->landing_rounds = 50;
-	if (!world->landing_rounds)
-		return;
-	world->landing_rounds--;
-	for (uint32_t i = 0; i < VIEWERS; i++)
-		world->viewers[i].stale = true;
-}
-
 static void act(struct world *world)
 {
 	uint32_t left = 60 + (uint32_t)pick(world, 90), gap = 1 + (uint32_t)pick(world, 40);
 
 	while (left && !world->failed) {
 		bool busy = world_round(world);
-
-		note_landing(world);
 
 		if (world->full_rounds && --world->full_rounds == 0) {
 			store_mem_faults(world->store)->full = false;

@@ -137,7 +137,7 @@ struct viewer {
 	uint64_t *hashes; /* of the events by seq */
 	uint64_t hashes_cap;
 	/* what it knows */
-	bool in_guild, stale;
+	bool in_guild;
 	json_t *channels, *roles, *members, *messages, *floors, *newest;
 };
 void viewer_init(struct world *world, struct viewer *viewer, uint32_t index, uint32_t user, uint32_t intents);
@@ -188,7 +188,6 @@ struct world {
 	uint32_t bias[CORES + 1];
 	uint32_t crashes_left, faults_left;
 	uint32_t full_rounds; /* the disk is full for so long */
-	uint32_t landing_rounds; /* a failed write may just now have reached the disk */
 
 	struct actor users[USERS];
 	struct rest rests[USERS * RESTS_PER_USER];

@@ -23,7 +23,6 @@ static void forget_session(struct viewer *viewer)
 {
 	viewer->session[0] = '\0';
 	viewer->seq = viewer->seen = viewer->confirmed = 0;
-	viewer->stale = false;
 	cache_forget(viewer);
 }
 
