@@ -12,7 +12,9 @@ static void on_timer(struct core *core, struct timer *timer)
 	struct conn *conn = container_of(timer, struct conn, timer);
 
 	(void)core;
-	if (conn->closing)
+	if (!conn->greeted && !conn->closing)
+		(void)conn_greet(conn);
+	else if (conn->closing)
 		conn_free(conn);
 	else
 		conn_close(conn, CLOSE_SESSION_TIMED_OUT);
@@ -62,6 +64,17 @@ void conn_alive(struct conn *conn)
 {
 	timer_set(conn->gateway->core, &conn->timer,
 		  conn->session ? LIMIT_HEARTBEAT_TIMEOUT_MS : LIMIT_IDENTIFY_TIMEOUT_MS);
+}
+
+bool conn_greet(struct conn *conn)
+{
+	char hello[64];
+	int n = snprintf(hello, sizeof(hello), "{\"heartbeat_interval\":%u}",
+			 conn->gateway->config.heartbeat_ms);
+
+	conn->greeted = true;
+	conn_alive(conn);
+	return conn_send_op(conn, GATEWAY_OP_HELLO, (struct str){ hello, (size_t)n });
 }
 
 /* -- ending -- */
@@ -231,7 +244,6 @@ void gateway_serve(struct core *core, struct sock *sock, const struct gateway_up
 	struct gateway_local *gateway = gateway_of(core);
 	struct conn *conn = mem_zalloc(sizeof(*conn));
 	uint64_t open = atomic_load_explicit(&gateway->stats.connections, memory_order_relaxed);
-	char hello[64];
 
 	conn->sock = sock;
 	buf_init(&conn->out, GATEWAY_BODY_MAX);
@@ -244,9 +256,6 @@ void gateway_serve(struct core *core, struct sock *sock, const struct gateway_up
 		conn_close(conn, code);
 		return;
 	}
-	conn_alive(conn);
-	int n = snprintf(hello, sizeof(hello), "{\"heartbeat_interval\":%u}",
-			 gateway->config.heartbeat_ms);
-	if (conn_send_op(conn, GATEWAY_OP_HELLO, (struct str){ hello, (size_t)n }))
-		conn_input(conn, upgrade->leftover);
+	timer_set(core, &conn->timer, GATEWAY_HELLO_MS);
+	conn_input(conn, upgrade->leftover);
 }

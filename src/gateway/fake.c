@@ -430,6 +430,8 @@ struct client *client_new(struct fake *fake, uint32_t core, const char *query, s
 	gateway_serve(client->core, server,
 		      &(struct gateway_upgrade){ .query = str_z(query), .host = S("chat:1") });
 	fake_run(fake);
+	if (!fake->hasty)
+		fake_pass(fake, GATEWAY_HELLO_MS);
 	return client;
 }
 

@@ -47,6 +47,7 @@ struct fake {
 	struct cores *cores;
 	struct local locals[FAKE_CORES];
 	struct gateway_config config;
+	bool hasty; /* new clients do not wait for HELLO */
 	bool torn; /* clients' reads and writes are torn at random places */
 	struct fake_user users[8];
 	uint32_t users_count;

@@ -39,6 +39,9 @@ enum {
 	GATEWAY_ASSEMBLE_MS = 2000,   /* then READY goes out with the late guilds unavailable */
 	GATEWAY_BODY_MAX = 256 << 20, /* READY of somebody in many guilds */
 	GATEWAY_CLOSE_MS = 2000,	 /* how long the last bytes may take */
+	/* HELLO comes in a packet of its own: some libraries (seyfert, by Node's `upgrade` event) drop what they read
+	 * together with the answer to the upgrade, and wait for ever. Who speaks first gets it at once. */
+	GATEWAY_HELLO_MS = 10,
 	INTEREST_RANGES_MAX = 5,
 };
 
@@ -277,7 +280,7 @@ struct conn {
 	struct resume_ask *resuming;
 	struct list node; /* in gateway->conns */
 	struct list dirty; /* in gateway->dirty */
-	struct timer timer; /* no IDENTIFY, no heartbeat, the last bytes do not leave */
+	struct timer timer; /* HELLO; no IDENTIFY, no heartbeat, the last bytes do not leave */
 	struct ws_parser *parser; /* only while a message is incomplete */
 	struct ws_compress *compress; /* the whole stream, with a context of its own; NULL: none */
 	struct ws_share *share; /* or a stream of shared pieces; NULL: none */
@@ -293,6 +296,7 @@ struct conn {
 	uint32_t answers; /* put into out since it was empty */
 	uint8_t version;
 	bool etf, blocked, closing;
+	bool greeted; /* HELLO was sent */
 	bool payload_zlib; /* single payloads are compressed, when they are large */
 	bool quiet; /* nothing was dispatched since the last heartbeat */
 	bool catching_up; /* after a RESUME that had much to say */
@@ -313,6 +317,8 @@ void conn_left(struct conn *conn, int code);
 void conn_free(struct conn *conn);
 /* It is closing and its last byte has gone. The same. */
 void conn_sent(struct conn *conn);
+/* Sends HELLO. False: the connection is gone. */
+bool conn_greet(struct conn *conn);
 /* A heartbeat came, or something as good: the time begins again. */
 void conn_alive(struct conn *conn);
 

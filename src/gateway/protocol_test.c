@@ -105,6 +105,36 @@ static void wrong_urls_have_their_close_codes(void **state)
 	}
 }
 
+static void hello_comes_on_its_own_after_the_answer_to_the_upgrade(void **state)
+{
+	struct fake *fake = *state;
+
+	fake->hasty = true;
+	struct client *client = client_new(fake, 0, Q, 0);
+	client_expect_nothing(client);
+	fake_pass(fake, 500);
+	drop(client_expect(client, GATEWAY_OP_HELLO, NULL));
+	fake_pass(fake, LIMIT_IDENTIFY_TIMEOUT_MS + 1000);
+	assert_int_equal(client_closed(client), CLOSE_SESSION_TIMED_OUT);
+	client_free(client);
+
+	client = client_new(fake, 0, Q, 0);
+	client_send(client, "{\"op\":2,\"d\":{\"token\":\"1.bot\",\"intents\":%u}}", ALL);
+	drop(client_expect(client, GATEWAY_OP_HELLO, NULL));
+	drop(client_expect(client, 0, "READY"));
+	drop(client_expect(client, 0, "GUILD_CREATE"));
+	fake_pass(fake, 500);
+	client_expect_nothing(client);
+	client_leave(client, 1000);
+	client_free(client);
+
+	client = client_new(fake, 0, Q, 0);
+	client_leave(client, 0); /* gone before it */
+	client_free(client);
+	fake_pass(fake, 500);
+	assert_int_equal(STAT(fake, connections), 0);
+}
+
 static void more_than_120_frames_in_a_minute_close_with_4008(void **state)
 {
 	struct fake *fake = *state;
@@ -453,6 +483,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(wrong_payloads_have_their_close_codes),
 		CASE(wrong_urls_have_their_close_codes),
+		CASE(hello_comes_on_its_own_after_the_answer_to_the_upgrade),
 		CASE(more_than_120_frames_in_a_minute_close_with_4008),
 		CASE(limits_can_be_off),
 		CASE(a_revoked_token_closes_its_sessions_with_4004),

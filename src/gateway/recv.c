@@ -72,6 +72,8 @@ static bool parse(struct conn *conn, char *data, size_t size)
 	struct ws_message message;
 	int r;
 
+	if (!conn->greeted && !conn_greet(conn))
+		return false;
 	if (!parser) {
 		ws_parser_init(&fresh, LIMIT_GATEWAY_PAYLOAD_BYTES);
 		parser = &fresh;
