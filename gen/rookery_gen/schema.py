@@ -501,8 +501,10 @@ def _finish_routes(model: Model):
             for segment in path.split('/')[1:]:
                 if '{' in segment and not re.fullmatch(r'\{\w+\}', segment):
                     model.complain(f'route {route.name}: a parameter takes a whole segment')
-            if sorted(path_params(path)) != sorted(params):
-                model.complain(f'route {route.name}: alias {path} has other parameters')
+            if not set(path_params(path)) >= set(params):
+                model.complain(f'route {route.name}: alias {path} lacks parameters')
+            for param in path_params(path):
+                model.params.setdefault(param, 'snowflake' if param.endswith('_id') else 'string')
         for param in params:
             model.params.setdefault(param, 'snowflake' if param.endswith('_id') else 'string')
         for error in route.raw.get('errors', []):

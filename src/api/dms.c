@@ -116,6 +116,8 @@ static int create_group(struct req *req, const struct u64_list *others, struct c
 
 int api_create_dm(struct req *req, const struct dm_create *in, struct channel *out)
 {
+	if (req->path.user_id && req->path.user_id != req->who.user_id)
+		return ERR_MISSING_ACCESS;
 	if (in->recipient_id)
 		return create_pair(req, in->recipient_id, out);
 	if (in->recipients.count == 1)

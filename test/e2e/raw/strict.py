@@ -55,3 +55,10 @@ def _(scene):
         'poll': {'question': {'text': '?'}, 'answers': [answer, answer], 'duration': 1}}).ok(200)
     assert sent['poll']['answers'][0]['poll_media']['emoji'].get('animated') is not None or \
         'animated' not in sent['poll']['answers'][0]['poll_media']['emoji']
+
+
+@step('a bot that names itself opens its own DMs, and nobody else\'s')
+def _(scene):
+    one = scene.bot.rest.post('/users/@me/channels', {'recipient_id': scene.bob.id}).ok(200)
+    eq(scene.bot.rest.post('/users/%s/channels' % scene.bot.id, {'recipient_id': scene.bob.id}).ok(200)['id'], one['id'])
+    scene.bot.rest.post('/users/%s/channels' % scene.ann.id, {'recipient_id': scene.bob.id}).refused(403, 50001)
