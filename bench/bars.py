@@ -26,7 +26,7 @@ class Server:
     def __init__(self, data, *more):
         self.port = free_port()
         began = time.monotonic()
-        self.process = subprocess.Popen([BUILD + '/rookeryd', '--data', data, '--listen', '127.0.0.1:%d' % self.port, '--cores', '2',
+        self.process = subprocess.Popen([BUILD + '/rookeryd', '--data', data, '--listen', '127.0.0.1:%d' % self.port, '--cores', os.environ.get('BENCH_CORES', '2'),
                                          '--set', 'rate_limits=off', *more], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         line = self.process.stdout.readline()
         assert b'ready' in line, line
@@ -102,11 +102,18 @@ def main():
         path = '/channels/%s/messages?limit=50' % channel
         for _ in range(200):
             server.call('GET', path, token)
-        before, n = server.cpu_ns(), 3000
-        for _ in range(n):
-            got = server.call('GET', path, token)
-        assert len(got) == 50
-        print('newest 50 of a channel with %d messages: %.0f us of server CPU' % (MESSAGES, (server.cpu_ns() - before) / n / 1000))
+        # Which core a connection comes to is chance, and one that comes to another core than the guild's costs a hop.
+        found = []
+        for _ in range(12):
+            server.http = http.client.HTTPConnection('127.0.0.1', server.port)
+            server.call('GET', path, token)
+            before, n = server.cpu_ns(), 500
+            for _ in range(n):
+                got = server.call('GET', path, token)
+            assert len(got) == 50
+            found.append((server.cpu_ns() - before) / n / 1000)
+        print('newest 50 of a channel with %d messages: %.0f us of server CPU, median of %d connections (%.0f-%.0f)' % (
+            MESSAGES, statistics.median(found), len(found), min(found), max(found)))
         server.stop()
 
 

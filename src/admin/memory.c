@@ -11,6 +11,7 @@
 #include "cell/cell.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
+#include "message/latest.h"
 #include "store/store.h"
 
 enum { LOOK_MS = 1000, CALM_PERCENT = 90, CACHE_LEAST = 4 << 20, TRIM_MS = 10000 };
@@ -50,6 +51,8 @@ static void on_step(struct core *core, struct msg *msg)
 	free(container_of(msg, struct step_msg, msg));
 	gateway_shut(core, step == SHUT);
 	uint32_t sessions = step >= DROP_DETACHED ? gateway_shed(core) : 0;
+	if (step >= DROP_IDLE)
+		latest_shed(core);
 	uint32_t cells = step >= DROP_IDLE ? cell_evict_idle(core) : 0;
 	if (sessions || cells)
 		log_debug("dropped for memory core=%u cells=%u sessions=%u", core_index(core), cells, sessions);

@@ -145,6 +145,14 @@ int txn_scan_wait(struct txn *txn, struct str prefix, struct str from, struct st
 	return r;
 }
 
+bool txn_all_written(const struct txn *txn)
+{
+	list_for_each(node, &txn->cell->txns)
+		if (list_entry(node, struct txn, node)->batch)
+			return false;
+	return true;
+}
+
 /* -- row locks -- */
 
 int txn_lock_wait(struct txn *txn, struct str key)

@@ -46,6 +46,8 @@ int txn_get_obj_wait(struct txn *txn, struct str key, const struct obj_desc *des
 /* Committed rows of a range (queued ones are not seen). */
 int txn_scan_wait(struct txn *txn, struct str prefix, struct str from, struct str to, bool reverse,
 		  uint32_t limit, struct store_row **ret_rows, uint32_t *ret_count);
+/* No rows of the cell are on their way into the store: what a scan begun now finds is all that has been put. */
+bool txn_all_written(const struct txn *txn);
 /* Holds the row @key for this transaction, first come first served, until it is queued (or fails). For rows that are
  * not in memory: lock, get, change, put. */
 int txn_lock_wait(struct txn *txn, struct str key);

@@ -9,6 +9,7 @@ struct api_local;
 struct directory;
 struct serve;
 struct snowflake;
+struct latest;
 
 struct local {
 	struct cell_local *cell;
@@ -17,6 +18,7 @@ struct local {
 	struct directory *directory;
 	struct serve *serve;
 	struct snowflake *ids;
+	struct latest *latest;
 };
 static inline struct local *local_of(struct core *core)
 {

@@ -6,6 +6,7 @@
 #include "core/local.h"
 #include "gateway/gateway.h"
 #include "main/daemon.h"
+#include "message/latest.h"
 #include "realm/directory.h"
 #include "realm/realm.h"
 #include "user/forward.h"
@@ -41,6 +42,7 @@ void daemon_local_new(struct core *core, uint32_t maker)
 	local->ids->maker = maker;
 	local->cell = cell_local_new(core);
 	local->directory = directory_new();
+	local->latest = latest_new();
 	local->api = api_local_new(core);
 	gateway_config_init(&gateway);
 	gateway.rate_limits = config->rate_limits == RATE_LIMITS_DISCORD;
@@ -58,6 +60,7 @@ void daemon_local_free(struct core *core)
 	api_local_free(local->api);
 	cell_local_free(local->cell);
 	directory_free(local->directory);
+	latest_free(local->latest);
 	free(local->ids);
 	free(local);
 	core_set_local(core, NULL);

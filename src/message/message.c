@@ -7,6 +7,7 @@
 #include "cell/ids.h"
 #include "codec/dup.h"
 #include "codec/enc.h"
+#include "message/latest.h"
 #include "message/media.h"
 #include "message/poll.h"
 #include "message/reaction.h"
@@ -24,6 +25,8 @@ void message_put(struct txn *txn, const struct message *message)
 {
 	struct key key;
 
+	realm_of(txn)->message_writes++;
+	latest_forget(realm_of(txn), message->channel_id);
 	txn_put(txn, key_message(&key, message->channel_id, bucket_of(message->id), message->id),
 		&desc_message, message);
 }
@@ -144,13 +147,30 @@ static struct user_list mentioned(struct txn *txn, const struct u64_list *ids,
 	return ret;
 }
 
-void message_hydrate(struct txn *txn, const struct live_channel *channel, struct message *message,
-		     const struct user_list *users)
+/* A copy: the member's row may be replaced before this is encoded. */
+static struct user *author_copied(struct txn *txn, const struct message *message)
 {
 	struct user author = author_of(realm_of(txn), message);
 
-	/* A copy: the member's row may be replaced before this is encoded. */
-	message->author = obj_dup_arena(txn->arena, &desc_user, &author);
+	return obj_dup_arena(txn->arena, &desc_user, &author);
+}
+
+/* The author of @messages[i], which is often that of one before it. */
+static struct user *author_shared(struct txn *txn, const struct message *messages, uint32_t i)
+{
+	const struct message *message = &messages[i];
+
+	if (!message->has.webhook_id && realm_member(realm_of(txn), message->author_id))
+		while (i-- > 0)
+			if (messages[i].author_id == message->author_id &&
+			    !messages[i].has.webhook_id)
+				return messages[i].author;
+	return author_copied(txn, message);
+}
+
+static void fill(struct txn *txn, const struct live_channel *channel, struct message *message,
+		 const struct user_list *users)
+{
 	if (message->has.poll && message->poll->has.results)
 		message->poll->results->is_finalized = poll_is_over(
 			message->poll, (int64_t)core_wall_us(txn->core));
@@ -166,6 +186,13 @@ void message_hydrate(struct txn *txn, const struct live_channel *channel, struct
 
 		content->mentions = mentioned(txn, &content->mention_ids, users);
 	}
+}
+
+void message_hydrate(struct txn *txn, const struct live_channel *channel, struct message *message,
+		     const struct user_list *users)
+{
+	message->author = author_copied(txn, message);
+	fill(txn, channel, message, users);
 }
 
 void message_mask(struct message *message)
@@ -308,7 +335,8 @@ int message_hydrate_wait(struct txn *txn, uint64_t channel_id, const struct read
 	if (!channel)
 		return ERR_UNKNOWN_CHANNEL;
 	for (uint32_t i = 0; i < count; i++) {
-		message_hydrate(txn, channel, &messages[i], &strangers);
+		messages[i].author = author_shared(txn, messages, i);
+		fill(txn, channel, &messages[i], &strangers);
 		if (reader->contentless && realm_is_guild(realm_of(txn)) &&
 		    messages[i].author_id != reader->user_id &&
 		    !mentions_user(&messages[i], reader->user_id))

@@ -405,6 +405,7 @@ static int load_wait(struct cell *cell)
 		prefix_guild, prefix_channel, prefix_role, prefix_member, prefix_emoji,
 	};
 
+	realm->loaded = cell_stats(cell->core)->loads;
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
 		int r = load_kind(realm, prefixes[i]);
 

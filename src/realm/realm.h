@@ -56,6 +56,8 @@ struct realm {
 	uint32_t presence_bots; /* sessions of bots with the intent GUILD_PRESENCES */
 	struct map watched;    /* user id → whose sessions asked for that member by name: realm/watch.h */
 	uint32_t contentless;  /* sessions of bots without the intent MESSAGE_CONTENT */
+	uint64_t loaded; /* the how manyeth load of this core it was; 0: made, not loaded */
+	uint64_t message_writes; /* rows of messages, since it was loaded */
 	bool sight_moved;      /* since it was loaded: who comes back after a restart does not know what it sees */
 };
 

@@ -1,11 +1,19 @@
-"""The raw suite: E2E_URL=http://127.0.0.1:PORT python run.py"""
+"""The raw suite, all modules here that are no suite of their own: E2E_URL=http://127.0.0.1:PORT python run.py"""
 
+import importlib
 import os
+import pkgutil
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(here, '..'))
 from raw import base  # noqa: E402
-from raw import codings, files, frames, guilds, hidden, http_, lists, oauth, people, presence, session, strict  # noqa: E402,F401
+
+OTHERS = {'base', 'run', 'limits', 'start'}
+
+for module in sorted(m.name for m in pkgutil.iter_modules([here])):
+    if module not in OTHERS:
+        importlib.import_module('raw.' + module)
 
 if __name__ == '__main__':
     scene = base.Scene()
