@@ -197,6 +197,8 @@ int api_update_user_guild_settings(struct req *req, const struct user_guild_sett
 	struct str at = key_user_guild_settings(&key, req->cell->id, req->path.guild_id);
 
 	int r = txn_lock_wait(req->txn, at);
+	if (!r && req->path.guild_id && !map_get(&user_of(req->txn)->guilds, req->path.guild_id))
+		return ERR_UNKNOWN_GUILD; /* 0: direct messages */
 	if (!r)
 		r = txn_get_obj_wait(req->txn, at, &desc_user_guild_settings, out);
 	if (r && r != ENOENT)

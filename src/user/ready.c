@@ -1,11 +1,14 @@
 #include "user/ready.h"
 
+#include <errno.h>
+
 #include "codec/enc.h"
+#include "store/store.h"
 #include "user/sessions.h"
 #include "user/settings.h"
 #include "user/status.h"
 
-enum { READY_MAX = 64 << 20 };
+enum { READY_MAX = 64 << 20, CAPABILITY_SETTINGS_PROTO = 1 << 6, PRELOADED = 1 /* kind of settings */ };
 
 static struct bytes *finish(struct buf *text)
 {
@@ -54,13 +57,49 @@ struct bytes *ready_bot(struct txn *txn, const struct user_open *open)
 	return finish(&text);
 }
 
-struct bytes *ready_person(struct txn *txn, const struct user_open *open, const struct user_list *recipients)
+/* What one wants to hear of guilds: those that were changed once. */
+static int read_guild_settings_wait(struct txn *txn, struct user_guild_settings_list *ret)
+{
+	struct store_row *rows;
+	struct key key;
+	uint32_t count;
+
+	int r = txn_scan_wait(txn, prefix_user_guild_settings(&key, txn->cell->id), (struct str){}, (struct str){}, false, 0,
+			      &rows, &count);
+	if (r)
+		return r;
+	ret->items = arena_array(txn->arena, struct user_guild_settings, count + 1);
+	for (uint32_t i = 0; i < count; i++)
+		if (!row_get(rows[i].value, &desc_user_guild_settings, txn->arena, &ret->items[ret->count]))
+			ret->count++;
+	return 0;
+}
+
+int ready_rows_wait(struct txn *txn, struct ready_rows *ret)
+{
+	struct settings_row proto = {};
+	struct key key;
+
+	*ret = (struct ready_rows){};
+	int r = ready_recipients_wait(txn, &ret->recipients);
+	if (!r)
+		r = settings_read_wait(txn, &ret->settings);
+	if (!r)
+		r = read_guild_settings_wait(txn, &ret->guild_settings);
+	if (!r)
+		r = txn_get_obj_wait(txn, key_settings(&key, txn->cell->id, PRELOADED), &desc_settings_row, &proto);
+	ret->proto = proto.data.ptr ? proto.data : S("");
+	return r == ENOENT ? 0 : r;
+}
+
+struct bytes *ready_person(struct txn *txn, const struct user_open *open, const struct ready_rows *rows)
 {
 	struct user_state *user = user_of(txn);
 	struct user_self self = user_self_view(user);
-	struct user_settings settings = settings_default(user);
+	struct user_settings settings = rows->settings;
 	settings.custom_status = status_custom(user, txn->arena);
-	struct ready_user_guild_settings guild_settings = {};
+	struct ready_user_guild_settings guild_settings = { .entries.items = rows->guild_settings.items,
+							    .entries.count = rows->guild_settings.count };
 	struct read_states reads = {};
 	struct ready_auth auth = {};
 	struct notification_settings notifications = {};
@@ -92,9 +131,12 @@ struct bytes *ready_person(struct txn *txn, const struct user_open *open, const 
 		.broadcaster_user_ids = S("[]"),
 		.api_code_version = 1,
 	};
-	ready.has.user_settings = ready.has.user_guild_settings = ready.has.read_state = true;
+	ready.has.user_guild_settings = ready.has.read_state = true;
+	ready.has.user_settings_proto = open->capabilities & CAPABILITY_SETTINGS_PROTO;
+	ready.has.user_settings = !ready.has.user_settings_proto;
+	ready.user_settings_proto = rows->proto;
 	ready.has.users = ready.has.presences = true;
-	ready_private_channels(txn, open, recipients, &ready);
+	ready_private_channels(txn, open, &rows->recipients, &ready);
 	buf_init(&text, READY_MAX);
 	enc_init(&enc, &text, ENC_JSON);
 	enc_ready_user(&enc, &ready);

@@ -4,9 +4,19 @@
 #include "gateway/domain.h"
 #include "user/user.h"
 
+struct ready_rows;
+
 /* JSON of d. */
 struct bytes *ready_bot(struct txn *txn, const struct user_open *open);
 /* Without `guilds` and `merged_members`, which the session adds. */
-struct bytes *ready_person(struct txn *txn, const struct user_open *open, const struct user_list *recipients);
-/* The users in one's open DMs. Waits. */
+struct bytes *ready_person(struct txn *txn, const struct user_open *open, const struct ready_rows *rows);
+/* What a person's READY has from the store: the users in their open DMs, their settings. */
+struct ready_rows {
+	struct user_list recipients;
+	struct user_settings settings;
+	struct user_guild_settings_list guild_settings;
+	struct str proto; /* base64 of the settings message, kind 1 */
+};
+/* Waits; in txn->arena. */
+int ready_rows_wait(struct txn *txn, struct ready_rows *ret);
 int ready_recipients_wait(struct txn *txn, struct user_list *ret);

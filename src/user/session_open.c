@@ -128,10 +128,10 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 {
 	struct user_open *open = container_of(work, struct user_open, work);
 	struct user_state *user = user_of(txn);
-	struct user_list recipients = {};
+	struct ready_rows rows = {};
 
 	if (!user->account->bot) { /* waits: what follows looks at everything for the first time */
-		int rr = ready_recipients_wait(txn, &recipients);
+		int rr = ready_rows_wait(txn, &rows);
 
 		if (rr)
 			return rr;
@@ -164,7 +164,7 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 	session_free(user, map_set(&user->sessions, session->id, session));
 	presence_set(txn, session, open->presence);
 	presence_merge(txn);
-	open->ready = user->account->bot ? ready_bot(txn, open) : ready_person(txn, open, &recipients);
+	open->ready = user->account->bot ? ready_bot(txn, open) : ready_person(txn, open, &rows);
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_SUBSCRIBE,
 					  .session = open->session,
 					  .user = open->user_id,
