@@ -16,6 +16,7 @@
 #include "realm/bucket.h"
 #include "realm/dm.h"
 #include "realm/member.h"
+#include "realm/polls.h"
 
 static bool speakable(int64_t channel_type)
 {
@@ -424,6 +425,8 @@ static void put(struct req *req, const struct sending *sending, const struct mes
 	message_take_id(sending->reach.channel, message->id);
 	note_slow(req, &sending->reach);
 	message_put(req->txn, message);
+	if (message->has.poll)
+		realm_polls_put(req->txn, message->channel_id, message->id, message->poll->expiry);
 	message_files_put(req, &sending->files, message->id);
 	if (sending->forwarded)
 		attach_put(req->txn, message->channel_id, message->id,

@@ -79,6 +79,8 @@ int api_vote_poll(struct req *req, const struct poll_vote_put *in)
 			return r;
 	}
 	r = reach_channel(req, PERM_READ_MESSAGE_HISTORY, &reach);
+	if (!r && reach_timed_out(req, &reach))
+		r = ERR_MISSING_PERMISSIONS;
 	if (r)
 		return r;
 	for (uint32_t i = 0; i < answers->count; i++) {
@@ -127,15 +129,15 @@ int api_poll_expire(struct req *req, struct message *out)
 		return ERR_CANNOT_EDIT_OTHERS_MESSAGE;
 	if (poll_is_over(out->poll, req_now_us(req)))
 		return ERR_POLL_EXPIRED;
-	out->poll->expiry = req_now_us(req);
-	out->poll->results->is_finalized = true;
+	poll_finish(out, req_now_us(req));
 	struct message row = *out;
 	r = message_hydrate_wait(req->txn, row.channel_id, &whole, out, 1);
+	if (!r)
+		r = txn_outbox_wait(req->txn);
 	if (!r)
 		r = reach_channel(req, PERM_READ_MESSAGE_HISTORY, &reach);
 	if (r)
 		return r;
-	message_put(req->txn, &row);
-	message_event(req->txn, EVENT_MESSAGE_UPDATE, reach.channel, out);
+	poll_end_put(req->txn, reach.channel, &row, out);
 	return 0;
 }

@@ -47,6 +47,12 @@ int reach_channel_id(struct req *req, uint64_t channel_id, uint64_t need, struct
 	return check(req, realm, need, &ret->perms);
 }
 
+bool reach_timed_out(struct req *req, const struct reach *reach)
+{
+	return reach->realm->guild && !(reach->perms & PERM_ADMINISTRATOR) &&
+		perms_timed_out(reach->member, req_now_us(req));
+}
+
 int reach_channel(struct req *req, uint64_t need, struct reach *ret)
 {
 	return reach_channel_id(req, req->path.channel_id, need, ret);

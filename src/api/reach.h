@@ -19,6 +19,8 @@ int reach_guild(struct req *req, uint64_t need, struct reach *ret);
 int reach_channel(struct req *req, uint64_t need, struct reach *ret);
 /* The same for another channel of the same realm. */
 int reach_channel_id(struct req *req, uint64_t channel_id, uint64_t need, struct reach *ret);
+/* Timed out, by one who is not an administrator? Reading is left to them, no more. */
+bool reach_timed_out(struct req *req, const struct reach *reach);
 static inline int64_t req_now_us(const struct req *req)
 {
 	return (int64_t)core_wall_us(req->core);

@@ -76,6 +76,8 @@ int api_add_my_message_reaction(struct req *req, const struct reaction_put_query
 		r = reaction_has_wait(req->txn, &message, &emoji, type, req->who.user_id, &there);
 	if (!r)
 		r = reach_channel(req, others ? need : need | PERM_ADD_REACTIONS, &reach);
+	if (!r && reach_timed_out(req, &reach))
+		r = ERR_MISSING_PERMISSIONS;
 	if (r || there)
 		return r;
 	if (!others && message.reactions.count >= LIMIT_REACTIONS)

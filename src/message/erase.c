@@ -6,6 +6,7 @@
 #include "message/poll.h"
 #include "message/reaction.h"
 #include "realm/pins.h"
+#include "realm/polls.h"
 #include "store/store.h"
 
 int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, uint32_t count,
@@ -51,6 +52,8 @@ void erase_put(struct txn *txn, struct live_channel *channel, const struct erasu
 		txn_del(txn, erasure->reactions[i].key);
 	for (uint32_t i = 0; i < erasure->votes_count; i++)
 		txn_del(txn, erasure->votes[i].key);
+	if (erasure->message.has.poll)
+		realm_polls_del(txn, marker.id);
 	if (pins_has(channel->pins, marker.id))
 		pins_remove(txn, channel, marker.id);
 }

@@ -19,6 +19,7 @@ enum message_type {
 	MESSAGE_THREAD_STARTER = 21,
 	MESSAGE_CONTEXT_MENU = 23,
 	MESSAGE_AUTOMOD = 24,
+	MESSAGE_POLL_RESULT = 46,
 };
 enum message_flag {
 	MESSAGE_CROSSPOSTED = 1 << 0,

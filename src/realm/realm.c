@@ -13,6 +13,7 @@
 #include "realm/member_lists.h"
 #include "realm/watch.h"
 #include "realm/pins.h"
+#include "realm/polls.h"
 #include "store/store.h"
 
 /* -- live rows: one block each in the region -- */
@@ -302,6 +303,7 @@ static void release_plain(struct realm *realm, void *value)
 void realm_empty(struct realm *realm)
 {
 	member_lists_end(realm);
+	realm_polls_drop(realm);
 	empty(&realm->members, release_member, realm);
 	members_clear(realm);
 	empty(&realm->channels, release_channel, realm);
@@ -419,6 +421,8 @@ static int load_wait(struct cell *cell)
 	if (cell->kind == CELL_DM && !realm->channels.count)
 		return ENOENT;
 	int r = bucket_load_newest_wait(realm);
+	if (!r)
+		r = realm_polls_load_wait(realm);
 	if (!r && cell->kind == CELL_GUILD)
 		cell_tell(cell->core, CELL_GUILD, cell->id, false, audit_expire_run, NULL);
 	return r;
@@ -433,8 +437,10 @@ static bool busy(const struct cell *cell)
 
 static void drop(struct cell *cell)
 {
-	if (cell->state)
-		member_lists_drop(cell->state);
+	if (!cell->state)
+		return;
+	member_lists_drop(cell->state);
+	realm_polls_drop(cell->state);
 }
 
 static void quiet(struct cell *cell)
@@ -447,7 +453,7 @@ void realm_register(void)
 	static const struct cell_type guild = {
 		.name = "guild", .load_wait = load_wait, .drop = drop, .busy = busy, .quiet = quiet
 	};
-	static const struct cell_type dm = { .name = "dm", .load_wait = load_wait, .busy = busy };
+	static const struct cell_type dm = { .name = "dm", .load_wait = load_wait, .drop = drop, .busy = busy };
 
 	cell_type_register(CELL_GUILD, &guild);
 	cell_type_register(CELL_DM, &dm);

@@ -58,6 +58,7 @@ struct realm {
 	uint32_t contentless;  /* sessions of bots without the intent MESSAGE_CONTENT */
 	uint64_t loaded; /* the how manyeth load of this core it was; 0: made, not loaded */
 	uint64_t message_writes; /* rows of messages, since it was loaded */
+	struct realm_polls *polls; /* NULL while none is open: realm/polls.h */
 	bool sight_moved;      /* since it was loaded: who comes back after a restart does not know what it sees */
 };
 

@@ -6,7 +6,6 @@
 #include "store/store.h"
 #include "user/sessions.h"
 #include "user/settings.h"
-#include "user/status.h"
 
 enum { READY_MAX = 64 << 20, CAPABILITY_SETTINGS_PROTO = 1 << 6, PRELOADED = 1 /* kind of settings */ };
 
@@ -97,7 +96,6 @@ struct bytes *ready_person(struct txn *txn, const struct user_open *open, const 
 	struct user_state *user = user_of(txn);
 	struct user_self self = user_self_view(user);
 	struct user_settings settings = rows->settings;
-	settings.custom_status = status_custom(user, txn->arena);
 	struct ready_user_guild_settings guild_settings = { .entries.items = rows->guild_settings.items,
 							    .entries.count = rows->guild_settings.count };
 	struct read_states reads = {};
