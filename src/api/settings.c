@@ -146,7 +146,8 @@ static struct channel_override *override_of(struct arena *arena, struct user_gui
 		if (row->channel_overrides.items[i].channel_id == channel_id)
 			return &row->channel_overrides.items[i];
 	struct channel_override *items = arena_array(arena, struct channel_override, row->channel_overrides.count + 1);
-	memcpy(items, row->channel_overrides.items, row->channel_overrides.count * sizeof(*items));
+	if (row->channel_overrides.count)
+		memcpy(items, row->channel_overrides.items, row->channel_overrides.count * sizeof(*items));
 	struct channel_override *fresh = &items[row->channel_overrides.count++];
 	fresh->channel_id = channel_id;
 	fresh->message_notifications = 3;
