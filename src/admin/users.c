@@ -10,6 +10,7 @@
 #include "model/errors.h"
 #include "realm/join.h"
 #include "user/account.h"
+#include "user/bot.h"
 #include "user/name.h"
 #include "user/password.h"
 #include "user/user.h"
@@ -154,7 +155,7 @@ static int run_change(struct txn *txn, void *arg)
 		list_tokens(change, user);
 		return 0;
 	}
-	if (change->what == DELETE) {
+	if (change->what == DELETE || change->what == RESET_MFA) {
 		int r = txn_outbox_wait(txn);
 
 		if (r)
@@ -191,6 +192,8 @@ static int run_change(struct txn *txn, void *arg)
 		user_change_account(txn, &row);
 	else
 		user_put_account(txn, &row);
+	if (change->what == RESET_MFA)
+		bot_tell_owner_mfa(txn, false);
 	if (change->what == PASSWORD || change->what == DISABLE || change->what == DELETE)
 		user_del_tokens(txn, NULL);
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_FORGET });

@@ -7,11 +7,12 @@
 #include "api/req.h"
 #include "codec/dup.h"
 #include "user/account.h"
+#include "user/bot.h"
 #include "user/name.h"
 #include "user/password.h"
 #include "user/totp.h"
 
-enum { BACKUP_CODES = 10, HASH_TEXT = 2 * TOKEN_HASH_BYTES + 1 };
+enum { BACKUP_CODES = 10, CODES = 10, MINUTE_MS = 60000, HASH_TEXT = 2 * TOKEN_HASH_BYTES + 1 };
 
 static struct account copy_account(struct req *req)
 {
@@ -254,6 +255,8 @@ int api_totp_enable(struct req *req, const struct totp_enable *in, struct totp_e
 	uint64_t now_s = core_wall_us(req->core) / 1000000;
 
 	int r = check_password_wait(req, in->password);
+	if (!r)
+		r = txn_outbox_wait(req->txn);
 	if (r)
 		return r;
 	struct account row = copy_account(req);
@@ -278,6 +281,7 @@ int api_totp_enable(struct req *req, const struct totp_enable *in, struct totp_e
 		out->backup_codes.items[i] = (struct wire_backup_code){ .user_id = row.id, .code = code };
 	}
 	user_put_account(req->txn, &row);
+	bot_tell_owner_mfa(req->txn, true);
 	out->token = new_login(req);
 	return 0;
 }
@@ -300,17 +304,29 @@ static bool use_code(struct req *req, struct account *row, struct str code)
 	return false;
 }
 
+/* Six digits are guessed soon by who may try often. */
+static bool too_many_codes(struct req *req, uint64_t user_id)
+{
+	return req_throttled(req, S("mfa code"), arena_printf(req->arena, "%lu", user_id), CODES,
+			     MINUTE_MS);
+}
+
 int api_totp_disable(struct req *req, const struct totp_disable *in, struct mfa_token *out)
 {
+	int r = txn_outbox_wait(req->txn);
+	if (r)
+		return r;
 	struct account row = copy_account(req);
-
 	if (!row.totp_secret.len)
 		return ERR_MFA_NOT_ENABLED;
+	if (too_many_codes(req, row.id))
+		return ERR_RATE_LIMITED;
 	if (!use_code(req, &row, in->code))
 		return ERR_INVALID_MFA_CODE;
 	row.totp_secret = (struct str){};
 	row.backup_codes.count = 0;
 	user_put_account(req->txn, &row);
+	bot_tell_owner_mfa(req->txn, false);
 	out->token = new_login(req);
 	return 0;
 }
@@ -362,6 +378,8 @@ int api_verify_mfa_login(struct req *req, const struct mfa_login *in, struct log
 
 	if (!token_parse(in->ticket, &user_id, hash))
 		return ERR_INVALID_MFA_TICKET;
+	if (too_many_codes(req, user_id))
+		return ERR_RATE_LIMITED;
 	int r = cell_call_wait(req->core, CELL_USER, user_id, run_second_step, &step);
 	if (r)
 		return r == ENOENT ? ERR_INVALID_MFA_TICKET : r;

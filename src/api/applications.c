@@ -76,6 +76,7 @@ int api_create_application(struct req *req, const struct application_create *in,
 	if (in->description.ptr)
 		application.description = in->description;
 	application.bot_require_code_grant = in->bot_require_code_grant;
+	application.owner_mfa = req->who.elevated;
 	struct account_new spec = { .username = bot_username(req->arena, in->name), .bot = true, .application = &application };
 	int r = account_create_wait(req->core, &spec, &id, token);
 	if (r)

@@ -21,9 +21,10 @@ static int over_max(struct req *req, const char *path, int64_t max)
 
 /* -- place -- */
 
-int channel_body_parent(struct req *req, const struct realm *realm, const struct channel *row,
+int channel_body_parent(struct req *req, const struct reach *reach, const struct channel *row,
 			uint64_t parent_id, const char *path)
 {
+	struct realm *realm = reach->realm;
 	const struct live_channel *parent = parent_id ? map_get(&realm->channels, parent_id) : NULL;
 
 	if (!parent_id || parent_id == row->parent_id)
@@ -33,6 +34,9 @@ int channel_body_parent(struct req *req, const struct realm *realm, const struct
 				      "Category does not exist");
 	if (parent->row->type != CHANNEL_TYPE_CATEGORY || row->type == CHANNEL_TYPE_CATEGORY)
 		return req_form_error(req, path, "CHANNEL_PARENT_INVALID_TYPE", "Not a category");
+	uint64_t there = perms_channel(realm, reach->member, parent, req_now_us(req));
+	if (!(there & PERM_MANAGE_CHANNELS))
+		return ERR_MISSING_PERMISSIONS;
 	if (channel_children(realm, parent_id) >= LIMIT_CHANNELS_PER_CATEGORY)
 		return req_form_error(req, path, "CHANNEL_PARENT_MAX_CHANNELS",
 				      "Maximum number of channels in category reached (%d)",
@@ -61,6 +65,28 @@ static int read_overwrite(struct req *req, const struct reach *reach,
 	return req_form_error(req, path, "INVALID_OVERWRITE", "No such role or member.");
 }
 
+int channel_body_may_overwrite(const struct reach *reach, const struct channel *row,
+			       const struct overwrite_list *list)
+{
+	struct channel after = { .permission_overwrites = *list };
+
+	int r = reach->channel ? reach_need(reach, PERM_MANAGE_ROLES) : 0;
+	if (r)
+		return r;
+	for (uint32_t i = 0; i < list->count; i++)
+		if (!overwrite_allowed(reach->realm, reach->member, reach->channel,
+				       overwrite_find(row, list->items[i].id), &list->items[i]))
+			return ERR_MISSING_PERMISSIONS;
+	for (uint32_t i = 0; i < row->permission_overwrites.count; i++) {
+		const struct overwrite *old = &row->permission_overwrites.items[i];
+
+		if (!overwrite_find(&after, old->id) &&
+		    !overwrite_allowed(reach->realm, reach->member, reach->channel, old, NULL))
+			return ERR_MISSING_PERMISSIONS;
+	}
+	return 0;
+}
+
 static int apply_overwrites(struct req *req, const struct reach *reach,
 			    const struct overwrite_create_list *in, struct channel *row)
 {
@@ -82,19 +108,9 @@ static int apply_overwrites(struct req *req, const struct reach *reach,
 	after.permission_overwrites = list;
 	if (overwrites_equal(row, &after))
 		return 0;
-	if (reach->channel && !(reach->perms & PERM_MANAGE_ROLES))
-		return ERR_MISSING_PERMISSIONS;
-	for (uint32_t i = 0; i < list.count; i++)
-		if (!overwrite_allowed(reach->realm, reach->member, reach->channel,
-				       overwrite_find(row, list.items[i].id), &list.items[i]))
-			return ERR_MISSING_PERMISSIONS;
-	for (uint32_t i = 0; i < row->permission_overwrites.count; i++) {
-		const struct overwrite *old = &row->permission_overwrites.items[i];
-
-		if (!overwrite_find(&after, old->id) &&
-		    !overwrite_allowed(reach->realm, reach->member, reach->channel, old, NULL))
-			return ERR_MISSING_PERMISSIONS;
-	}
+	int r = channel_body_may_overwrite(reach, row, &list);
+	if (r)
+		return r;
 	row->permission_overwrites = list;
 	return 0;
 }
@@ -260,7 +276,7 @@ int channel_body_apply(struct req *req, const struct reach *reach, const struct 
 	if (in->name.ptr)
 		row->name = in->name;
 	if (in->has.parent_id) {
-		r = channel_body_parent(req, reach->realm, row, in->parent_id, "parent_id");
+		r = channel_body_parent(req, reach, row, in->parent_id, "parent_id");
 		if (r)
 			return r;
 		row->parent_id = in->parent_id;

@@ -8,8 +8,12 @@
 int channel_body_apply(struct req *req, const struct reach *reach, const struct channel_edit *in,
 		       struct channel *row);
 /* May the channel be in this category (0: in none)? Complaints go to @path. */
-int channel_body_parent(struct req *req, const struct realm *realm, const struct channel *row,
+int channel_body_parent(struct req *req, const struct reach *reach, const struct channel *row,
 			uint64_t parent_id, const char *path);
+/* May the caller (@reach: in the channel, or without one while it is made) turn the overwrites of @row into @list? 0,
+ * ERR_MISSING_PERMISSIONS, ERR_MFA_REQUIRED. */
+int channel_body_may_overwrite(const struct reach *reach, const struct channel *row,
+			       const struct overwrite_list *list);
 /* One tag of a forum as a body gives it; @old (NULL: new) keeps its id. */
 int channel_body_tag(struct req *req, const struct realm *realm, const struct forum_tag_create *in,
 		     const struct forum_tag *old, struct forum_tag *ret);

@@ -18,7 +18,7 @@ static int reach_to_edit(struct req *req, struct reach *reach)
 		return ERR_CANNOT_EXECUTE_ON_DM;
 	if (channel_is_thread(reach->channel->row))
 		return ERR_CANNOT_EXECUTE_ON_CHANNEL_TYPE;
-	return reach->perms & PERM_MANAGE_CHANNELS ? 0 : ERR_MISSING_PERMISSIONS;
+	return reach_need(reach, PERM_MANAGE_CHANNELS);
 }
 
 static bool text_like(int64_t type)
@@ -96,10 +96,16 @@ static int read_move(struct req *req, const struct reach *reach, const struct ch
 	move->row = *(struct channel *)obj_dup_arena(req->arena, &desc_channel, move->channel->row);
 	if (in->has.position && !in->null.position)
 		move->row.position = in->position;
+	/* Its place in the list is the guild's; where it belongs and who may what in it is its own. */
+	bool own = in->has.parent_id || in->lock_permissions;
+	struct reach here = *reach;
+	int r = own ? reach_channel_id(req, in->id, PERM_MANAGE_CHANNELS, &here) : 0;
+	if (r)
+		return r;
 	if (in->has.parent_id) {
 		struct str path = arena_printf(req->arena, "%u.parent_id", at);
-		int r = channel_body_parent(req, reach->realm, &move->row, in->parent_id, path.ptr);
 
+		r = channel_body_parent(req, &here, &move->row, in->parent_id, path.ptr);
 		if (r)
 			return r;
 		move->row.parent_id = in->parent_id;
@@ -107,13 +113,13 @@ static int read_move(struct req *req, const struct reach *reach, const struct ch
 	const struct live_channel *parent = move->row.parent_id
 		? realm_channel(reach->realm, move->row.parent_id)
 		: NULL;
-	if (in->has.lock_permissions && in->lock_permissions && parent) {
-		if (!overwrites_equal(&move->row, parent->row) &&
-		    !(reach->perms & PERM_MANAGE_ROLES))
-			return ERR_MISSING_PERMISSIONS;
-		move->row.permission_overwrites = overwrites_without(req->arena, parent->row, 0);
-	}
-	return 0;
+	if (!in->lock_permissions || !parent || overwrites_equal(&move->row, parent->row))
+		return 0;
+	struct overwrite_list list = overwrites_without(req->arena, parent->row, 0);
+	r = channel_body_may_overwrite(&here, &move->row, &list);
+	if (!r)
+		move->row.permission_overwrites = list;
+	return r;
 }
 
 /* Those that change something, each channel once. */

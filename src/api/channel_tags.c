@@ -14,7 +14,7 @@ static int reach_forum(struct req *req, struct reach *reach)
 		return r;
 	if (!channel_is_forum(reach->channel->row))
 		return ERR_CANNOT_EXECUTE_ON_CHANNEL_TYPE;
-	return reach->perms & PERM_MANAGE_CHANNELS ? 0 : ERR_MISSING_PERMISSIONS;
+	return reach_need(reach, PERM_MANAGE_CHANNELS);
 }
 
 /* The tag of the path, its index in the list. */

@@ -166,10 +166,11 @@ static int reach_to_delete(struct req *req, struct reach *reach)
 		return r;
 	if (!realm_is_guild(reach->realm))
 		return ERR_CANNOT_EXECUTE_ON_DM;
-	if (!(reach->perms &
-	      (channel_is_thread(reach->channel->row) ? PERM_MANAGE_THREADS
-						      : PERM_MANAGE_CHANNELS)))
-		return ERR_MISSING_PERMISSIONS;
+	r = reach_need(reach,
+		       channel_is_thread(reach->channel->row) ? PERM_MANAGE_THREADS
+							      : PERM_MANAGE_CHANNELS);
+	if (r)
+		return r;
 	return needed(reach->realm->guild, req->path.channel_id)
 		? ERR_CANNOT_DELETE_COMMUNITY_CHANNEL
 		: 0;

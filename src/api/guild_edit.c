@@ -106,8 +106,10 @@ static int edit_features(struct req *req, const struct reach *reach, const struc
 		if (switchable(in->features.items[i]) && !has_feature(old, in->features.items[i]))
 			list.items[list.count++] = in->features.items[i];
 	if (has_feature(&list, community) != has_feature(old, community)) {
-		if (!(reach->perms & PERM_ADMINISTRATOR))
-			return ERR_MISSING_PERMISSIONS;
+		int r = reach_need(reach, PERM_ADMINISTRATOR);
+
+		if (r)
+			return r;
 		if (has_feature(&list, community) &&
 		    (!row->rules_channel_id || !row->public_updates_channel_id))
 			return req_form_error(req, "features", "COMMUNITY_NEEDS_CHANNELS",

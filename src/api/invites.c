@@ -225,11 +225,15 @@ static int run_revoke(struct txn *txn, void *arg)
 	if (!member)
 		return ERR_UNKNOWN_INVITE;
 	struct live_channel *channel = realm_channel(realm, row.channel_id);
-	uint64_t perms = perms_acting(realm, member, req_now_us(in->req));
+	/* The channel's word counts there, not the guild's. */
+	uint64_t perms = perms_acting(realm, member, req_now_us(in->req)), managing = perms;
 	if (channel)
-		perms |= perms_channel(realm, member, channel, req_now_us(in->req)) & PERM_MANAGE_CHANNELS;
-	if (!(perms & (PERM_MANAGE_CHANNELS | PERM_MANAGE_GUILD)) && row.inviter_id != in->req->who.user_id)
-		return ERR_MISSING_PERMISSIONS;
+		managing = perms_channel(realm, member, channel, req_now_us(in->req));
+	struct reach reach = { .perms = (perms & PERM_MANAGE_GUILD) |
+				       (managing & PERM_MANAGE_CHANNELS) };
+	reach.barred = reach.perms & reach_barred(&in->req->who, realm);
+	if (!(reach.perms & ~reach.barred) && row.inviter_id != in->req->who.user_id)
+		return reach.barred ? ERR_MFA_REQUIRED : ERR_MISSING_PERMISSIONS;
 	view_of(in->req, realm, &row, false, in->out);
 	invite_detach(in->req->arena, in->out);
 	invite_del(txn, &row, in->req->who.user_id, req_reason(in->req));

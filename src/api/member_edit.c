@@ -29,10 +29,7 @@ static int check_role(const struct reach *reach, const struct role *role)
 {
 	if (role->managed)
 		return ERR_INVALID_ROLE;
-	if (!(reach->perms & PERM_MANAGE_ROLES) ||
-	    !perms_above_role(reach->realm, reach->member, role))
-		return ERR_MISSING_PERMISSIONS;
-	return 0;
+	return perms_above_role(reach->realm, reach->member, role) ? 0 : ERR_MISSING_PERMISSIONS;
 }
 
 static bool listed(const struct u64_list *list, uint64_t id)
@@ -48,8 +45,9 @@ static int edit_roles(struct req *req, const struct reach *reach, const struct l
 {
 	struct u64_list wanted = { arena_array(req->arena, uint64_t, in->count + 1), 0 };
 
-	if (!(reach->perms & PERM_MANAGE_ROLES))
-		return ERR_MISSING_PERMISSIONS;
+	int need = reach_need(reach, PERM_MANAGE_ROLES);
+	if (need)
+		return need;
 	for (uint32_t i = 0; i < in->count; i++) {
 		const struct live_role *role = realm_role(reach->realm, in->items[i]);
 
@@ -106,7 +104,9 @@ static int edit_flags(struct req *req, const struct reach *reach, int64_t flags,
 				      "Some of these flags cannot be set.");
 	if (!(reach->perms & (PERM_MANAGE_GUILD | PERM_MANAGE_ROLES)) &&
 	    (reach->perms & moderating) != moderating)
-		return ERR_MISSING_PERMISSIONS;
+		return reach_need(reach,
+				  reach->barred & PERM_MANAGE_GUILD ? PERM_MANAGE_GUILD
+								    : PERM_MANAGE_ROLES);
 	row->flags = flags;
 	return 0;
 }

@@ -18,8 +18,10 @@ static int reach_both(struct req *req, struct reach *reach, struct live_member *
 		return ERR_UNKNOWN_ROLE;
 	if (!*ret_member)
 		return ERR_UNKNOWN_MEMBER;
-	if (!(reach->perms & PERM_MANAGE_ROLES) ||
-	    !perms_above_role(reach->realm, reach->member, role->row))
+	r = reach_need(reach, PERM_MANAGE_ROLES);
+	if (r)
+		return r;
+	if (!perms_above_role(reach->realm, reach->member, role->row))
 		return ERR_MISSING_PERMISSIONS;
 	return role->row->managed ? ERR_INVALID_ROLE : 0;
 }

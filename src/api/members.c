@@ -105,8 +105,9 @@ static int check_kick(struct req *req)
 	if (r)
 		return r;
 	const struct live_member *member = realm_member(reach.realm, req->path.user_id);
-	if (!(reach.perms & PERM_KICK_MEMBERS))
-		return ERR_MISSING_PERMISSIONS;
+	r = reach_need(&reach, PERM_KICK_MEMBERS);
+	if (r)
+		return r;
 	if (!member)
 		return ERR_UNKNOWN_MEMBER;
 	return perms_above(reach.realm, reach.member, member) ? 0 : ERR_MISSING_PERMISSIONS;

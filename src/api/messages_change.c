@@ -48,7 +48,7 @@ static int check_editor(struct req *req, const struct message_edit *in,
 	if (!is_own(req, message)) {
 		if (says_more(req, in) || in->has.allowed_mentions || !in->has.flags)
 			return ERR_CANNOT_EDIT_OTHERS_MESSAGE;
-		return reach->perms & PERM_MANAGE_MESSAGES ? 0 : ERR_MISSING_PERMISSIONS;
+		return reach_need(reach, PERM_MANAGE_MESSAGES);
 	}
 	if (!says_more(req, in))
 		return 0;
@@ -211,7 +211,7 @@ static int check_deleter(struct req *req, const struct message *message, const s
 		return 0;
 	if (!realm_is_guild(reach->realm))
 		return ERR_CANNOT_EXECUTE_ON_DM;
-	return reach->perms & PERM_MANAGE_MESSAGES ? 0 : ERR_MISSING_PERMISSIONS;
+	return reach_need(reach, PERM_MANAGE_MESSAGES);
 }
 
 static void audit_delete(struct req *req, const struct message *message)
@@ -290,9 +290,9 @@ int api_bulk_delete_messages(struct req *req, const struct bulk_delete *in)
 		return r;
 	if (!realm_is_guild(reach.realm))
 		return ERR_CANNOT_EXECUTE_ON_DM;
-	if (!(reach.perms & PERM_MANAGE_MESSAGES))
-		return ERR_MISSING_PERMISSIONS;
-	r = check_bulk(req, in);
+	r = reach_need(&reach, PERM_MANAGE_MESSAGES);
+	if (!r)
+		r = check_bulk(req, in);
 	if (r)
 		return r;
 	uint64_t *ids = arena_dup(req->arena, in->messages.items,

@@ -102,6 +102,7 @@ static int add_bot_wait(struct req *req, const struct bot_reading *reading, uint
 	struct realm_join join = { .user = reading->user,
 				   .inviter = req->who.user_id,
 				   .by_oauth = true,
+				   .elevated = req->who.elevated,
 				   .permissions = permissions,
 				   .reason = req->reason };
 

@@ -17,7 +17,7 @@ static int reach_overwrites(struct req *req, struct reach *ret)
 		return ERR_CANNOT_EXECUTE_ON_DM;
 	if (!ret->channel->row->has.permission_overwrites)
 		return ERR_CANNOT_EXECUTE_ON_CHANNEL_TYPE;
-	return ret->perms & PERM_MANAGE_ROLES ? 0 : ERR_MISSING_PERMISSIONS;
+	return reach_need(ret, PERM_MANAGE_ROLES);
 }
 
 static struct audit audit_overwrite(struct req *req, enum audit_action action,

@@ -2,17 +2,24 @@
 
 enum { CATEGORY = 4 };
 
-/* A guild may ask its moderators for a second factor: without one (people; whether a bot's owner has one is not known here)
- * the powerful bits count as absent. */
-static int check(struct req *req, const struct realm *realm, uint64_t need, uint64_t *perms)
+uint64_t reach_barred(const struct who *who, const struct realm *realm)
 {
-	bool had = (*perms & need) == need;
+	return realm->guild && realm->guild->mfa_level && !who->elevated ? PERM_SET_MFA : 0;
+}
 
-	if (realm->guild && realm->guild->mfa_level && !req->who.bot && !req->who.elevated)
-		*perms &= ~PERM_SET_MFA;
-	if ((*perms & need) == need)
+int reach_need(const struct reach *reach, uint64_t need)
+{
+	if ((reach->perms & need) == need)
 		return 0;
-	return had ? ERR_MFA_REQUIRED : ERR_MISSING_PERMISSIONS;
+	return ((reach->perms | reach->barred) & need) == need ? ERR_MFA_REQUIRED
+							       : ERR_MISSING_PERMISSIONS;
+}
+
+static int check(struct req *req, struct reach *reach, uint64_t need)
+{
+	reach->barred = reach->perms & reach_barred(&req->who, reach->realm);
+	reach->perms &= ~reach->barred;
+	return reach_need(reach, need);
 }
 
 int reach_guild(struct req *req, uint64_t need, struct reach *ret)
@@ -25,7 +32,7 @@ int reach_guild(struct req *req, uint64_t need, struct reach *ret)
 	*ret = (struct reach){ .realm = realm,
 			       .member = member,
 			       .perms = perms_acting(realm, member, req_now_us(req)) };
-	return check(req, realm, need, &ret->perms);
+	return check(req, ret, need);
 }
 
 int reach_channel_id(struct req *req, uint64_t channel_id, uint64_t need, struct reach *ret)
@@ -39,17 +46,20 @@ int reach_channel_id(struct req *req, uint64_t channel_id, uint64_t need, struct
 	if (!member)
 		return ERR_MISSING_ACCESS;
 	uint64_t perms = perms_channel(realm, member, channel, req_now_us(req));
-	*ret = (struct reach){ realm, member, channel, perms };
+	*ret = (struct reach){
+		.realm = realm, .member = member, .channel = channel, .perms = perms
+	};
 	/* A category is seen for its children. */
 	if (!(perms & PERM_VIEW_CHANNEL) &&
 	    (channel->row->type != CATEGORY || !perms_sees(realm, member, channel)))
 		return ERR_MISSING_ACCESS;
-	return check(req, realm, need, &ret->perms);
+	return check(req, ret, need);
 }
 
 bool reach_timed_out(struct req *req, const struct reach *reach)
 {
-	return reach->realm->guild && !(reach->perms & PERM_ADMINISTRATOR) &&
+	return reach->realm->guild &&
+		!(perms_base(reach->realm, reach->member) & PERM_ADMINISTRATOR) &&
 		perms_timed_out(reach->member, req_now_us(req));
 }
 

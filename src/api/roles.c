@@ -28,10 +28,11 @@ static int reach_role(struct req *req, struct reach *reach, struct live_role **r
 		r = find_role(req, reach, ret);
 	if (r)
 		return r;
-	if (!(reach->perms & PERM_MANAGE_ROLES) ||
-	    !perms_above_role(reach->realm, reach->member, (*ret)->row))
-		return ERR_MISSING_PERMISSIONS;
-	return 0;
+	r = reach_need(reach, PERM_MANAGE_ROLES);
+	if (r)
+		return r;
+	return perms_above_role(reach->realm, reach->member, (*ret)->row) ? 0
+									  : ERR_MISSING_PERMISSIONS;
 }
 
 int api_list_guild_roles(struct req *req, struct role_list *out)

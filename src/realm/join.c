@@ -24,8 +24,11 @@ static int check_wait(struct txn *txn, struct realm_join *join)
 
 		if (!inviter)
 			return ERR_UNKNOWN_GUILD;
-		if (!(perms_base(realm, inviter) & PERM_MANAGE_GUILD))
+		if (!(perms_acting(realm, inviter, (int64_t)core_wall_us(txn->core)) &
+		      PERM_MANAGE_GUILD))
 			return ERR_MISSING_PERMISSIONS;
+		if (realm->guild->mfa_level && !join->elevated)
+			return ERR_MFA_REQUIRED;
 	}
 	join->was_member = realm_member(realm, join->user.id) != NULL;
 	if (join->was_member)

@@ -9,12 +9,13 @@ struct realm_join {
 	uint64_t inviter;        /* 0: nobody */
 	struct str invite_code;  /* null: none */
 	bool by_oauth;           /* the inviter adds a bot: needs MANAGE_GUILD, makes its managed role and an audit entry */
+	bool elevated;           /* the inviter has a second factor */
 	uint64_t permissions;    /* of the bot's role */
 	struct str reason;
 	/* out */
 	bool was_member;
 };
-/* 0; ERR_MISSING_PERMISSIONS, ERR_USER_BANNED (the user is banned). */
+/* 0; ERR_MISSING_PERMISSIONS, ERR_MFA_REQUIRED, ERR_USER_BANNED (the user is banned). */
 int realm_join_wait(struct txn *txn, struct realm_join *join);
 int realm_join_run(struct txn *txn, void *arg);
 

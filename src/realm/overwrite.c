@@ -91,6 +91,9 @@ bool overwrite_allowed(const struct realm *realm, const struct live_member *acto
 		return !(changed & (~base | PERM_MANAGE_ROLES));
 	if (manages_here(actor, channel->row))
 		return true;
+	/* With it in an overwrite they could set whatever they like here from then on. */
+	if (a->allow & ~b->allow & PERM_MANAGE_ROLES)
+		return false;
 	return !(changed & ~(base | perms_channel(realm, actor, channel, 0)));
 }
 

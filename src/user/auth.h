@@ -13,7 +13,7 @@ struct who {
 	bool oauth;         /* a Bearer token of OAuth2: only what its scopes open */
 	uint64_t scopes;    /* bits by enum oauth_scope */
 	uint64_t application_id; /* whose token it is, with oauth */
-	bool elevated;      /* MFA is on for this account */
+	bool elevated;      /* MFA is on for this account; of a bot: for its owner's */
 	uint64_t app_flags; /* bots: the application's flags (privileged intents) */
 	uint64_t token_id;  /* first bytes of the token's hash: names the login */
 	uint8_t token_hash[32];

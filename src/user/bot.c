@@ -51,6 +51,32 @@ struct application bot_application(struct arena *arena, struct random *random, u
 	return application;
 }
 
+void bot_tell_owner_mfa(struct txn *txn, bool on)
+{
+	const struct user_state *owner = user_of(txn);
+	struct owner_mfa_row row = { .on = on };
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&owner->applications, &at, &id, &value))
+		txn_intent(txn, INTENT_OWNER_MFA, CELL_USER, id, &desc_owner_mfa_row, &row);
+}
+
+int bot_intent_owner_mfa(struct txn *txn, const struct intent *intent)
+{
+	struct owner_mfa_row in = {};
+
+	if (row_get(intent->payload, &desc_owner_mfa_row, txn->arena, &in) ||
+	    !user_of(txn)->application)
+		return EINVAL;
+	struct application row = *user_of(txn)->application;
+	row.owner_mfa = in.on;
+	user_put_application(txn, &row);
+	txn_effect(txn, &(struct effect){ .kind = EFFECT_FORGET });
+	return 0;
+}
+
 int bot_reset_token(struct txn *txn, char ret_token[TOKEN_MAX])
 {
 	uint64_t now = core_wall_us(txn->core);

@@ -18,5 +18,9 @@ int bot_read_run(struct txn *txn, void *arg);
 /* A fresh application of @owner_id with its keys; the id is filled in when its account is made (account_create_wait). Strings in @arena. */
 struct application bot_application(struct arena *arena, struct random *random, uint64_t now_us, uint64_t owner_id, struct str name);
 
+/* In a person's cell: their bots are told that they have a second factor (or none any more), which is theirs too. Puts; after
+ * txn_outbox_wait(). */
+void bot_tell_owner_mfa(struct txn *txn, bool on);
+
 /* In a bot's cell: a new token, whoever had the old one is out; puts. 0, or ERR_ACCOUNT_DISABLED. */
 int bot_reset_token(struct txn *txn, char ret_token[TOKEN_MAX]);

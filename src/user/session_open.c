@@ -68,7 +68,8 @@ int user_auth(struct txn *txn, void *arg)
 		.scopes = oauth ? oauth_scope_bits(&token->row->scopes) : 0,
 		.application_id = oauth ? token->row->application_id : 0,
 		.bot = user->account->bot,
-		.elevated = user->account->totp_secret.len > 0,
+		.elevated = user->application ? user->application->owner_mfa
+					      : user->account->totp_secret.len > 0,
 		.app_flags = user->application ? (uint64_t)user->application->flags : 0,
 	};
 	return 0;
