@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import zlib
 
@@ -12,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 from lib import etf, ws  # noqa: E402
 from lib.gateway import Gateway  # noqa: E402
 from lib.rest import Answer  # noqa: E402
+from lib.routes import Routes  # noqa: E402
 from lib.steps import Skip, run_steps, step  # noqa: E402
 
 
@@ -49,6 +51,22 @@ def _():
         except (etf.EtfError, IndexError, struct.error):
             continue
         raise AssertionError('took %r' % raw)
+
+
+@step('routes that no step calls, or none is refused by, are named')
+def _():
+    operation = lambda name, **more: dict({'operationId': name, 'tags': ['g'], 'security': [{'user': []}]}, **more)
+    document = {'paths': {'/a': {'get': operation('a'), 'post': operation('b')}, '/old': {'get': operation('a_2')},
+                          '/c': {'get': operation('c', security=[{}])}}}
+    with tempfile.NamedTemporaryFile('w', suffix='.json') as file:
+        json.dump(document, file)
+        file.flush()
+        routes = Routes(file.name)
+    routes.count('rookery_route_seconds_count{route="a"} 3\nrookery_route_errors_total{route="a",class="4xx"} 1\n'
+                 'rookery_route_seconds_count{route="b"} 2\nrookery_route_errors_total{route="b",class="4xx"} 2\n')
+    assert routes.missing() == ['g: GET /c has no success', 'g: POST /a has no success'], routes.missing()
+    routes.count('rookery_route_seconds_count{route="b"} 1\nrookery_route_seconds_count{route="c"} 1\n')
+    assert routes.missing() == [], routes.missing()
 
 
 @step('a mask covers every length')

@@ -3,12 +3,15 @@
 import base64
 import hashlib
 import hmac
+import json
 import os
 import struct
+import subprocess
 import time
 
+from lib.server import ROOKERY
 from lib.world import PASSWORD
-from .base import UNKNOWN, eq, step
+from .base import UNKNOWN, Skip, eq, step
 from .oauth import CALLBACK, client, form
 from .session import expect_close
 
@@ -86,6 +89,24 @@ def _(scene):
     forgot().refused(400, 50035, 'login')
     scene.world.nobody.post('/auth/reset', {'token': scene.ann.token, 'password': PASSWORD}).refused(401, 50014)
     scene.world.nobody.post('/auth/reset', {'token': scene.ann.token, 'password': 'short'}).refused(400, 50035, 'password')
+
+
+@step('the operator\'s link sets a new password, once, and ends all logins')
+def _(scene):
+    if not os.environ.get('E2E_DATA'):
+        raise Skip('not our own server')
+    person = scene.world.person('lost')
+    gateway = person.gateway(guilds=False)
+    link = json.loads(subprocess.run([ROOKERY, '--data', os.environ['E2E_DATA'], '--json', 'users', 'link', person.name], check=True,
+                                     stdout=subprocess.PIPE, timeout=30).stdout)['token']
+    reset = lambda: scene.world.nobody.post('/auth/reset', {'token': link, 'password': 'another horse'})
+    token = reset().ok(200)['token']
+    expect_close(gateway, 4004)
+    eq(person.rest.get('/users/@me').status, 401)
+    eq(rest_of(scene, token).get('/users/@me').ok(200)['id'], person.id)
+    reset().refused(401, 50014)
+    login(scene, person).refused(400, 50035, 'login')
+    login(scene, person, 'another horse').ok(200)
 
 
 @step('an account is disabled, or ends: its tokens and sessions die, and nobody logs in')
