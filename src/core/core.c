@@ -50,6 +50,19 @@ void core_post(struct core *to, struct msg *msg)
 		core_ring(to);
 }
 
+void core_post_first(struct core *core, struct msg *msg)
+{
+	msg->next = core->first;
+	core->first = msg;
+	if (!core->last)
+		core->last = msg;
+}
+
+bool core_turn_is_long(struct core *core)
+{
+	return clock_mono_us(core->cores->clock) - core->now_us > TURN_MESSAGES_US;
+}
+
 static void run_messages(struct core *core)
 {
 	struct msg *last, *first = inbox_take(&core->inbox, &last);
@@ -64,6 +77,8 @@ static void run_messages(struct core *core)
 	for (uint32_t i = 0; i < TURN_MESSAGES && core->first; i++) {
 		struct msg *msg = core->first;
 
+		if (i > 0 && core_turn_is_long(core))
+			break;
 		core->first = msg->next;
 		if (!core->first)
 			core->last = NULL;

@@ -75,6 +75,11 @@ struct msg {
 /* Any thread. Rings the receiver's doorbell only if it sleeps. */
 void core_post(struct core *to, struct msg *msg);
 /* The same to one's own core is allowed and runs in the next turn. */
+/* From a message's run(): @msg is the rest of its work, and runs before all others in the next turn (in this one, if that is not
+ * long yet). */
+void core_post_first(struct core *core, struct msg *msg);
+/* Messages have taken so much of this turn that what is left of them should wait for the next. */
+bool core_turn_is_long(struct core *core);
 
 /* -- deferred work: runs at the end of this turn (or of the next, when added by deferred work) -- */
 struct deferred {

@@ -186,6 +186,34 @@ static void a_timer_that_sets_itself_with_zero_does_not_hold_the_turn(void **sta
 	cores_free(cores);
 }
 
+static int long_ones;
+
+static void take_long(struct core *core, struct msg *msg)
+{
+	turned.now_us += TURN_MESSAGES_US + 1;
+	assert_true(core_turn_is_long(core));
+	if (++long_ones == 1)
+		core_post_first(core, msg);
+}
+
+static void messages_that_take_long_leave_the_rest_for_the_next_turn(void **state)
+{
+	struct cores *cores = cores_stepped(1);
+	struct msg first = { .run = take_long }, second = { .run = take_long };
+
+	(void)state;
+	long_ones = 0;
+	core_post(cores->core[0], &first);
+	core_post(cores->core[0], &second);
+	for (int turns = 1; turns <= 3; turns++) {
+		uint64_t wait_us = core_turn(cores->core[0], 0);
+
+		assert_int_equal(long_ones, turns);
+		assert_true(wait_us == (turns < 3 ? 0 : UINT64_MAX));
+	}
+	cores_free(cores);
+}
+
 static void many_timers_of_one_moment_are_fired_over_several_turns(void **state)
 {
 	enum { MANY = 3 * TURN_TIMERS };
@@ -549,6 +577,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_fire_in_order_and_in_time_whatever_is_set_and_cleared),
 		cmocka_unit_test(a_timer_that_sets_itself_with_zero_does_not_hold_the_turn),
+		cmocka_unit_test(messages_that_take_long_leave_the_rest_for_the_next_turn),
 		cmocka_unit_test(many_timers_of_one_moment_are_fired_over_several_turns),
 		cmocka_unit_test(each_writers_messages_arrive_in_order),
 		cmocka_unit_test(sleeping_cores_wake_each_other),

@@ -13,6 +13,8 @@
 /* Bounds of one turn, so that no kind of work starves another. */
 enum {
 	TURN_MESSAGES = 1024,
+	TURN_MESSAGES_US =
+		500, /* then descriptors and what was deferred have their turn, and the rest comes in the next */
 	TURN_TIMERS = 2048, /* fired or moved down a level */
 	TURN_EVENTS = 256,
 	TURN_FIBERS = 512,

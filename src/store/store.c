@@ -212,6 +212,12 @@ static void on_complete(struct core *core, struct msg *msg)
 
 		batch = b->chain;
 		b->pub.done(core, &b->pub, b->result);
+		/* A crowd may be told of each: others come in between. */
+		if (batch && core_turn_is_long(core)) {
+			core_post_first(core, &batch->msg);
+			batch->msg.run = on_complete;
+			break;
+		}
 	}
 }
 
