@@ -34,12 +34,10 @@ struct sock {
 	bool tls;
 	struct deferred again; /* tells ->ready() events at the end of the turn */
 	struct watch watch; /* fd -1: none; events 0: not with epoll at present */
-	struct addr peer, local;
+	struct addr peer;
 	struct quota *quota; /* a place of it is held, NULL: none */
-	/* After sock_close() or sock_finish(), while it lingers. */
-	struct timer linger;
-	size_t linger_bytes;
-	bool linger_drains;
+	struct sock_linger
+		*linger; /* after sock_close() or sock_finish(), while something is left to do */
 };
 
 /* A new one's common part; attached to @core. Kinds with a descriptor pass it in @fd. */
@@ -54,8 +52,7 @@ ssize_t sock_fd_send(int fd, const void *src, size_t size);
 /* Without addresses yet. */
 struct sock *sock_plain_new(struct core *core, int fd);
 struct sock *sock_tls_new(struct core *core, int fd, struct tls *tls);
-/* Ask the kernel. */
-void sock_ask_local(struct sock *sock);
+/* Asks the kernel. */
 void sock_ask_peer(struct sock *sock);
 /* The part of ->free for kinds with a descriptor, and for all. */
 void sock_done(struct sock *sock);

@@ -134,7 +134,6 @@ static void accepted(struct core *core, struct listener *listener, int fd, const
 	}
 	sock = config->tls ? sock_tls_new(core, fd, config->tls) : sock_plain_new(core, fd);
 	sock->peer = *peer;
-	sock_ask_local(sock);
 	if (config->quota)
 		sock_hold_quota(sock, config->quota);
 	config->on_accept(core, sock, config->owner);

@@ -63,7 +63,7 @@ static void on_accept(struct core *core, struct sock *sock, void *owner)
 
 	(void)owner;
 	here->peer = *sock_peer(sock);
-	here->local = *sock_local(sock);
+	here->local = sock_local(sock);
 	peercred_of(sock, &here->cred);
 	getsockopt(sock_fd(sock), IPPROTO_TCP, TCP_NODELAY, &here->nodelay, &len);
 	sock_watch(core, sock, EPOLLIN, on_echo);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "net/internal.h"
 
 ssize_t sock_recv(struct sock *sock, void *dst, size_t size)
@@ -56,7 +57,20 @@ static void on_again(struct core *core, struct deferred *deferred)
 	sock_tell(core, sock, sock->ops->ready(sock));
 }
 
-static void on_linger_over(struct core *core, struct timer *timer);
+struct sock_linger {
+	struct timer timer;
+	struct sock *sock;
+	size_t bytes; /* that may still come */
+	bool drains;
+};
+
+static void linger_end(struct sock *sock)
+{
+	if (!sock->linger)
+		return;
+	timer_clear(&sock->linger->timer);
+	free(TAKE(sock->linger));
+}
 
 void sock_init(struct sock *sock, const struct sock_ops *ops, struct core *core, int fd)
 {
@@ -64,7 +78,6 @@ void sock_init(struct sock *sock, const struct sock_ops *ops, struct core *core,
 	sock->core = core;
 	sock->watch.fd = fd;
 	deferred_init(&sock->again, on_again);
-	timer_init(&sock->linger, on_linger_over);
 }
 
 void sock_hold_quota(struct sock *sock, struct quota *quota)
@@ -75,7 +88,7 @@ void sock_hold_quota(struct sock *sock, struct quota *quota)
 void sock_done(struct sock *sock)
 {
 	core_undefer(&sock->again);
-	timer_clear(&sock->linger);
+	linger_end(sock);
 	assert(sock->watch.events == 0);
 	if (sock->watch.fd >= 0)
 		close(sock->watch.fd);
@@ -94,7 +107,7 @@ void sock_detach(struct core *core, struct sock *sock)
 	sock->events = 0;
 	sock->on_event = NULL;
 	core_undefer(&sock->again);
-	timer_clear(&sock->linger);
+	linger_end(sock);
 	sock->ops->detach(core, sock);
 	sock->core = NULL;
 }
@@ -117,7 +130,7 @@ static void sock_free(struct core *core, struct sock *sock)
 
 static void on_linger_over(struct core *core, struct timer *timer)
 {
-	sock_free(core, container_of(timer, struct sock, linger));
+	sock_free(core, container_of(timer, struct sock_linger, timer)->sock);
 }
 
 /* The handler of a sock that nobody owns any more. */
@@ -132,14 +145,14 @@ static void on_linger_event(struct core *core, struct sock *sock, uint32_t event
 
 			if (n == -EAGAIN)
 				break;
-			if (n <= 0 || (size_t)n >= sock->linger_bytes) {
+			if (n <= 0 || (size_t)n >= sock->linger->bytes) {
 				sock_free(core, sock);
 				return;
 			}
-			sock->linger_bytes -= (size_t)n;
+			sock->linger->bytes -= (size_t)n;
 		}
 	if (!sock->ops->unsent(sock)) {
-		if (!sock->linger_drains) {
+		if (!sock->linger->drains) {
 			sock_free(core, sock);
 			return;
 		}
@@ -153,9 +166,12 @@ static void linger(struct core *core, struct sock *sock, bool drains)
 	uint32_t events = (drains ? EPOLLIN : 0) | (sock->ops->unsent(sock) ? EPOLLOUT : 0);
 
 	sock->owner = NULL;
-	sock->linger_drains = drains;
-	sock->linger_bytes = SOCK_LINGER_BYTES;
-	timer_set(core, &sock->linger, SOCK_LINGER_MS);
+	sock->linger = mem_zalloc(sizeof(*sock->linger));
+	sock->linger->sock = sock;
+	sock->linger->drains = drains;
+	sock->linger->bytes = SOCK_LINGER_BYTES;
+	timer_init(&sock->linger->timer, on_linger_over);
+	timer_set(core, &sock->linger->timer, SOCK_LINGER_MS);
 	sock_watch(core, sock, events, on_linger_event);
 }
 
@@ -185,9 +201,17 @@ const struct addr *sock_peer(const struct sock *sock)
 	return &sock->peer;
 }
 
-const struct addr *sock_local(const struct sock *sock)
+struct addr sock_local(const struct sock *sock)
 {
-	return &sock->local;
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+	struct addr local = {};
+
+	if (sock->watch.fd >= 0) {
+		getsockname(sock->watch.fd, (struct sockaddr *)&address, &len);
+		addr_from_sockaddr(&address, &local);
+	}
+	return local;
 }
 
 bool sock_is_tls(const struct sock *sock)
@@ -328,15 +352,6 @@ void sock_ask_peer(struct sock *sock)
 	addr_from_sockaddr(&address, &sock->peer); /* ADDR_NONE when it is gone already */
 }
 
-void sock_ask_local(struct sock *sock)
-{
-	struct sockaddr_storage address = { 0 };
-	socklen_t len = sizeof(address);
-
-	getsockname(sock->watch.fd, (struct sockaddr *)&address, &len);
-	addr_from_sockaddr(&address, &sock->local);
-}
-
 struct sock *sock_plain_new(struct core *core, int fd)
 {
 	struct sock *sock = mem_zalloc(sizeof(*sock));
@@ -351,7 +366,6 @@ struct sock *sock_from_fd(struct core *core, int fd)
 	struct sock *sock = sock_plain_new(core, fd);
 
 	sock_ask_peer(sock);
-	sock_ask_local(sock);
 	return sock;
 }
 
@@ -360,6 +374,5 @@ struct sock *sock_from_fd_tls(struct core *core, int fd, struct tls *tls)
 	struct sock *sock = sock_tls_new(core, fd, tls);
 
 	sock_ask_peer(sock);
-	sock_ask_local(sock);
 	return sock;
 }

@@ -53,9 +53,10 @@ enum {
 void sock_detach(struct core *core, struct sock *sock);
 void sock_attach(struct core *core, struct sock *sock);
 
-/* Addresses of both ends; for a unix socket addr_is_unix() holds. Valid while the sock lives. */
+/* The other end; for a unix socket addr_is_unix() holds. Valid while the sock lives. */
 const struct addr *sock_peer(const struct sock *sock);
-const struct addr *sock_local(const struct sock *sock);
+/* Our end, which the kernel is asked for; ADDR_NONE for the in-memory kind. */
+struct addr sock_local(const struct sock *sock);
 bool sock_is_tls(const struct sock *sock);
 /* The descriptor, -1 for the in-memory kind. For peer credentials and socket options only. */
 int sock_fd(const struct sock *sock);

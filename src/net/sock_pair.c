@@ -282,8 +282,7 @@ static const struct sock_ops pair_ops = {
 	.free = pair_free,
 };
 
-static struct sock *end_new(struct pair *pair, int side, struct core *core, const struct addr *peer,
-			    const struct addr *local)
+static struct sock *end_new(struct pair *pair, int side, struct core *core, const struct addr *peer)
 {
 	static const struct addr loopback = { .family = ADDR_IP4,
 					      .ip = { 127, 0, 0, 1 },
@@ -293,7 +292,6 @@ static struct sock *end_new(struct pair *pair, int side, struct core *core, cons
 
 	sock_init(&sock->sock, &pair_ops, core, -1);
 	sock->sock.peer = peer->family == ADDR_NONE ? loopback : *peer;
-	sock->sock.local = local->family == ADDR_NONE ? loopback : *local;
 	sock->end = end;
 	end->pair = pair;
 	end->msg.run = on_deliver;
@@ -316,8 +314,8 @@ void sock_pair(struct core *core_a, struct core *core_b, const struct sock_pair_
 	pair->refs = 2;
 	pair->capacity = config->capacity ? config->capacity : CAPACITY_DEFAULT;
 	pair->random = config->random;
-	*ret_a = end_new(pair, 0, core_a, &config->peer_a, &config->peer_b);
-	*ret_b = end_new(pair, 1, core_b, &config->peer_b, &config->peer_a);
+	*ret_a = end_new(pair, 0, core_a, &config->peer_a);
+	*ret_b = end_new(pair, 1, core_b, &config->peer_b);
 }
 
 void sock_pair_reset(struct sock *sock)

@@ -117,7 +117,7 @@ static void make_pair(struct fixture *f, int kind, struct sock **ret_server,
 	assert_int_equal(addr_is_unix(sock_peer(*ret_server)), kind == 1);
 	if (kind != 1) {
 		assert_true(addr_is_loopback(sock_peer(*ret_server)));
-		assert_int_equal(sock_peer(*ret_server)->port, sock_local(*ret_client)->port);
+		assert_int_equal(sock_peer(*ret_server)->port, sock_local(*ret_client).port);
 	}
 }
 
