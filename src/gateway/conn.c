@@ -41,12 +41,11 @@ void conn_adopt(struct gateway_local *gateway, struct conn *conn)
 	stat_add(&gateway->stats.connections, 1);
 	sock_set_owner(conn->sock, conn);
 	conn->blocked = false;
-	if (conn->share) {
-		conn->share = share_get(gateway, conn->share_kind);
-		assert(conn->share); /* What the library could do on the other core it can do here. */
-	}
+	/* What the library could do on the other core it can do here. */
+	if (conn->shared && !share_get(gateway, conn->share_kind))
+		assert(false);
 	sock_watch(gateway->core, conn->sock, EPOLLIN, conn_on_event);
-	if (conn->out.len > conn->out_at)
+	if (conn->out)
 		conn_mark(conn);
 }
 
@@ -55,8 +54,8 @@ void conn_release(struct conn *conn)
 	list_del(&conn->node);
 	list_del(&conn->dirty);
 	timer_clear(&conn->timer);
-	if (conn->share)
-		ws_share_drop(conn->share, &conn->link);
+	if (conn->shared)
+		ws_share_drop(conn_share(conn), &conn->link);
 	stat_sub(&conn->gateway->stats.connections, 1);
 }
 
@@ -87,7 +86,7 @@ static void conn_drop(struct conn *conn)
 		ws_parser_done(conn->parser);
 	free(conn->parser);
 	ws_compress_free(conn->compress);
-	buf_done(&conn->out);
+	conn_out_drop(conn);
 	free(conn->base_url);
 	free(conn);
 }
@@ -115,10 +114,10 @@ static void say_goodbye(struct conn *conn, int code, struct str reason)
 	stat_add(&conn->gateway->stats.closes[gateway_close_slot(code)], 1);
 	/* Inside an event's frame no other can begin. */
 	if (conn->part == 0)
-		ws_put_close(&conn->out, (uint16_t)code, reason);
+		ws_put_close(conn_out(conn), (uint16_t)code, reason);
 	if (!conn_flush(conn))
 		return;
-	if (conn->out.len > conn->out_at && conn->part == 0) {
+	if (conn->out && conn->part == 0) {
 		timer_set(core, &conn->timer, GATEWAY_CLOSE_MS);
 		return; /* conn_sent() goes on. */
 	}
@@ -184,9 +183,9 @@ static struct str or (struct str text, struct str otherwise)
 /* ETF has a context for each connection: few ask for both. */
 static void compress_begin(struct conn *conn, enum ws_compress_kind kind)
 {
-	conn->share = conn->etf ? NULL : share_get(conn->gateway, kind);
-	conn->share_kind = kind;
-	if (!conn->share)
+	conn->shared = !conn->etf && share_get(conn->gateway, kind);
+	conn->share_kind = (uint8_t)kind;
+	if (!conn->shared)
 		conn->compress = ws_compress_new(kind);
 }
 
@@ -246,7 +245,6 @@ void gateway_serve(struct core *core, struct sock *sock, const struct gateway_up
 	uint64_t open = atomic_load_explicit(&gateway->stats.connections, memory_order_relaxed);
 
 	conn->sock = sock;
-	buf_init(&conn->out, GATEWAY_BODY_MAX);
 	conn_adopt(gateway, conn);
 	conn->base_url = base_url(gateway, upgrade);
 	int code = gateway->draining || open >= gateway->config.connections_max

@@ -1,6 +1,7 @@
 /* A session asks the guilds of its account to let it in: a bounded number at once, and no more
  * while its client has much to read. A guild that cannot answer now is said to be unavailable
  * and asked again later. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "gateway/internal.h"
@@ -17,6 +18,7 @@ struct guild_open {
 	bool said; /* that it is unavailable */
 	bool lost; /* a silent one whose user was removed meanwhile, or (away) whose guild went away again */
 	bool away;
+	uint32_t missed_from; /* of a silent one: the first kept publication that it has not had (view.c) */
 };
 
 static uint64_t open_guild(const struct guild_open *open)
@@ -29,14 +31,24 @@ bool guild_is_opening(const struct session *session, uint64_t guild_id)
 	list_for_each (node, &session->opens)
 		if (open_guild(list_entry(node, struct guild_open, node)) == guild_id)
 			return true;
-	for (uint32_t i = session->guilds_at; i < session->guilds_count; i++)
-		if (session->guilds[i] == guild_id)
+	for (uint32_t i = session->guilds ? session->guilds->at : 0;
+	     session->guilds && i < session->guilds->count; i++)
+		if (session->guilds->ids[i] == guild_id)
 			return true;
 	return false;
 }
 
+static void guilds_drop(struct session *session)
+{
+	if (!session->guilds)
+		return;
+	free(session->guilds->ids);
+	free(TAKE(session->guilds));
+}
+
 void guild_opens_drop(struct session *session)
 {
+	guilds_drop(session);
 	list_for_each (node, &session->opens) {
 		struct guild_open *open = list_entry(node, struct guild_open, node);
 
@@ -99,6 +111,25 @@ bool guild_open_is_lost(const struct session *session, uint64_t guild_id)
 	const struct guild_open *open = find_silent(session, guild_id);
 
 	return open && open->lost;
+}
+
+void guild_open_misses(struct session *session, uint64_t guild_id, uint32_t first)
+{
+	/* An earlier one may have been let in, but not be answered. */
+	list_for_each (node, &session->opens) {
+		struct guild_open *open = list_entry(node, struct guild_open, node);
+
+		if (open_guild(open) == guild_id && open->subscribe.silent)
+			open->missed_from = first;
+	}
+}
+
+uint32_t guild_open_missed(const struct session *session, uint64_t guild_id)
+{
+	const struct guild_open *open = find_silent(session, guild_id);
+
+	assert(open);
+	return open->missed_from;
 }
 
 static void leave_stray(struct session *session, uint64_t guild_id)
@@ -204,15 +235,21 @@ void guild_open_start(struct session *session, uint64_t guild_id, enum guild_ope
 	ask_post(session->gateway, &open->ask, &open->subscribe.work);
 }
 
+void guilds_queue(struct session *session, uint64_t *ids, uint32_t count)
+{
+	struct guild_queue draft = { .count = count, .ids = ids };
+
+	guilds_drop(session);
+	session->guilds = mem_dup(&draft, sizeof(draft));
+}
+
 void guilds_pump(struct session *session)
 {
-	while (session->guilds_at < session->guilds_count &&
-	       session->opens_running < GATEWAY_OPENING_MAX &&
+	struct guild_queue *queue = session->guilds;
+
+	while (queue && queue->at < queue->count && session->opens_running < GATEWAY_OPENING_MAX &&
 	       session->ring.unsent_bytes < GATEWAY_OPENING_BYTES)
-		guild_open_start(session, session->guilds[session->guilds_at++], OPEN_FIRST);
-	if (session->guilds_at == session->guilds_count && session->guilds) {
-		free(session->guilds);
-		session->guilds = NULL;
-		session->guilds_at = session->guilds_count = 0;
-	}
+		guild_open_start(session, queue->ids[queue->at++], OPEN_FIRST);
+	if (queue && queue->at == queue->count)
+		guilds_drop(session);
 }

@@ -3,6 +3,7 @@
  *
  * Until the account has answered the session is OPENING: the account's events may come before
  * the answer, and are held. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "gateway/internal.h"
@@ -66,8 +67,7 @@ static void opened(struct session *session, struct open_ask *ask)
 	session->conn->base_url = NULL;
 	stat_add(&session->gateway->stats.identifies, 1);
 	if (session->bot) {
-		session->guilds = TAKE(open->guilds);
-		session->guilds_count = open->guilds_count;
+		guilds_queue(session, TAKE(open->guilds), open->guilds_count);
 		ring_push_front(&session->ring, event_new(EVENT_READY, TAKE(open->ready)),
 				FORM_FULL);
 		session_go(session);
@@ -221,9 +221,9 @@ static int read_numbers(const json_t *d, struct session *session)
 	if (json_is_integer(large)) {
 		json_int_t n = json_integer_value(large);
 
-		session->large_threshold = n < LIMIT_LARGE_THRESHOLD_MIN ? LIMIT_LARGE_THRESHOLD_MIN
-			: n > LIMIT_LARGE_THRESHOLD_MAX			 ? LIMIT_LARGE_THRESHOLD_MAX
-									 : (uint32_t)n;
+		static_assert(LIMIT_LARGE_THRESHOLD_MAX <= UINT8_MAX, "it is kept in a byte");
+		session->large_threshold =
+			(uint8_t)MAX(LIMIT_LARGE_THRESHOLD_MIN, MIN(n, LIMIT_LARGE_THRESHOLD_MAX));
 	}
 	return read_shard(json_object_get(d, "shard"), session);
 }
@@ -257,7 +257,7 @@ int identify(struct conn *conn, const json_t *d)
 	}
 	session->version = conn->version;
 	session_attach(session, conn);
-	if (!conn->compress && !conn->share && !conn->etf && json_is_true(json_object_get(d, "compress")))
+	if (!conn->compress && !conn->shared && !conn->etf && json_is_true(json_object_get(d, "compress")))
 		conn->payload_zlib = true;
 
 	struct open_ask *ask = open_ask_new(session);

@@ -49,6 +49,7 @@ struct assembly;
 struct conn;
 struct interest;
 struct resume_ask;
+struct snapshots;
 
 struct gateway_local {
 	struct core *core;
@@ -66,6 +67,7 @@ struct gateway_local {
 	struct list fresh; /* sessions just detached, the longest detached first */
 	struct list detached; /* and those whose users are away for it, all detached for longer */
 	struct timer detached_timer;
+	struct snapshots *snapshots; /* taken by sockets; made with the first */
 	struct gate identify_gate, members_gate; /* for the users and guilds that this core owns */
 	char *slot; /* GATEWAY_SLOT bytes, going out */
 	char *input; /* GATEWAY_INPUT bytes, just come */
@@ -142,8 +144,9 @@ struct session {
 	uint64_t user_id;
 	uint8_t token_hash[32];
 	uint32_t intents; /* all bits for people */
-	uint32_t capabilities, large_threshold;
+	uint32_t capabilities;
 	uint32_t shard_id, shard_count; /* count 0: none */
+	uint8_t large_threshold; /* LIMIT_LARGE_THRESHOLD_MAX at most */
 	uint8_t version; /* 9 or 10 */
 	uint8_t state, doom;
 	bool bot, has_intents;
@@ -155,14 +158,16 @@ struct session {
 	struct list node; /* in gateway->fresh, ->detached or ->doomed */
 	uint64_t detached_us;
 	struct list opens; /* of struct guild_open: asked, or waiting to try again */
-	uint32_t opens_running;
-	uint32_t guilds_count, guilds_at;
-	uint64_t *guilds; /* from guilds_at on: still to be asked for */
+	struct guild_queue {
+		uint32_t count, at;
+		uint64_t *ids; /* from @at on */
+	} *guilds; /* still to be asked for; NULL: none */
 	struct assembly *assembly;
 	struct interest *interest; /* op 14, 37; the first of a list */
 	char *presence; /* JSON, what it said last; NULL: nothing */
-	uint32_t presences; /* op 3 since presences_us */
-	uint64_t presences_us;
+	uint32_t opens_running;
+	uint32_t presences; /* op 3 since presences_ms */
+	uint32_t presences_ms;
 };
 
 /* In state OPENING, under a new id. */
@@ -221,6 +226,8 @@ void resume_forget(struct resume_ask *ask);
 
 /* -- guilds.c: a session asks for its guilds -- */
 
+/* A person's or a bot's, in the order they are asked for; @ids is taken over. */
+void guilds_queue(struct session *session, uint64_t *ids, uint32_t count);
 /* Asks for as many of session->guilds as may be. */
 void guilds_pump(struct session *session);
 /* One more: at the start of a session; because its user came into the guild; again after the
@@ -233,8 +240,17 @@ void guild_open_lost(struct session *session, uint64_t guild_id);
 /* The guild is away while the session is on its way back into it: the same, but it stays a member. */
 void guild_open_away(struct session *session, uint64_t guild_id);
 bool guild_open_is_lost(const struct session *session, uint64_t guild_id);
+/* On its way back into a restarted guild it misses the kept publications from @first on. */
+void guild_open_misses(struct session *session, uint64_t guild_id, uint32_t first);
+uint32_t guild_open_missed(const struct session *session, uint64_t guild_id);
 /* @session is ending: answers find nobody. */
 void guild_opens_drop(struct session *session);
+
+/* -- snapshot.c -- */
+
+/* A socket has taken a snapshot of so many bytes whole, as event @seq of its session. May trim other sessions' rings. */
+void snapshot_taken(struct session *session, uint64_t seq, size_t bytes);
+void snapshots_free(struct snapshots *snapshots);
 
 /* -- ready.c: READY of people -- */
 
@@ -273,28 +289,32 @@ void interests_free(struct session *session);
 
 /* -- connections: conn.c (life), recv.c (frames in), send.c (bytes out), ops.c -- */
 
+/* Whole frames that go before any event, and the rest of a compressed one. */
+struct conn_out {
+	struct buf buf;
+	size_t at; /* taken */
+	uint32_t answers; /* put in */
+};
+
 struct conn {
 	struct gateway_local *gateway;
 	struct sock *sock;
 	struct session *session;
-	struct resume_ask *resuming;
+	struct resume_ask *resuming; /* while there is no session */
 	struct list node; /* in gateway->conns */
 	struct list dirty; /* in gateway->dirty */
 	struct timer timer; /* HELLO; no IDENTIFY, no heartbeat, the last bytes do not leave */
 	struct ws_parser *parser; /* only while a message is incomplete */
 	struct ws_compress *compress; /* the whole stream, with a context of its own; NULL: none */
-	struct ws_share *share; /* or a stream of shared pieces; NULL: none */
-	struct ws_link link; /* in @share, that of this core for */
-	enum ws_compress_kind share_kind;
-	struct buf
-		out; /* whole frames that go before any event, and the rest of a compressed one */
-	size_t out_at; /* of out: taken */
-	size_t part; /* of the event at the ring's cursor: bytes taken of its frame */
+	struct ws_link link; /* of a stream of shared pieces */
+	struct conn_out *out; /* NULL: nothing waits */
 	char *base_url; /* for READY; NULL after it */
-	uint64_t window_us;
-	uint32_t window_frames; /* since window_us */
-	uint32_t answers; /* put into out since it was empty */
+	uint32_t part; /* of the event at the ring's cursor: bytes taken of its frame */
+	uint32_t window_ms;
+	uint32_t window_frames; /* since window_ms */
 	uint8_t version;
+	uint8_t share_kind; /* of @shared */
+	bool shared; /* a stream of shared pieces, with this core's share for share_kind */
 	bool etf, blocked, closing;
 	bool greeted; /* HELLO was sent */
 	bool payload_zlib; /* single payloads are compressed, when they are large */
@@ -322,6 +342,13 @@ bool conn_greet(struct conn *conn);
 /* A heartbeat came, or something as good: the time begins again. */
 void conn_alive(struct conn *conn);
 
+static inline struct ws_share *conn_share(const struct conn *conn)
+{
+	return conn->shared ? conn->gateway->shares[conn->share_kind] : NULL;
+}
+/* Where to put what goes first. */
+struct buf *conn_out(struct conn *conn);
+void conn_out_drop(struct conn *conn);
 /* It has something to send: it does so at the end of this turn. */
 void conn_mark(struct conn *conn);
 /* Sends what it can. False: the connection broke and is gone. */

@@ -104,6 +104,7 @@ void gateway_local_free(struct gateway_local *gateway)
 	timer_clear(&gateway->detached_timer);
 	map_done(&gateway->sessions);
 	map_done(&gateway->views);
+	snapshots_free(gateway->snapshots);
 	gate_done(&gateway->identify_gate);
 	gate_done(&gateway->members_gate);
 	buf_done(&gateway->scratch);

@@ -58,13 +58,13 @@ static int presence(struct conn *conn, json_t *d)
 {
 	struct gateway_local *gateway = conn->gateway;
 	struct session *session = conn->session;
-	uint64_t now_us = core_now_us(gateway->core);
+	uint32_t now_ms = (uint32_t)(core_now_us(gateway->core) / 1000);
 
 	assert(session);
 	if (!json_is_object(d))
 		return CLOSE_DECODE_ERROR;
-	if (now_us - session->presences_us > LIMIT_PRESENCE_UPDATES_MS * 1000ull) {
-		session->presences_us = now_us;
+	if (now_ms - session->presences_ms > LIMIT_PRESENCE_UPDATES_MS) {
+		session->presences_ms = now_ms;
 		session->presences = 0;
 	}
 	/* What is too much is passed over, the connection stays. */

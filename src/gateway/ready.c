@@ -182,8 +182,7 @@ void assembly_start(struct session *session, struct bytes *ready, uint64_t *guil
 	timer_init(&assembly->timer, on_late);
 	session->assembly = assembly;
 	session->state = SESSION_ASSEMBLING;
-	session->guilds = guilds;
-	session->guilds_count = count;
+	guilds_queue(session, guilds, count);
 	if (count == 0) {
 		guilds_pump(session);
 		finish(session);

@@ -8,10 +8,10 @@ enum { READS_PER_TURN = 4 };
 /* Frames in a minute, heartbeats and pings too. */
 static bool too_many(struct conn *conn)
 {
-	uint64_t now_us = core_now_us(conn->gateway->core);
+	uint32_t now_ms = (uint32_t)(core_now_us(conn->gateway->core) / 1000);
 
-	if (now_us - conn->window_us > LIMIT_GATEWAY_FRAMES_MS * 1000ull) {
-		conn->window_us = now_us;
+	if (now_ms - conn->window_ms > LIMIT_GATEWAY_FRAMES_MS) {
+		conn->window_ms = now_ms;
 		conn->window_frames = 0;
 	}
 	conn->window_frames++;

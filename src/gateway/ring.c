@@ -38,14 +38,18 @@ static uintptr_t slot_value(struct event *event, enum event_form form)
 	return (uintptr_t)event | form;
 }
 
+static bool is_snapshot(const struct event *event)
+{
+	return event->type == EVENT_GUILD_CREATE || event->type == EVENT_READY ||
+		event->type == EVENT_READY_SUPPLEMENTAL;
+}
+
 size_t ring_event_bytes(const struct event *event, enum event_form form)
 {
 	const struct bytes *bytes = form == FORM_ALT ? event->alt : event->full;
 	size_t len = bytes ? bytes->len : 0;
-	bool snapshot = event->type == EVENT_GUILD_CREATE || event->type == EVENT_READY ||
-		event->type == EVENT_READY_SUPPLEMENTAL;
 
-	return (snapshot ? MIN(len, (size_t)SNAPSHOT_CHARGE_MAX) : len) + sizeof(*event);
+	return (is_snapshot(event) ? MIN(len, (size_t)SNAPSHOT_CHARGE_MAX) : len) + sizeof(*event);
 }
 
 static size_t slot_bytes(uintptr_t value)
@@ -84,7 +88,7 @@ static void drop_first(struct ring *ring)
 {
 	uintptr_t value = *slot(ring, 0);
 
-	ring->bytes -= slot_bytes(value);
+	ring->bytes -= (uint32_t)slot_bytes(value);
 	event_unref(slot_event(value));
 	ring->head = (ring->head + 1) & (ring->cap - 1);
 	ring->count--;
@@ -107,8 +111,8 @@ bool ring_push(struct ring *ring, const struct ring_limits *limits, struct event
 	make_room(ring);
 	*slot(ring, ring->count) = slot_value(event, form);
 	ring->count++;
-	ring->bytes += bytes;
-	ring->unsent_bytes += bytes;
+	ring->bytes += (uint32_t)bytes;
+	ring->unsent_bytes += (uint32_t)bytes;
 	while ((ring->count > limits->events_max || ring->bytes > limits->bytes_max) &&
 	       ring->first < ring->cursor)
 		drop_first(ring);
@@ -124,8 +128,8 @@ void ring_push_front(struct ring *ring, struct event *event, enum event_form for
 	ring->head = (ring->head - 1) & (ring->cap - 1);
 	ring->count++;
 	*slot(ring, 0) = slot_value(event, form);
-	ring->bytes += bytes;
-	ring->unsent_bytes += bytes;
+	ring->bytes += (uint32_t)bytes;
+	ring->unsent_bytes += (uint32_t)bytes;
 }
 
 struct event *ring_get(const struct ring *ring, uint64_t seq, enum event_form *ret_form)
@@ -139,7 +143,8 @@ struct event *ring_get(const struct ring *ring, uint64_t seq, enum event_form *r
 void ring_advance(struct ring *ring)
 {
 	assert(ring_unsent(ring));
-	ring->unsent_bytes -= slot_bytes(*slot(ring, (uint32_t)(ring->cursor - ring->first)));
+	ring->unsent_bytes -= (uint32_t)slot_bytes(
+		*slot(ring, (uint32_t)(ring->cursor - ring->first)));
 	if (ring->taken < ring->cursor)
 		ring->taken = ring->cursor;
 	ring->cursor++;
@@ -161,7 +166,7 @@ void ring_rewind(struct ring *ring, uint64_t seq)
 		ring_advance(ring);
 	while (ring->cursor > seq + 1) {
 		ring->cursor--;
-		ring->unsent_bytes += slot_bytes(
+		ring->unsent_bytes += (uint32_t)slot_bytes(
 			*slot(ring, (uint32_t)(ring->cursor - ring->first)));
 	}
 	if (ring->confirmed < seq)
@@ -182,11 +187,15 @@ void ring_confirm(struct ring *ring, const struct ring_limits *limits, uint64_t 
 		seq = ring->taken; /* It cannot have more than it was sent. */
 	if (seq < ring->confirmed)
 		seq = ring->confirmed;
+	/* A session begins with what is large and nobody else's. Who has said twice that it has that does not come back for it. */
+	while (ring->count && ring->first <= ring->confirmed && ring->first < ring->cursor &&
+	       is_snapshot(slot_event(*slot(ring, 0))))
+		drop_first(ring);
 	ring->confirmed = seq;
-	if (now_us - ring->mark_us >= limits->keep_us) {
+	if ((uint32_t)(now_us / 1000) - ring->mark_ms >= limits->keep_us / 1000) {
 		ring_trim(ring, ring->mark);
 		ring->mark = seq;
-		ring->mark_us = now_us;
+		ring->mark_ms = (uint32_t)(now_us / 1000);
 	}
 	while (ring->count && ring->first <= seq && ring->first < ring->cursor &&
 	       (ring->count > limits->keep_events || ring->bytes > limits->keep_bytes))

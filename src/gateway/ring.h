@@ -20,14 +20,14 @@ enum event_form { FORM_FULL, FORM_ALT };
 struct ring {
 	uintptr_t *slots; /* cap of them, circular; an event, its form in the lowest bit */
 	uint32_t head, count, cap;
+	uint32_t mark_ms; /* when the mark was set */
 	uint64_t first; /* `s` of the oldest one held; `s` begins at 1 */
 	uint64_t cursor; /* `s` of the next one to send */
 	uint64_t taken; /* the highest that was ever taken whole by a socket */
 	uint64_t confirmed; /* the highest that the client has said it has */
-	uint64_t mark; /* what was confirmed at mark_us */
-	uint64_t mark_us;
-	size_t bytes; /* of all events held, as if nobody else had them */
-	size_t unsent_bytes; /* of those from the cursor on */
+	uint64_t mark; /* what was confirmed at mark_ms */
+	uint32_t bytes; /* of all events held, as if nobody else had them */
+	uint32_t unsent_bytes; /* of those from the cursor on */
 };
 
 struct ring_limits {

@@ -142,6 +142,26 @@ static void confirmed_events_go_after_a_while_and_leave_no_memory(void **state)
 	ring_done(&ring);
 }
 
+static void a_snapshot_goes_when_it_was_confirmed_twice(void **state)
+{
+	struct ring ring;
+
+	(void)state;
+	ring_init(&ring);
+	assert_true(ring_push(&ring, &limits, event_new(EVENT_GUILD_CREATE, bytes_from(S("{}"))),
+			      FORM_FULL));
+	assert_true(ring_push(&ring, &limits, event_of(2), FORM_FULL));
+	ring_confirm(&ring, &limits, 1, 500);
+	ring_advance(&ring);
+	ring_confirm(&ring, &limits, 1, 600);
+	assert_int_equal(ring_peek(&ring, 0), RING_OK);
+	ring_confirm(&ring, &limits, 1, 700);
+	assert_int_equal(ring_peek(&ring, 0), RING_TOO_OLD);
+	assert_int_equal(ring_peek(&ring, 1), RING_OK);
+	assert_int_equal(number_of(&ring, 2), 2);
+	ring_done(&ring);
+}
+
 static void a_client_cannot_confirm_what_was_not_sent(void **state)
 {
 	struct ring ring;
@@ -230,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_history_keeps_numbers_and_sums),
 		cmocka_unit_test(confirmed_events_go_after_a_while_and_leave_no_memory),
+		cmocka_unit_test(a_snapshot_goes_when_it_was_confirmed_twice),
 		cmocka_unit_test(a_client_cannot_confirm_what_was_not_sent),
 		cmocka_unit_test(one_event_larger_than_the_ring_still_passes),
 		cmocka_unit_test(a_gate_lets_one_pass_in_a_while),

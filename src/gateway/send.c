@@ -196,6 +196,28 @@ static size_t frame_copy(const struct frame *frame, size_t from, char *dst, size
 
 /* -- sending -- */
 
+struct buf *conn_out(struct conn *conn)
+{
+	if (!conn->out) {
+		conn->out = mem_zalloc(sizeof(*conn->out));
+		buf_init(&conn->out->buf, GATEWAY_BODY_MAX);
+	}
+	return &conn->out->buf;
+}
+
+void conn_out_drop(struct conn *conn)
+{
+	if (!conn->out)
+		return;
+	buf_done(&conn->out->buf);
+	free(TAKE(conn->out));
+}
+
+static bool out_full(const struct conn *conn)
+{
+	return conn->out && conn->out->buf.full;
+}
+
 enum sent { SENT_ALL, SENT_BLOCKED, SENT_BROKEN };
 
 static enum sent block(struct conn *conn)
@@ -221,22 +243,19 @@ static enum sent send_bytes(struct conn *conn, const char *src, size_t size, siz
 
 static enum sent send_out(struct conn *conn)
 {
-	while (conn->out.len > conn->out_at) {
-		size_t taken;
-		enum sent sent = send_bytes(conn, conn->out.ptr + conn->out_at,
-					    conn->out.len - conn->out_at, &taken);
+	struct conn_out *out = conn->out;
 
-		conn->out_at += taken;
+	while (out && out->buf.len > out->at) {
+		size_t taken;
+		enum sent sent = send_bytes(conn, out->buf.ptr + out->at, out->buf.len - out->at,
+					    &taken);
+
+		out->at += taken;
 		if (sent != SENT_ALL)
 			return sent;
 	}
 	/* Nobody keeps a buffer while nothing is sent. */
-	if (conn->out.ptr) {
-		buf_done(&conn->out);
-		buf_init(&conn->out, GATEWAY_BODY_MAX);
-	}
-	conn->out_at = 0;
-	conn->answers = 0;
+	conn_out_drop(conn);
 	return SENT_ALL;
 }
 
@@ -244,6 +263,8 @@ static enum sent send_out(struct conn *conn)
 static void advance(struct conn *conn)
 {
 	struct ring *ring = &conn->session->ring;
+	enum event_form form;
+	const struct event *event = ring_get(ring, ring->cursor, &form);
 
 	conn->part = 0;
 	stat_add(&conn->gateway->stats.deliveries, 1);
@@ -251,6 +272,8 @@ static void advance(struct conn *conn)
 	if (ring->cursor == 2)
 		ring_trim(ring,
 			  1); /* READY is not kept: who lost it does not know the session's name. */
+	else if (event->type == EVENT_GUILD_CREATE)
+		snapshot_taken(conn->session, ring->cursor - 1, event->full->len);
 }
 
 /* Counts @taken bytes into the events from the cursor on. */
@@ -261,7 +284,7 @@ static void take(struct conn *conn, size_t taken)
 	while (taken) {
 		frame_make(conn, conn->session->ring.cursor, &frame);
 		if (taken < frame.len - conn->part) {
-			conn->part += taken;
+			conn->part += (uint32_t)taken;
 			return;
 		}
 		taken -= frame.len - conn->part;
@@ -299,7 +322,7 @@ static enum sent send_slot(struct conn *conn, bool only_part, size_t *ret_taken)
 	}
 	while (ring->cursor < whole)
 		advance(conn);
-	conn->part = part;
+	conn->part = (uint32_t)part;
 	return sent;
 }
 
@@ -333,8 +356,8 @@ static bool pack(struct conn *conn, struct str prefix, struct str body, char tai
 		ws_compress_free(TAKE(gateway->payload_zlib)); /* It may be the broken one. */
 		return false;
 	}
-	ws_put(&conn->out, WS_BINARY, buf_str(&gateway->packed));
-	return !conn->out.full;
+	ws_put(conn_out(conn), WS_BINARY, buf_str(&gateway->packed));
+	return !out_full(conn);
 }
 
 static enum sent pack_event(struct conn *conn)
@@ -349,10 +372,12 @@ static enum sent pack_event(struct conn *conn)
 		if (!pack(conn, prefix, frame.body, frame.tail_len ? '}' : '\0'))
 			return SENT_BROKEN;
 	} else {
-		buf_put(&conn->out, header, ws_header(header, WS_TEXT, frame.len));
-		buf_put_str(&conn->out, prefix);
-		buf_put_str(&conn->out, frame.body);
-		buf_putc(&conn->out, '}');
+		struct buf *out = conn_out(conn);
+
+		buf_put(out, header, ws_header(header, WS_TEXT, frame.len));
+		buf_put_str(out, prefix);
+		buf_put_str(out, frame.body);
+		buf_putc(out, '}');
 	}
 	advance(conn);
 	return SENT_ALL;
@@ -374,11 +399,11 @@ static enum sent send_packed(struct conn *conn, size_t *ret_taken)
 {
 	enum sent sent = SENT_ALL;
 
-	while (ring_unsent(&conn->session->ring) && conn->out.len < GATEWAY_SLOT &&
+	while (ring_unsent(&conn->session->ring) && conn_out(conn)->len < GATEWAY_SLOT &&
 	       sent == SENT_ALL)
 		sent = pack_event(conn);
 	trim_scratch(conn->gateway);
-	*ret_taken = conn->out.len;
+	*ret_taken = conn_out(conn)->len;
 	return sent == SENT_ALL ? send_out(conn) : sent;
 }
 
@@ -389,14 +414,14 @@ static void gather(struct conn *conn, size_t *used, struct str bytes)
 {
 	char *slot = conn->gateway->slot;
 
-	if (conn->out.len == 0 && *used + bytes.len <= GATEWAY_SLOT) {
+	if (!conn->out && *used + bytes.len <= GATEWAY_SLOT) {
 		memcpy(slot + *used, bytes.ptr, bytes.len);
 		*used += bytes.len;
 		return;
 	}
-	if (conn->out.len == 0)
-		buf_put(&conn->out, slot, *used);
-	buf_put_str(&conn->out, bytes);
+	if (!conn->out)
+		buf_put(conn_out(conn), slot, *used);
+	buf_put_str(conn_out(conn), bytes);
 	*used += bytes.len;
 }
 
@@ -406,20 +431,24 @@ static bool gather_event(struct conn *conn, size_t *used)
 	char ws_head[WS_HEADER_MAX], head[WS_SHARE_HEAD_MAX], prefix[PREFIX_MAX];
 	enum event_form form;
 	struct event *event = ring_get(&conn->session->ring, conn->session->ring.cursor, &form);
-	size_t prefix_len = json_prefix(prefix, event_descs[event->type].name, conn->session->ring.cursor, SEQ_WIDTH);
+	size_t prefix_len = json_prefix(prefix, event_descs[event->type].name,
+					conn->session->ring.cursor, SEQ_WIDTH);
 	bool room = atomic_load_explicit(&event->refs, memory_order_relaxed) >= ROOM_REFS;
 	struct str piece;
 
-	if (ws_share_piece(conn->share, &conn->link, prefix_len, form == FORM_ALT ? event->alt : event->full, '}', room, &piece))
+	if (ws_share_piece(conn_share(conn), &conn->link, prefix_len,
+			   form == FORM_ALT ? event->alt : event->full, '}', room, &piece))
 		return false;
-	size_t head_len = ws_share_head(conn->share, &conn->link, prefix_len, head);
-	gather(conn, used, (struct str){ ws_head, ws_header(ws_head, WS_BINARY, head_len + prefix_len + piece.len) });
+	size_t head_len = ws_share_head(conn_share(conn), &conn->link, prefix_len, head);
+	gather(conn, used,
+	       (struct str){ ws_head,
+			     ws_header(ws_head, WS_BINARY, head_len + prefix_len + piece.len) });
 	gather(conn, used, (struct str){ head, head_len });
 	gather(conn, used, (struct str){ prefix, prefix_len });
 	gather(conn, used, piece);
 	conn->quiet = false;
 	advance(conn);
-	return !conn->out.full;
+	return !out_full(conn);
 }
 
 static enum sent send_shared(struct conn *conn, size_t *ret_taken)
@@ -431,12 +460,12 @@ static enum sent send_shared(struct conn *conn, size_t *ret_taken)
 		if (!gather_event(conn, &used))
 			return SENT_BROKEN;
 	*ret_taken = used;
-	if (conn->out.len)
+	if (conn->out)
 		return send_out(conn);
 	sent = send_bytes(conn, conn->gateway->slot, used, &taken);
 	/* It cannot be made again. */
 	if (taken < used)
-		buf_put(&conn->out, conn->gateway->slot + taken, used - taken);
+		buf_put(conn_out(conn), conn->gateway->slot + taken, used - taken);
 	return sent;
 }
 
@@ -458,7 +487,7 @@ static enum sent flush(struct conn *conn)
 	if (sent == SENT_ALL && conn->part == 0)
 		sent = send_out(conn);
 	while (sent == SENT_ALL && has_events(conn) && budget) {
-		sent = conn->share				? send_shared(conn, &taken)
+		sent = conn->shared			       ? send_shared(conn, &taken)
 			: conn->compress || conn->payload_zlib ? send_packed(conn, &taken)
 							       : send_slot(conn, false, &taken);
 		budget -= MIN(budget, taken);
@@ -476,7 +505,7 @@ static void settle(struct conn *conn)
 	    ring_next(&session->ring) - session->ring.cursor <=
 		    session->gateway->config.ring_events / 2)
 		conn->catching_up = false;
-	if (session->guilds_at < session->guilds_count)
+	if (session->guilds)
 		guilds_pump(session);
 }
 
@@ -489,7 +518,7 @@ bool conn_flush(struct conn *conn)
 		conn_lost(conn);
 		return false;
 	}
-	if (sent == SENT_ALL && (conn->part || has_events(conn) || conn->out.len > conn->out_at))
+	if (sent == SENT_ALL && (conn->part || has_events(conn) || conn->out))
 		conn_mark(conn); /* The others first. */
 	settle(conn);
 	return true;
@@ -502,14 +531,15 @@ void conn_on_deferred(struct core *core, struct deferred *deferred)
 	uint64_t now_us = clock_mono_us(clock), turn_us = now_us - core_now_us(core);
 	/* In a turn that was longer already, as when a crowd was told many things, a little more: or what
 	 * there is to send would grow faster than it goes. */
-	uint64_t end_us = now_us + MAX((uint64_t)GATEWAY_FLUSH_US, MIN(turn_us / 2, (uint64_t)GATEWAY_FLUSH_MAX_US));
+	uint64_t end_us = now_us +
+		MAX((uint64_t)GATEWAY_FLUSH_US, MIN(turn_us / 2, (uint64_t)GATEWAY_FLUSH_MAX_US));
 	struct list *node;
 
 	sessions_reap(gateway);
 	for (uint32_t i = 1; (node = list_pop(&gateway->dirty)); i++) {
 		struct conn *conn = list_entry(node, struct conn, dirty);
 
-		if (conn_flush(conn) && conn->closing && conn->out.len == conn->out_at)
+		if (conn_flush(conn) && conn->closing && !conn->out)
 			conn_sent(conn);
 		if (i % FLUSH_CHECK == 0 && clock_mono_us(clock) >= end_us)
 			break;
@@ -522,9 +552,9 @@ void conn_on_deferred(struct core *core, struct deferred *deferred)
 
 bool conn_send_frame(struct conn *conn, enum ws_opcode opcode, struct str payload)
 {
-	ws_put(&conn->out, opcode, payload);
+	ws_put(conn_out(conn), opcode, payload);
 	mark_first(conn);
-	return ++conn->answers <= GATEWAY_ANSWERS_MAX && !conn->out.full;
+	return ++conn->out->answers <= GATEWAY_ANSWERS_MAX && !out_full(conn);
 }
 
 bool conn_send_op(struct conn *conn, int op, struct str d)
@@ -546,14 +576,15 @@ bool conn_send_op(struct conn *conn, int op, struct str d)
 		payload = buf_str(&term);
 	}
 	bool sent;
-	if (conn->share) {
+	if (conn->shared) {
 		/* Whoever is in step is so no more. */
-		ws_share_drop(conn->share, &conn->link);
+		ws_share_drop(conn_share(conn), &conn->link);
 		buf_clear(&conn->gateway->packed);
-		ws_share_plain(conn->share, &conn->link, payload, &conn->gateway->packed);
+		ws_share_plain(conn_share(conn), &conn->link, payload, &conn->gateway->packed);
 		sent = conn_send_frame(conn, WS_BINARY, buf_str(&conn->gateway->packed));
 	} else if (conn->compress) {
-		sent = pack(conn, payload, S(""), '\0') && ++conn->answers <= GATEWAY_ANSWERS_MAX;
+		sent = pack(conn, payload, S(""), '\0') &&
+			++conn->out->answers <= GATEWAY_ANSWERS_MAX;
 		mark_first(conn);
 	} else {
 		sent = conn_send_frame(conn, conn->etf ? WS_BINARY : WS_TEXT, payload);

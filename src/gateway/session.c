@@ -309,7 +309,6 @@ void session_free(struct session *session)
 	assembly_free(session->assembly);
 	interests_free(session);
 	free(session->presence);
-	free(session->guilds);
 	ring_done(&session->ring);
 	free(session);
 }

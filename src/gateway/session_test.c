@@ -355,6 +355,35 @@ static void ready_cannot_be_replayed(void **state)
 	client_free(client);
 }
 
+static void a_snapshot_is_kept_until_a_thousand_younger_ones_were_taken(void **state)
+{
+	struct fake *fake = *state;
+	struct client *client = bot_on(fake, 0, Q), *next;
+	struct session *session =
+		list_entry(fake_gateway(fake, 0)->conns.next, struct conn, node)->session;
+
+	client_leave(client, 0);
+	next = resume_on(fake, 0, Q, "1.bot", client->session_id, 1);
+	client_free(client);
+	drop(client_expect(next, 0, "GUILD_CREATE"));
+	drop(client_expect(next, 0, "RESUMED"));
+	for (uint32_t i = 0; i < 1022; i++) /* two were taken before, by either socket */
+		snapshot_taken(session, 0, 100);
+	assert_int_equal(ring_peek(&session->ring, 1), RING_OK);
+	snapshot_taken(session, 0, 100);
+	assert_int_equal(ring_peek(&session->ring, 1), RING_TOO_OLD);
+	assert_int_equal(ring_peek(&session->ring, 2), RING_OK);
+	/* One that is larger than all may be stays as long as it is the youngest. */
+	fake_say(fake, fake_guild(GUILD), 1);
+	fake_run(fake);
+	expect_said(next, 1);
+	snapshot_taken(session, 4, 100 << 20);
+	assert_int_equal(ring_peek(&session->ring, 3), RING_OK);
+	snapshot_taken(session, 0, 100);
+	assert_int_equal(ring_peek(&session->ring, 3), RING_TOO_OLD);
+	client_free(next);
+}
+
 static void a_detached_session_ends_after_five_minutes(void **state)
 {
 	struct fake *fake = *state;
@@ -651,6 +680,7 @@ int main(void)
 		CASE(a_client_that_drops_while_the_account_is_asked_leaves_nothing),
 		CASE(shards_get_their_own_guilds),
 		CASE(people_get_their_guilds_inside_ready),
+		CASE(a_snapshot_is_kept_until_a_thousand_younger_ones_were_taken),
 		CASE(a_late_guild_is_unavailable_in_ready_and_held_events_come_after),
 		CASE(heartbeats_are_answered_and_their_lack_closes_with_4009),
 		CASE(who_neither_identifies_nor_resumes_is_closed_after_a_minute),

@@ -131,7 +131,7 @@ static void class_enter(struct view_class *class, struct sub *sub)
 	}
 	class->bots += sub->bot;
 	sub->class = class;
-	sub->index = class->count;
+	sub->index = class->count & INT32_MAX >> 1;
 	class->subs[class->count++] = sub;
 }
 
@@ -217,6 +217,11 @@ static void stray_found(struct view *view)
 		missed_drop(view);
 }
 
+static uint64_t sub_user(const struct sub *sub)
+{
+	return sub->session->user_id;
+}
+
 static struct sub *user_subs(const struct view *view, uint64_t user_id)
 {
 	return !view->guild ? view->account : map_get(&view->guild->users, user_id);
@@ -268,11 +273,10 @@ static struct sub *sub_new(struct view *view, struct session *session)
 
 	sub->view = view;
 	sub->session = session;
-	sub->user_id = session->user_id;
 	sub->intents = session->intents;
 	sub->bot = session->bot;
-	sub->next = user_subs(view, sub->user_id);
-	user_subs_set(view, sub->user_id, sub);
+	sub->next = user_subs(view, sub_user(sub));
+	user_subs_set(view, sub_user(sub), sub);
 	list_add_tail(&session->subs, &sub->of_session);
 	view->subs++;
 	return sub;
@@ -281,7 +285,7 @@ static struct sub *sub_new(struct view *view, struct session *session)
 static void sub_free(struct sub *sub)
 {
 	struct view *view = sub->view;
-	struct sub *first = user_subs(view, sub->user_id), **link = &first;
+	struct sub *first = user_subs(view, sub_user(sub)), **link = &first;
 
 	if (view->guild && (!sub->class || sub->returned))
 		stray_found(view);
@@ -289,7 +293,7 @@ static void sub_free(struct sub *sub)
 	while (*link != sub)
 		link = &(*link)->next;
 	*link = sub->next;
-	user_subs_set(view, sub->user_id, first);
+	user_subs_set(view, sub_user(sub), first);
 	list_del(&sub->of_session);
 	view->subs--;
 	free(sub);
@@ -333,7 +337,7 @@ void view_leave_guild(struct gateway_local *gateway, uint64_t guild_id, uint64_t
 void sub_leave(struct sub *sub, bool tell)
 {
 	struct view *view = sub->view;
-	uint64_t session_id = sub->session->id, user_id = sub->user_id;
+	uint64_t session_id = sub->session->id, user_id = sub_user(sub);
 
 	sub_free(sub);
 	if (tell && view->guild)
@@ -383,10 +387,10 @@ static enum choice class_choice(const struct view_class *class, const struct aud
 
 static bool reads_content(const struct sub *sub, const struct event *event)
 {
-	if ((sub->intents & INTENT_MESSAGE_CONTENT) || sub->user_id == event->author)
+	if ((sub->intents & INTENT_MESSAGE_CONTENT) || sub_user(sub) == event->author)
 		return true;
 	for (uint32_t i = 0; i < event->mentions_count; i++)
-		if (event->mentions[i] == sub->user_id)
+		if (event->mentions[i] == sub_user(sub))
 			return true;
 	return false;
 }
@@ -395,12 +399,12 @@ static bool reads_content(const struct sub *sub, const struct event *event)
 static bool event_to_sub(struct sub *sub, const struct audience *to, struct event *event,
 			 enum choice choice)
 {
-	if (to->not_user && to->not_user == sub->user_id)
+	if (to->not_user && to->not_user == sub_user(sub))
 		return false;
 	if (to->bots && !sub->bot)
 		return false;
 	if (event->intents && !(event->intents & sub->intents) &&
-	    !(to->always_user && to->always_user == sub->user_id))
+	    !(to->always_user && to->always_user == sub_user(sub)))
 		return false;
 	enum event_form form = choice == CHOICE_ALT ? FORM_ALT : FORM_FULL;
 	if (to->content && event->alt && !reads_content(sub, event))
@@ -415,7 +419,7 @@ static void event_to_one(const struct view *view, struct sub *sub, const struct 
 {
 	if (view->guild && !sub->class)
 		return;
-	if ((to->user && to->user != sub->user_id) ||
+	if ((to->user && to->user != sub_user(sub)) ||
 	    (to->session && to->session != sub->session->id))
 		return;
 	if (sub->class && to->class_id && sub->class->id != to->class_id - 1)
@@ -528,7 +532,8 @@ static void missed_add(struct view *view, const struct publication *publication)
 
 static void missed_replay(const struct view *view, struct sub *sub)
 {
-	for (uint32_t i = sub->missed_from; i < view->guild->missed_count; i++)
+	for (uint32_t i = guild_open_missed(sub->session, view->cell_id);
+	     i < view->guild->missed_count; i++)
 		for (uint32_t k = 0; k < view->guild->missed[i]->count; k++) {
 			const struct effect *effect = &view->guild->missed[i]->effects[k];
 
@@ -546,7 +551,9 @@ static void end_strays(struct view *view)
 
 	while (view->guild->strays && map_next(&view->guild->users, &at, &user_id, &first))
 		for (struct sub *sub = first; sub; sub = sub->next)
-			if (!sub->class && sub->missed_from < view->guild->missed_count)
+			if (!sub->class &&
+			    guild_open_missed(sub->session, view->cell_id) <
+				    view->guild->missed_count)
 				session_doom(sub->session, DOOM_DEAD);
 }
 
@@ -615,9 +622,9 @@ static void reloaded(struct view *view, bool away)
 			struct sub *sub = class->subs[class->count - 1];
 
 			class_leave(sub);
-			sub->missed_from = view->guild->missed_count;
 			view->guild->strays++;
 			guild_open_start(sub->session, view->cell_id, OPEN_SILENT);
+			guild_open_misses(sub->session, view->cell_id, view->guild->missed_count);
 		}
 		class_free(view, class);
 	}

@@ -17,13 +17,11 @@ struct sub {
 	struct view_class
 		*class; /* NULL: in an account; or the cell was restarted, and is asked anew */
 	struct sub *next; /* of the same user */
-	uint64_t user_id;
 	struct list of_session;
-	uint32_t index; /* in class->subs */
+	uint32_t index : 30; /* in class->subs */
+	bool bot : 1;
+	bool returned : 1; /* a stray that has its class, but not yet what it missed */
 	uint32_t intents;
-	uint32_t missed_from; /* of a stray: the first kept publication that it has not had */
-	bool bot;
-	bool returned; /* a stray that has its class, but not yet what it missed */
 };
 
 /* NULL when @session has not subscribed to the guild or account @cell_id. */

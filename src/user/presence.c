@@ -193,7 +193,7 @@ static uint32_t merge(struct txn *txn, struct presence *merged, struct partial_e
 	for (uint32_t i = 0; i < count + headless_count; i++) {
 		bool live = i < count;
 		const struct presence *said = live ? sessions[i]->said : headless[i - count]->said;
-		enum platform platform = live ? platform_of_client(sessions[i]->client)
+		enum platform platform = live ? (enum platform)sessions[i]->platform
 					      : platform_of_activity(&said->activities.items[0]);
 		enum user_status *there = platforms[platform];
 

@@ -11,6 +11,7 @@
 #include "model/limits.h"
 #include "user/auth.h"
 #include "user/oauth.h"
+#include "user/platform.h"
 #include "user/presence.h"
 #include "user/ready.h"
 #include "user/token.h"
@@ -119,9 +120,6 @@ static void session_free(struct user_state *user, struct user_session *session)
 	if (!session)
 		return;
 	region_free(user->region, session->said);
-	region_free(user->region, (void *)session->os.ptr);
-	region_free(user->region, (void *)session->client.ptr);
-	region_free(user->region, (void *)session->session_id.ptr);
 	region_free(user->region, session);
 }
 
@@ -157,10 +155,9 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 	struct user_session *session = region_new(user->region, struct user_session);
 	session->id = open->session;
 	session->core = open->core;
-	session->os = region_str(user->region, open->client_os);
-	session->client = region_str(user->region, open->client_name);
-	session->session_id = region_str(user->region, open->session_id);
-	memcpy(session->token_hash, open->token_hash, sizeof(session->token_hash));
+	session->os = platform_os(open->client_os).ptr;
+	session->platform = (uint8_t)platform_of_client(open->client_name);
+	memcpy(session->name, open->session_id.ptr, MIN(open->session_id.len, sizeof(session->name)));
 	session->order = ++user->opened;
 	session_free(user, map_set(&user->sessions, session->id, session));
 	presence_set(txn, session, open->presence);

@@ -69,8 +69,8 @@ struct session_info_list sessions_list(struct txn *txn)
 		struct session_info *info = &list.items[list.count++];
 		enum user_status status = presence_status(user, sessions[i]->status);
 
-		show(txn->arena, info, sessions[i]->session_id, platform_text(platform_of_client(sessions[i]->client)),
-		     platform_os(sessions[i]->os), status, sessions[i]->said);
+		show(txn->arena, info, (struct str){ sessions[i]->name, sizeof(sessions[i]->name) },
+		     platform_text((enum platform)sessions[i]->platform), str_z(sessions[i]->os), status, sessions[i]->said);
 		info->active = !sessions[i]->afk && status != STATUS_IDLE;
 		info->has.active = true;
 		add_custom(txn, info);

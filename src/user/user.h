@@ -20,11 +20,12 @@ struct user_session {
 	uint32_t core;
 	uint32_t order; /* of two the later opened has the greater one */
 	enum user_status status;
+	uint8_t platform; /* enum platform */
 	bool afk, away; /* away: it has lost its connection for a while */
 	int64_t since; /* Unix ms; not 0: idle by itself */
 	struct presence *said; /* in the region, its activities alone; NULL: none */
-	struct str os, client, session_id;
-	uint8_t token_hash[32];
+	const char *os; /* as platform_os() says it */
+	char name[32]; /* the session_id of READY, without a NUL */
 };
 
 /* Rich presence without a gateway: user/headless.h. */
