@@ -5,7 +5,7 @@
  * PID: whose processor time and memory is told. TOKENS: a file with one a line, the first is who sends. WORKERS: processes
  * that hold the sessions, for one may have 20,000 descriptors; each comes from a loopback address of its own. A phase is
  * NAME:SECONDS[:N] and prints one line of JSON:
- *   idle   memory of a session, user and kernel apart
+ *   idle   memory of a session that has beaten twice, user and kernel apart
  *   w1     one sender that awaits each answer and, after it, the last receiver
  *   busy   N senders that await each answer
  *   rate   N messages a second, whatever happens; how long until each receiver had them
@@ -50,12 +50,14 @@ uint64_t now_ns(void)
 int dial(uint32_t source)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)crowd->port) };
-	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002 + source) };
+	struct sockaddr_in from = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(0x7f000002 + source) };
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	setsockopt(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof(from)) || connect(fd, (struct sockaddr *)&to, sizeof(to)))
+	if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof(from)) ||
+	    connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		die("connect");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
@@ -77,7 +79,8 @@ static uint64_t cpu_ns(void)
 	while ((task = readdir(dir))) {
 		unsigned long ran = 0;
 
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", crowd->pid, task->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", crowd->pid,
+			 task->d_name);
 		FILE *f = task->d_name[0] == '.' ? NULL : fopen(path, "r");
 		if (!f)
 			continue;
@@ -132,6 +135,7 @@ struct sender {
 	char in[4096];
 };
 static struct sender senders[SENDERS_MAX];
+static uint32_t counted; /* sessions since memory was looked at first */
 
 static void post(struct sender *sender)
 {
@@ -140,11 +144,12 @@ static void post(struct sender *sender)
 
 	if (number == MESSAGES_MAX)
 		die("too many messages for one run");
-	int n = snprintf(body, sizeof(body),
-			 "{\"content\":\"#%08u %s\"}", number,
-			 &"What people say in a busy room is short, and most of it has been said before, in other words."[number * 7 % 40]);
+	int n = snprintf(body, sizeof(body), "{\"content\":\"#%08u %s\"}", number,
+			 &"What people say in a busy room is short, and most of it has been said "
+			  "before, in other words."[number * 7 % 40]);
 	n = snprintf(text, sizeof(text),
-		     "POST /api/v10/channels/%s/messages HTTP/1.1\r\nHost: bench\r\nAuthorization: Bot %s\r\n"
+		     "POST /api/v10/channels/%s/messages HTTP/1.1\r\nHost: bench\r\nAuthorization: "
+		     "Bot %s\r\n"
 		     "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		     crowd->channel, crowd->tokens[0], n, body);
 	crowd->sent_ns[number] = now_ns();
@@ -156,7 +161,8 @@ static void post(struct sender *sender)
 
 static void read_answer(struct sender *sender)
 {
-	ssize_t n = recv(sender->fd, sender->in + sender->len, sizeof(sender->in) - 1 - sender->len, MSG_DONTWAIT);
+	ssize_t n = recv(sender->fd, sender->in + sender->len, sizeof(sender->in) - 1 - sender->len,
+			 MSG_DONTWAIT);
 	const char *end, *length;
 
 	if (n == 0)
@@ -167,7 +173,9 @@ static void read_answer(struct sender *sender)
 	sender->in[sender->len] = '\0';
 	end = strstr(sender->in, "\r\n\r\n");
 	length = strcasestr(sender->in, "content-length: ");
-	if (!end || sender->len < (size_t)(end - sender->in) + 4 + (length ? strtoul(length + 16, NULL, 10) : 0))
+	if (!end ||
+	    sender->len <
+		    (size_t)(end - sender->in) + 4 + (length ? strtoul(length + 16, NULL, 10) : 0))
 		return;
 	if (strncmp(sender->in + 9, "200", 3)) {
 		fprintf(stderr, "gateway: %.400s\n", sender->in);
@@ -206,20 +214,24 @@ static void await_sum(size_t offset, uint64_t target, const char *what, double s
 
 	while (sum(offset) < target) {
 		if (now_ns() > end) {
-			fprintf(stderr, "gateway: %s: %lu of %lu\n", what, (unsigned long)sum(offset), (unsigned long)target);
+			fprintf(stderr, "gateway: %s: %lu of %lu\n", what,
+				(unsigned long)sum(offset), (unsigned long)target);
 			exit(1);
 		}
 		usleep(200);
 	}
 }
-#define AWAIT(field, target, what, seconds) await_sum(offsetof(struct worker_stats, field), target, what, seconds)
+#define AWAIT(field, target, what, seconds) \
+	await_sum(offsetof(struct worker_stats, field), target, what, seconds)
 
 /* Until every session that reads has everything. */
 static void await_all(void)
 {
 	uint32_t readers = crowd->sessions - crowd->stalled;
 
-	AWAIT(deliveries, crowd->delivered_before + (uint64_t)readers * (crowd->said - crowd->said_before), "deliveries", 60);
+	AWAIT(deliveries,
+	      crowd->delivered_before + (uint64_t)readers * (crowd->said - crowd->said_before),
+	      "deliveries", 60);
 }
 
 static void order(enum order what)
@@ -263,8 +275,8 @@ static void print_latency(void)
 				ns = crowd->last_ns[w][m];
 		last[bucket_of(ns - crowd->sent_ns[m])]++;
 	}
-	printf(",\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"last_p50_ms\":%.2f,\"last_p99_ms\":%.2f", quantile(all, 0.5), quantile(all, 0.99),
-	       quantile(last, 0.5), quantile(last, 0.99));
+	printf(",\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"last_p50_ms\":%.2f,\"last_p99_ms\":%.2f",
+	       quantile(all, 0.5), quantile(all, 0.99), quantile(last, 0.5), quantile(last, 0.99));
 }
 
 static uint64_t began_ns, began_cpu_ns, began_bytes;
@@ -282,12 +294,15 @@ static void begin(void)
 
 static void print_deliveries(const char *name)
 {
-	uint64_t used = cpu_ns() - began_cpu_ns, n = SUM(deliveries) - crowd->delivered_before, took = now_ns() - began_ns;
+	uint64_t used = cpu_ns() - began_cpu_ns, n = SUM(deliveries) - crowd->delivered_before,
+		 took = now_ns() - began_ns;
 
 	if (!n)
 		n = 1;
-	printf("{\"phase\":\"%s\",\"messages\":%u,\"deliveries\":%lu,\"cpu_us\":%.3f,\"per_s\":%.0f,\"bytes\":%.0f", name,
-	       crowd->said - crowd->said_before, (unsigned long)n, (double)used / (double)n / 1000, (double)n * 1e9 / (double)took,
+	printf("{\"phase\":\"%s\",\"messages\":%u,\"deliveries\":%lu,\"cpu_us\":%.3f,\"per_s\":%."
+	       "0f,\"bytes\":%.0f",
+	       name, crowd->said - crowd->said_before, (unsigned long)n,
+	       (double)used / (double)n / 1000, (double)n * 1e9 / (double)took,
 	       (double)(SUM(bytes) - began_bytes) / (double)n);
 	print_latency();
 }
@@ -360,6 +375,17 @@ static void stall(double seconds, uint32_t per_s)
 	printf("{\"phase\":\"awake\",\"server_bytes\":%lu}\n", (unsigned long)user_bytes());
 }
 
+/* Twice from all who are there: then nobody will ask for how the session began. */
+static void beats(void)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		uint64_t before = SUM(acks), there = SUM(ready);
+
+		order(ORDER_BEAT_CALMLY);
+		AWAIT(acks, before + there, "heartbeats", 30);
+	}
+}
+
 static void beat(void)
 {
 	uint64_t before = SUM(acks);
@@ -368,7 +394,8 @@ static void beat(void)
 	begin();
 	order(ORDER_BEAT);
 	AWAIT(acks, before + crowd->sessions, "heartbeats", 30);
-	printf("{\"phase\":\"beat\",\"cpu_us\":%.3f}\n", (double)(cpu_ns() - began_cpu_ns) / crowd->sessions / 1000);
+	printf("{\"phase\":\"beat\",\"cpu_us\":%.3f}\n",
+	       (double)(cpu_ns() - began_cpu_ns) / crowd->sessions / 1000);
 }
 
 static void flood(double seconds, uint32_t n)
@@ -423,16 +450,18 @@ static void resume(uint32_t n)
 	AWAIT(resumed, before + crowd->sessions, "resumed", 60);
 	uint64_t took = now_ns() - began_ns, used = cpu_ns() - began_cpu_ns;
 	await_all();
-	printf("{\"phase\":\"resume\",\"seconds\":%.2f,\"cpu_us\":%.1f,\"sessions\":%u,\"missed\":%u}\n", (double)took / 1e9,
-	       (double)used / crowd->sessions / 1000, crowd->sessions, n);
+	printf("{\"phase\":\"resume\",\"seconds\":%.2f,\"cpu_us\":%.1f,\"sessions\":%u,\"missed\":%"
+	       "u}\n",
+	       (double)took / 1e9, (double)used / crowd->sessions / 1000, crowd->sessions, n);
 }
 
 static void idle(double seconds, uint64_t user_before, uint64_t kernel_before)
 {
+	beats();
 	usleep((useconds_t)(seconds * 1e6));
 	printf("{\"phase\":\"idle\",\"user_bytes\":%.0f,\"kernel_bytes\":%.0f}\n",
-	       ((double)user_bytes() - (double)user_before) / crowd->sessions,
-	       ((double)kernel_bytes() - (double)kernel_before) / 2 / crowd->sessions);
+	       ((double)user_bytes() - (double)user_before) / counted,
+	       ((double)kernel_bytes() - (double)kernel_before) / 2 / counted);
 }
 
 /* -- */
@@ -443,7 +472,8 @@ static void read_tokens(const char *path)
 
 	if (!f)
 		die(path);
-	while (crowd->tokens_count < TOKENS_MAX && fscanf(f, "%159s", crowd->tokens[crowd->tokens_count]) == 1)
+	while (crowd->tokens_count < TOKENS_MAX &&
+	       fscanf(f, "%159s", crowd->tokens[crowd->tokens_count]) == 1)
 		crowd->tokens_count++;
 	fclose(f);
 	if (!crowd->tokens_count)
@@ -486,10 +516,13 @@ int main(int argc, char **argv)
 	int phase = 7;
 
 	if (argc < 8) {
-		fprintf(stderr, "usage: gateway PID PORT TOKENS CHANNEL SESSIONS WORKERS [-c zlib|zstd] PHASE...\n");
+		fprintf(stderr,
+			"usage: gateway PID PORT TOKENS CHANNEL SESSIONS WORKERS [-c zlib|zstd] "
+			"PHASE...\n");
 		return 2;
 	}
-	crowd = mmap(NULL, sizeof(*crowd), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	crowd = mmap(NULL, sizeof(*crowd), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
 	if (crowd == MAP_FAILED)
 		die("memory");
 	signal(SIGPIPE, SIG_IGN);
@@ -507,16 +540,26 @@ int main(int argc, char **argv)
 	}
 	for (uint32_t i = 0; i < SENDERS_MAX; i++)
 		senders[i].fd = dial(100 + i);
-	/* One is there before memory and time are looked at: the guild, the code and the accounts are in memory. */
-	uint64_t user_before = user_bytes(), kernel_before = kernel_bytes(), cpu_before = cpu_ns(), start = now_ns();
+	/* A fifth of them is there before memory and time are looked at: the guild, the accounts, the pools are made. */
+	uint32_t first = crowd->sessions / crowd->workers / 5 * crowd->workers;
+	crowd->open_max = first / crowd->workers;
 	for (uint32_t i = 0; i < crowd->workers; i++)
 		if (fork() == 0) {
 			worker(i);
 			_exit(0);
 		}
+	AWAIT(ready, first, "sessions", 120);
+	beats();
+	uint64_t user_before = user_bytes(), kernel_before = kernel_bytes(), cpu_before = cpu_ns(),
+		 start = now_ns();
+	counted = crowd->sessions - first;
+	__atomic_store_n(&crowd->open_max, UINT32_MAX, __ATOMIC_RELAXED);
 	AWAIT(ready, crowd->sessions, "sessions", 120);
-	printf("{\"phase\":\"connect\",\"sessions\":%u,\"cpu_us\":%.1f,\"seconds\":%.2f}\n", crowd->sessions,
-	       (double)(cpu_ns() - cpu_before) / crowd->sessions / 1000, (double)(now_ns() - start) / 1e9);
+	printf("{\"phase\":\"connect\",\"sessions\":%u,\"cpu_us\":%.1f,\"seconds\":%.2f,\"fresh_"
+	       "bytes\":%.0f}\n",
+	       crowd->sessions, (double)(cpu_ns() - cpu_before) / counted / 1000,
+	       (double)(now_ns() - start) / 1e9,
+	       ((double)user_bytes() - (double)user_before) / counted);
 	fflush(stdout);
 	for (; phase < argc; phase++)
 		run_phase(argv[phase], user_before, kernel_before);

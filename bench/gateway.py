@@ -132,6 +132,7 @@ class Table:
 
 ROOM = [('connect, IDENTIFY, READY, guild: CPU a session', 'connect', 'cpu_us', 'us'),
         ('user memory of an idle session', 'idle', 'user_bytes', 'B'),
+        ('   before its second heartbeat', 'connect', 'fresh_bytes', 'B'),
         ('kernel memory of its socket', 'idle', 'kernel_bytes', 'B'),
         ('CPU of a delivery, one message at a time', 'w1', 'cpu_us', 'us'),
         ('CPU of a delivery, one sender', 'busy', 'cpu_us', 'us'),
@@ -188,7 +189,7 @@ class Bench:
         print('== one room of 10,000, two cores')
         table = Table()
         self.each(table, 10000, 1, ['idle:1', 'rate:5:2'], cores=2)
-        table.show(ROOM[:3] + [('send to the last of 10,000, p99', 'rate', 'last_p99_ms', 'ms'), ('   p50', 'rate', 'last_p50_ms', 'ms')])
+        table.show(ROOM[:4] + [('send to the last of 10,000, p99', 'rate', 'last_p99_ms', 'ms'), ('   p50', 'rate', 'last_p50_ms', 'ms')])
 
     def flood(self):
         print('== a room of 5,000 is flooded, one core')

@@ -130,7 +130,9 @@ static void open_peer(struct peer *peer)
 
 static void pump(void)
 {
-	while (opening < AT_ONCE && next_peer < count) {
+	uint32_t may = __atomic_load_n(&crowd->open_max, __ATOMIC_RELAXED);
+
+	while (opening < AT_ONCE && next_peer < count && next_peer < may) {
 		struct peer *peer = &peers[next_peer++];
 
 		if (peer->state == CUT)
@@ -407,7 +409,14 @@ static void obey(enum order what)
 		struct peer *peer = &peers[i];
 
 		switch (what) {
-		case ORDER_BEAT: beat(peer); break;
+		case ORDER_BEAT_CALMLY:
+			if (i % 64 == 0)
+				usleep(2000);
+			/* fall through */
+		case ORDER_BEAT:
+			if (peer->state == LIVE)
+				beat(peer);
+			break;
 		case ORDER_STALL:
 			if (i % 100 == 0)
 				stall(peer);
@@ -450,6 +459,8 @@ void worker(uint32_t index)
 
 		for (int i = 0; i < n; i++)
 			on_readable(events[i].data.ptr);
+		if (opening == 0)
+			pump();
 		uint32_t number = __atomic_load_n(&crowd->order_number, __ATOMIC_SEQ_CST);
 		if (number != obeyed) {
 			obeyed = number;

@@ -16,7 +16,16 @@ enum {
 
 enum coding { CODING_NONE, CODING_ZLIB, CODING_ZSTD };
 
-enum order { ORDER_NONE, ORDER_BEAT, ORDER_STALL, ORDER_GO_ON, ORDER_CUT, ORDER_RESUME, ORDER_END };
+enum order {
+	ORDER_NONE,
+	ORDER_BEAT,
+	ORDER_BEAT_CALMLY,
+	ORDER_STALL,
+	ORDER_GO_ON,
+	ORDER_CUT,
+	ORDER_RESUME,
+	ORDER_END
+};
 
 /* Written by one worker, read by all. */
 struct worker_stats {
@@ -29,6 +38,7 @@ struct worker_stats {
 struct crowd {
 	int pid, port;
 	uint32_t sessions, workers, stalled;
+	uint32_t open_max; /* so many sessions of each worker may be there by now */
 	enum coding coding;
 	char channel[32];
 	uint32_t tokens_count;
