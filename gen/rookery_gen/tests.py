@@ -199,13 +199,16 @@ int main(void)
 }
 '''
 
-FUZZ = r'''/* Strangers' bytes into every object: the first two bytes choose the object, the third how. What was accepted is
- * written again, and read again where that must work. */
+FUZZ = r'''/* Strangers' bytes into every object. The first two bytes choose the object (by its name, so that saved inputs keep
+ * their meaning while others come and go), the third how. What was accepted is written again, and read again where that
+ * must work. Bytes alone seldom get past the first field, so they also make samples, which are then bruised. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/mem.h"
+#include "base/random.h"
 #include "codec/dec.h"
 #include "codec/dup.h"
 #include "codec/enc.h"
@@ -219,17 +222,73 @@ int fuzz_rows(const uint8_t *data, size_t size);
 
 enum { TEXT_MAX = 64 << 20 };
 
+/* The object whose name's hash comes next after @wanted. */
+static const struct obj_desc *choose(uint16_t wanted)
+{
+	static uint16_t hashes[OBJ_COUNT];
+	static bool ready;
+	int best = 0;
+
+	for (int i = 0; !ready && i < OBJ_COUNT; i++) {
+		uint32_t hash = 0x811c9dc5;
+
+		for (const char *c = obj_descs[i]->name; *c; c++)
+			hash = (hash ^ (unsigned char)*c) * 0x01000193;
+		hashes[i] = (uint16_t)(hash ^ hash >> 16);
+	}
+	ready = true;
+	for (int i = 1; i < OBJ_COUNT; i++)
+		if ((uint16_t)(hashes[i] - wanted) < (uint16_t)(hashes[best] - wanted))
+			best = i;
+	return obj_descs[best];
+}
+
+/* The input as a source of choices, each taken from a few bytes of it; after its end they are seeded. */
+struct choices {
+	struct random random;
+	struct str rest;
+	struct random_seeded seeded;
+};
+
+static void choices_fill(struct random *random, void *ret, size_t size)
+{
+	struct choices *choices = container_of(random, struct choices, random);
+	size_t n = MIN(size, 2U);
+
+	if (choices->rest.len < n) {
+		choices->rest = (struct str){};
+		random_fill(&choices->seeded.random, ret, size);
+		return;
+	}
+	memset(ret, 0, size);
+	memcpy(ret, choices->rest.ptr, n);
+	choices->rest = str_skip(choices->rest, n);
+}
+
+static void choices_init(struct choices *choices, struct str input)
+{
+	choices->random.fill = choices_fill;
+	choices->rest = input;
+	random_seeded_init(&choices->seeded, input.len);
+}
+
+static void encode(struct buf *buf, enum enc_format format, const struct obj_desc *desc, const void *obj)
+{
+	struct enc enc;
+
+	buf_init(buf, TEXT_MAX);
+	enc_init(&enc, buf, format);
+	enc_start(&enc);
+	desc->enc(&enc, obj);
+	assert(buf->full || enc.depth == 0);
+}
+
 static void rewrite(const struct obj_desc *desc, const void *obj)
 {
 	for (enum enc_format format = ENC_JSON; format <= ENC_ETF; format++) {
 		struct buf buf;
-		struct enc enc;
 
-		buf_init(&buf, TEXT_MAX);
-		enc_init(&enc, &buf, format);
-		enc_start(&enc);
-		desc->enc(&enc, obj);
-		assert(buf.full || enc.depth == 0);
+		encode(&buf, format, desc, obj);
 		if (!buf.full && format == ENC_JSON) {
 			json_t *json = json_parse(buf_str(&buf));
 
@@ -241,6 +300,154 @@ static void rewrite(const struct obj_desc *desc, const void *obj)
 	free(obj_dup(desc, obj));
 }
 
+/* -- samples -- */
+
+static json_t *odd_value(struct random *random)
+{
+	static const char *const odd[] = {
+		"null", "true", "0", "-1", "1", "2", "9007199254740993", "-9223372036854775808", "9223372036854775807", "1.5", "2.0",
+		"1e300", "\"\"", "\" \"", "\"1\"", "\"-5\"", "\"2.5\"", "\"true\"", "\"99999999999999999999\"", "\"text\"",
+		"\"2024-02-30T00:00:00Z\"", "\"2024-02-29T12:00:00+00:00\"", "\"https://example.com/a\"", "\"\\u0000\"",
+		"\"\xf0\x9f\x98\x80\"", "[]", "{}", "[null]", "[1,1]", "[\"a\",\"a\"]", "[{}]", "{\"a\":null}", "{\"a\":{\"b\":[[]]}}",
+		"[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]",
+	};
+	uint64_t which = random_below(random, ARRAY_SIZE(odd) + 1);
+
+	if (which == ARRAY_SIZE(odd)) {
+		char text[6001];
+
+		memset(text, 'x', sizeof(text));
+		text[random_below(random, sizeof(text))] = '\0';
+		text[sizeof(text) - 1] = '\0';
+		return json_string(text);
+	}
+	json_t *json = json_loads(odd[which], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	assert(json);
+	return json;
+}
+
+static bool holds(const json_t *json)
+{
+	return json_is_object(json) || json_is_array(json);
+}
+
+/* Goes down to some place in @json; there something is taken away, doubled or replaced. */
+static void bruise(json_t *json, struct random *random)
+{
+	for (;;) {
+		bool list = json_is_array(json);
+		size_t count = list ? json_array_size(json) : json_object_size(json), at;
+		const char *key = NULL;
+
+		if (!count)
+			return;
+		at = random_below(random, count);
+		void *iter = json_object_iter(json);
+		for (size_t i = 0; !list && i < at; i++)
+			iter = json_object_iter_next(json, iter);
+		if (!list)
+			key = json_object_iter_key(iter);
+		json_t *child = list ? json_array_get(json, at) : json_object_get(json, key);
+		uint64_t how = random_below(random, 8);
+		if (holds(child) && how >= 3) {
+			json = child;
+			continue;
+		}
+		if (how == 0 && list)
+			json_array_remove(json, at);
+		else if (how == 0)
+			json_object_del(json, key);
+		else if (how == 1 && list)
+			json_array_append(json, child);
+		else if (list)
+			json_array_set_new(json, at, odd_value(random));
+		else
+			json_object_set_new(json, key, odd_value(random));
+		return;
+	}
+}
+
+static void put_percent(struct buf *buf, struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		buf_printf(buf, "%%%02x", (unsigned char)text.ptr[i]);
+}
+
+static void put_pair(struct buf *buf, const char *key, const json_t *json)
+{
+	buf_printf(buf, "%s%s=", buf->len ? "&" : "", key);
+	if (json_is_string(json)) {
+		put_percent(buf, (struct str){ json_string_value(json), json_string_length(json) });
+	} else {
+		char *text = json_dumps(json, JSON_ENCODE_ANY);
+
+		put_percent(buf, str_z(text));
+		free(text);
+	}
+}
+
+/* What a client would make of @json in a query. */
+static void as_query(struct buf *buf, json_t *json)
+{
+	const char *key;
+	json_t *value, *element;
+	size_t i;
+
+	buf_init(buf, TEXT_MAX);
+	json_object_foreach(json, key, value)
+	{
+		if (!json_is_array(value))
+			put_pair(buf, key, value);
+		json_array_foreach(value, i, element) put_pair(buf, key, element);
+	}
+}
+
+/* A sample of @desc made of the input's choices, perhaps bruised, and as whole as it was when it was not. */
+static void try_sample(struct dec *dec, const struct obj_desc *desc, struct str input, bool query, void *obj)
+{
+	struct choices choices;
+	struct buf text, again;
+
+	choices_init(&choices, input);
+	uint64_t bruises = random_below(&choices.random, 4);
+	const void *sample = obj_sample(dec->arena, desc, &choices.random);
+	if (!sample)
+		return; /* a root array */
+	encode(&text, ENC_JSON, desc, sample);
+	json_t *json = json_parse(buf_str(&text));
+	assert(json);
+	for (uint64_t i = 0; i < bruises; i++)
+		bruise(json, &choices.random);
+	if (query) {
+		as_query(&again, json);
+		if (!desc->variant_count && !dec_query(dec, desc, buf_str(&again), obj))
+			rewrite(desc, obj);
+		buf_done(&again);
+	} else if (!dec_object(dec, desc, json, obj)) {
+		rewrite(desc, obj);
+		if (!bruises) {
+			encode(&again, ENC_JSON, desc, obj);
+			assert(str_eq(buf_str(&text), buf_str(&again)));
+			buf_done(&again);
+		}
+	} else {
+		assert(bruises);
+	}
+	json_decref(json);
+	buf_done(&text);
+}
+
+/* -- the targets -- */
+
+static void try_tree(struct dec *dec, const struct obj_desc *desc, json_t *json, void *obj)
+{
+	bool good = json && !dec_object(dec, desc, json, obj);
+
+	json_decref(json); /* nothing of it is in @obj */
+	if (good)
+		rewrite(desc, obj);
+}
+
 int fuzz_objects(const uint8_t *data, size_t size)
 {
 	struct arena arena;
@@ -249,23 +456,19 @@ int fuzz_objects(const uint8_t *data, size_t size)
 
 	if (size < 3)
 		return 0;
-	const struct obj_desc *desc = obj_descs[(data[0] | data[1] << 8) % OBJ_COUNT];
+	const struct obj_desc *desc = choose((uint16_t)(data[0] | data[1] << 8));
 	struct str text = { (const char *)data + 3, size - 3 };
 	arena_init(&arena);
 	dec_init(&dec, &arena);
 	void *obj = arena_alloc(&arena, desc->size);
-	if (data[2] % 3 == 0) {
+	switch (data[2] % 5) {
+	case 0:
 		if (!desc->variant_count && !dec_query(&dec, desc, text, obj))
 			rewrite(desc, obj);
-	} else {
-		json_t *json = data[2] % 3 == 1 ? json_parse(text) : etf_parse(text, &error);
-
-		if (json && !dec_object(&dec, desc, json, obj)) {
-			json_decref(json);
-			rewrite(desc, obj);
-		} else {
-			json_decref(json);
-		}
+		break;
+	case 1: try_tree(&dec, desc, json_parse(text), obj); break;
+	case 2: try_tree(&dec, desc, etf_parse(text, &error), obj); break;
+	default: try_sample(&dec, desc, text, data[2] % 5 == 4, obj);
 	}
 	if (dec_failed(&dec)) {
 		struct buf buf;
@@ -283,18 +486,54 @@ int fuzz_objects(const uint8_t *data, size_t size)
 	return 0;
 }
 
+/* A sample's row, perhaps with bytes changed, cut out or doubled. */
+static void sample_row(struct arena *arena, const struct obj_desc *desc, struct str input, struct buf *row,
+		       uint64_t *ret_wounds)
+{
+	struct choices choices;
+
+	choices_init(&choices, input);
+	*ret_wounds = random_below(&choices.random, 5);
+	const void *sample = obj_sample(arena, desc, &choices.random);
+	if (sample)
+		row_put(row, desc, sample);
+	for (uint64_t i = 0; row->len && i < *ret_wounds; i++) {
+		size_t at = random_below(&choices.random, row->len);
+		size_t len = random_below(&choices.random, MIN(row->len - at, 64U) + 1);
+		struct str doubled = { row->ptr + at, len };
+
+		switch (random_below(&choices.random, 4)) {
+		case 0: row->ptr[at] = (char)random_below(&choices.random, 256); break;
+		case 1: row->ptr[at] = (char)(row->ptr[at] ^ (1U << random_below(&choices.random, 8))); break;
+		case 2:
+			memmove(row->ptr + at, row->ptr + at + len, row->len - at - len);
+			row->len -= len;
+			break;
+		default:
+			doubled = arena_str(arena, doubled);
+			buf_put_str(row, doubled);
+		}
+	}
+}
+
 int fuzz_rows(const uint8_t *data, size_t size)
 {
 	struct arena arena;
-	struct buf first, second;
+	struct buf sample, first, second;
+	uint64_t wounds = 1;
 
-	if (size < 2)
+	if (size < 3)
 		return 0;
-	const struct obj_desc *desc = obj_descs[(data[0] | data[1] << 8) % OBJ_COUNT];
-	struct str row = { (const char *)data + 2, size - 2 };
+	const struct obj_desc *desc = choose((uint16_t)(data[0] | data[1] << 8));
+	struct str row = { (const char *)data + 3, size - 3 };
 	arena_init(&arena);
+	buf_init(&sample, TEXT_MAX);
 	buf_init(&first, TEXT_MAX);
 	buf_init(&second, TEXT_MAX);
+	if (data[2] & 1) {
+		sample_row(&arena, desc, row, &sample, &wounds);
+		row = buf_str(&sample);
+	}
 	void *obj = arena_alloc(&arena, desc->size), *copy = arena_alloc(&arena, desc->size);
 	if (!row_get(row, desc, &arena, obj)) {
 		free(obj_dup(desc, obj));
@@ -303,9 +542,12 @@ int fuzz_rows(const uint8_t *data, size_t size)
 		assert(!r);
 		row_put(&second, desc, copy);
 		assert(str_eq(buf_str(&first), buf_str(&second)));
+	} else {
+		assert(wounds);
 	}
 	buf_done(&second);
 	buf_done(&first);
+	buf_done(&sample);
 	arena_done(&arena);
 	return 0;
 }
