@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/req.h"
+#include "core/fiber.h"
 #include "core/local.h"
 
 struct auth_cache;
@@ -11,6 +12,10 @@ struct api_local {
 	struct auth_cache *auth;
 	struct limit_table *buckets, *login;
 	struct route_stats *routes;
+	/* Requests that read pages of messages here, from their turn (or their waiting for it) until their answer is with the
+	 * socket on the core that they came from, which counts them out. */
+	_Atomic uint32_t reading;
+	struct fiber_wait to_read; /* those whose turn has not come */
 };
 
 /* The path without /api and its version. False when there is another version than ours. */

@@ -17,7 +17,13 @@
 #include "realm/directory.h"
 #include "user/token.h"
 
-enum { GLOBAL_PER_SECOND = 50, REASON_MAX = 512 };
+enum {
+	GLOBAL_PER_SECOND = 50,
+	REASON_MAX = 512,
+	/* A page of messages is a megabyte or more while it is made. Some at a time keep the store busy; hundreds would only
+	 * fill the memory. */
+	READING_MAX = 8,
+};
 
 struct api_local *api_local_new(struct core *core)
 {
@@ -164,10 +170,37 @@ static void count(struct req *req, int status)
 		atomic_fetch_add_explicit(&stats->errors_4xx, 1, memory_order_relaxed);
 }
 
+/* -- turns to read -- */
+
+static void on_turn(struct core *core, struct msg *msg)
+{
+	free(msg);
+	fiber_wait_wake(core, &local_of(core)->api->to_read, false);
+}
+
+/* The turn on @core is over, said from @home. Who waits there waits for this. */
+static void turn_over(struct core *home, struct core *core)
+{
+	struct api_local *api = local_of(core)->api;
+
+	if (atomic_fetch_sub(&api->reading, 1) <= READING_MAX)
+		return;
+	if (core == home) {
+		fiber_wait_wake(core, &api->to_read, false);
+		return;
+	}
+	struct msg *msg = mem_zalloc(sizeof(*msg));
+	msg->run = on_turn;
+	core_post(core, msg);
+}
+
+/* -- the answer -- */
+
 /* At home. The request is gone afterwards. */
 static void finish(struct req *req)
 {
 	struct http_request *http = req->http;
+	struct core *home = req->home, *read_on = req->read_on;
 	struct headers headers = {};
 	int r = req->result, status;
 
@@ -205,7 +238,9 @@ static void finish(struct req *req)
 		response.content_type = S("application/json");
 		response.body = buf_str(&http->out);
 	}
-	http_respond(req->home, http, &response);
+	http_respond(home, http, &response);
+	if (read_on)
+		turn_over(home, read_on);
 }
 
 static void on_home(struct core *core, struct msg *msg)
@@ -281,14 +316,31 @@ static int run(struct req *req)
 	return req->route->run(req);
 }
 
+/* Waits for a turn when that many are being read on this core; with the owner, so that only those wait whose owner is
+ * there to be read. */
+static int run_in_turn_wait(struct req *req)
+{
+	struct api_local *api = local_of(req->core)->api;
+
+	if (req->read_on)
+		return run(req); /* once more */
+	req->read_on = req->core;
+	if (atomic_fetch_add(&api->reading, 1) >= READING_MAX)
+		fiber_wait_on(req->core, &api->to_read);
+	int r = txn_still(req->txn);
+	return r ? r : run(req);
+}
+
 static int run_work(struct txn *txn, struct cell_work *work)
 {
 	struct req *req = container_of(work, struct req, work);
+	const struct route *route = req->route;
 
 	req->core = txn->core;
 	req->txn = txn;
 	req->cell = txn->cell;
-	int r = run(req);
+	int r = route->method == HTTP_GET && route->owner == OWNER_CHANNEL ? run_in_turn_wait(req)
+									   : run(req);
 	req->txn = NULL;
 	req->cell = NULL;
 	return r;

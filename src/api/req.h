@@ -43,6 +43,8 @@ struct req {
 	struct cell_work work;
 	struct msg msg;
 	struct http_request *http;
+	struct core
+		*read_on; /* where it has a turn to read, which ends with the answer; NULL: none */
 	uint64_t started_us;
 	int result;
 	struct limit_state bucket;

@@ -82,8 +82,7 @@ static int write_error(int r)
 	return r == -ESTALE ? ERR_RESTARTED : r == -ENOSPC || r == -EIO ? ERR_UNAVAILABLE : r;
 }
 
-/* After any wait: may this fiber go on? */
-static int still(const struct txn *txn)
+int txn_still(const struct txn *txn)
 {
 	return txn->generation == txn->cell->generation ? 0 : ERR_RESTARTED;
 }
@@ -108,7 +107,7 @@ int txn_get_wait(struct txn *txn, struct str key, struct str *ret_value)
 		}
 	}
 	int r = store_get_wait(txn->core, txn->arena, key, ret_value);
-	if (still(txn))
+	if (txn_still(txn))
 		return ERR_RESTARTED;
 	if (r == -EBADMSG)
 		cell_break(cell, "a row's checksum is wrong", r);
@@ -136,7 +135,7 @@ int txn_scan_wait(struct txn *txn, struct str prefix, struct str from, struct st
 {
 	assert(!txn->dirty);
 	int r = store_scan_wait(txn->core, txn->arena, prefix, from, to, reverse, limit, ret_rows, ret_count);
-	if (still(txn))
+	if (txn_still(txn))
 		return ERR_RESTARTED;
 	if (r == -EBADMSG) {
 		cell_break(txn->cell, "a row's checksum is wrong", r);
@@ -186,7 +185,7 @@ int txn_lock_wait(struct txn *txn, struct str key)
 		lock->holder = txn;
 		list_add_tail(&txn->locks, &lock->txn_node);
 	}
-	return still(txn); /* the lock goes back when the transaction ends */
+	return txn_still(txn); /* the lock goes back when the transaction ends */
 }
 
 static void unlock_all(struct txn *txn)
@@ -231,14 +230,14 @@ int txn_before_wait(struct txn *txn, struct store_batch *batch)
 	store_commit(core_cores(txn->core)->store, batch);
 	while (!before.finished)
 		fiber_park(txn->core);
-	return before.result ? write_error(before.result) : still(txn);
+	return before.result ? write_error(before.result) : txn_still(txn);
 }
 
 int txn_call_wait(struct txn *txn, enum cell_kind kind, uint64_t id, int (*fn)(struct txn *, void *), void *arg)
 {
 	assert(!txn->dirty);
 	int r = cell_call_wait(txn->core, kind, id, fn, arg);
-	return still(txn) ? ERR_RESTARTED : r;
+	return txn_still(txn) ? ERR_RESTARTED : r;
 }
 
 /* -- effects -- */
@@ -538,7 +537,7 @@ void txn_finish(struct txn *txn, int r)
 {
 	struct cell *cell = txn->cell;
 
-	if (!r && still(txn))
+	if (!r && txn_still(txn))
 		r = ERR_RESTARTED;
 	if (r && txn->dirty)
 		cell_break(cell, "an operation failed after it had changed memory", r);

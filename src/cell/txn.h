@@ -38,6 +38,9 @@ void txn_drop(struct txn *txn, struct str prefix);
 /* True after the first put. */
 bool txn_dirty(const struct txn *txn);
 
+/* After a wait that is none of those below: 0, or ERR_RESTARTED when the cell has gone meanwhile. */
+int txn_still(const struct txn *txn);
+
 /* A row as this cell sees it: its queued, undurable transactions first, then the store. 0, ENOENT, ERR_RESTARTED, negative
  * errno. The value lives in txn->arena. */
 int txn_get_wait(struct txn *txn, struct str key, struct str *ret_value);
