@@ -68,6 +68,19 @@ static void hand_over(struct http_conn *conn,
 
 static void begin_body(struct http_conn *conn);
 
+/* Nobody here undoes a coding, and what it holds taken as it is would only be rubbish. */
+static bool is_coded(const struct http_head *head)
+{
+	for (uint32_t i = 0; i < head->header_count; i++) {
+		const struct http_header *header = &head->headers[i];
+
+		if (str_ieq(header->name, S("content-encoding")) && header->value.len &&
+		    !str_ieq(header->value, S("identity")))
+			return true;
+	}
+	return false;
+}
+
 static void on_head(struct http_conn *conn)
 {
 	struct http_server *server = conn->server;
@@ -88,6 +101,10 @@ static void on_head(struct http_conn *conn)
 	}
 	if (upgrades) {
 		http_conn_error(conn, upgrades == 101 ? 400 : upgrades);
+		return;
+	}
+	if (!http_body_done(&conn->framing) && is_coded(&request->head)) {
+		http_conn_error(conn, 415);
 		return;
 	}
 	conn->state = HTTP_STATE_PARKED;
@@ -205,7 +222,8 @@ static int take_piece(struct http_request *request, struct str piece)
 	if (request->has_form)
 		return form_feed(&request->form, piece);
 	if (request->file)
-		return sunk(request, request->sink->write(request->sink_owner, request->file, piece));
+		return sunk(request,
+			    request->sink->write(request->sink_owner, request->file, piece));
 	buf_put_str(&request->body_buf, piece);
 	return 0;
 }
@@ -286,8 +304,10 @@ static bool run_send(struct http_conn *conn)
 {
 	int r = conn->blocked ? -EAGAIN : http_conn_flush(conn);
 
-	if (r == -EAGAIN)
+	if (r == -EAGAIN) {
+		http_conn_stall(conn);
 		return false;
+	}
 	if (r)
 		conn->state = HTTP_STATE_DEAD;
 	else if (conn->state == HTTP_STATE_SEND)
@@ -543,6 +563,7 @@ struct http_conn *http_conn_new(struct http_server *server, struct sock *sock)
 	conn->sock = sock;
 	conn->first = true;
 	timer_init(&conn->timer, on_timer);
+	list_init(&conn->stalled);
 	http_parser_init(&conn->parser);
 	buf_init(&conn->in, HTTP_IN_MAX);
 	buf_init(&conn->out, HTTP_OUT_MAX);

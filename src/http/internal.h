@@ -24,6 +24,9 @@ struct http_server {
 	struct core *core;
 	struct http_server_config config;
 	struct list conns;
+	struct list
+		stalled; /* connections whose answers wait in memory for their readers, the longest first */
+	uint64_t held; /* bytes of those answers */
 	struct http_stats stats;
 	bool draining;
 	struct http_conn *scratch_user; /* its input may lie in @scratch */
@@ -46,6 +49,8 @@ struct http_file_reader;
 
 struct http_conn {
 	struct list node;
+	struct list stalled;
+	uint64_t held; /* bytes of the answer when it stalled */
 	struct http_server *server;
 	struct sock *sock; /* NULL once handed over */
 	struct timer timer;
@@ -98,6 +103,9 @@ void http_request_free(struct http_request *request);
 int http_conn_flush(struct http_conn *conn);
 /* Puts an error of our own into the answer; @request may be NULL. The connection ends after it. */
 void http_conn_error(struct http_conn *conn, int status);
+/* The reader does not take the answer: it waits in memory, with as many others as held_max allows. Those that wait
+ * longest are cut off, perhaps @conn itself. */
+void http_conn_stall(struct http_conn *conn);
 /* Drops the answer's body. */
 void http_conn_drop_answer(struct http_conn *conn);
 struct str http_server_date(struct http_server *server);

@@ -243,6 +243,9 @@ static void put_head(struct http_conn *conn, const struct http_request *request,
 
 void http_conn_drop_answer(struct http_conn *conn)
 {
+	list_del(&conn->stalled);
+	conn->server->held -= conn->held;
+	conn->held = 0;
 	bytes_unref(TAKE(conn->bytes));
 	http_file_reader_free(TAKE(conn->file));
 	conn->body = (struct str){};
@@ -439,6 +442,35 @@ int http_conn_flush(struct http_conn *conn)
 		conn->body = str_skip(conn->body, (size_t)n);
 	}
 	return conn->file ? flush_file(conn) : 0;
+}
+
+void http_conn_stall(struct http_conn *conn)
+{
+	struct http_server *server = conn->server;
+	struct http_request *request = conn->request;
+
+	if (conn->held || !conn->body.len || conn->bytes || !request)
+		return;
+	/* Of the request nothing is needed any more but the text, which mostly is in a buffer of its own; what it was made
+	 * of is as large again. */
+	if (request->out.len && conn->body.ptr >= request->out.ptr &&
+	    conn->body.ptr < request->out.ptr + request->out.len) {
+		form_done(&request->form);
+		arena_done(&request->arena);
+		conn->held = request->out.len;
+	} else {
+		conn->held = conn->body.len;
+	}
+	server->held += conn->held;
+	list_add_tail(&server->stalled, &conn->stalled);
+	while (server->held > server->config.held_max) {
+		struct http_conn *longest = list_entry(server->stalled.next, struct http_conn,
+						       stalled);
+
+		http_conn_drop_answer(longest);
+		http_stat(&server->stats.cut, 1);
+		http_conn_kill(longest);
+	}
 }
 
 /* -- switching to WebSocket -- */

@@ -23,8 +23,11 @@ struct http_server *http_server_new(struct core *core, const struct http_server_
 	set_default(&server->config.head_timeout_ms, 15000);
 	set_default(&server->config.body_bytes_per_s, 500);
 	set_default(&server->config.send_bytes_per_s, 500);
+	if (!server->config.held_max)
+		server->config.held_max = 16 << 20;
 	server->date_s = -1;
 	list_init(&server->conns);
+	list_init(&server->stalled);
 	return server;
 }
 

@@ -78,7 +78,7 @@ struct http_server_config {
 	/* A valid WebSocket upgrade, the handler's too: http_upgrade() or http_respond(). NULL:
 	 * answered 400. */
 	void (*on_upgrade)(struct core *core, struct http_request *request);
-	/* The JSON body for an error that is answered here (400, 408, 413, 414, 417, 426, 431, 501,
+	/* The JSON body for an error that is answered here (400, 408, 413, 414, 415, 417, 426, 431, 501,
 	 * 505): static text. NULL: {"message":"400: Bad Request","code":0} and so on. */
 	struct str (*error_body)(int status);
 	const struct http_header *error_headers; /* go with those answers (CORS) */
@@ -94,6 +94,8 @@ struct http_server_config {
 	uint32_t head_timeout_ms; /* for a head, from its first byte or the accept (15,000) */
 	uint32_t body_bytes_per_s; /* a sender slower than this over 10 s is answered 408 (500) */
 	uint32_t send_bytes_per_s; /* a reader slower than this over 20 s is cut off (500) */
+	/* Bytes of all answers that wait for slow readers; beyond, who waits longest is cut off (16 MB). */
+	uint64_t held_max;
 };
 
 /* A server for @core; @config is copied, what it points at outlives the server. */
@@ -108,7 +110,8 @@ void http_server_free(struct http_server *server);
 
 /* Monotonic, but for connections; written by the core, read by anybody. */
 struct http_stats {
-	_Atomic uint64_t connections, requests, upgrades, errors, timeouts, bytes_in, bytes_out;
+	_Atomic uint64_t connections, requests, upgrades, errors, timeouts, cut, bytes_in,
+		bytes_out;
 };
 const struct http_stats *http_server_stats(const struct http_server *server);
 

@@ -507,6 +507,50 @@ static void a_reader_that_does_not_read_is_cut_off(void **state)
 	assert_true(client->heard.len < 1 << 20);
 }
 
+static void of_answers_that_wait_too_long_the_longest_go(void **state)
+{
+	struct world *w = *state;
+	struct str get = S(GET("/big"));
+	struct client *clients[3];
+
+	/* A big one is a megabyte: two have room, and the third ends the first. */
+	w->config.held_max = 2 << 20;
+	for (int i = 0; i < 3; i++) {
+		clients[i] = dial(w);
+		assert_int_equal(sock_send(clients[i]->sock, get.ptr, get.len), get.len);
+		turn(w, 5);
+		assert_int_equal(http_server_stats(w->server)->cut, i / 2);
+	}
+	for (int i = 0; i < 3; i++) {
+		hear(w, clients[i]);
+		assert_int_equal(clients[i]->ended, i == 0);
+		assert_int_equal(clients[i]->heard.len > 1 << 20, i > 0);
+	}
+	/* What was taken after all counts no more. */
+	for (int i = 0; i < 20; i++) {
+		say(w, clients[1], get);
+		buf_clear(&clients[1]->heard);
+	}
+	assert_int_equal(http_server_stats(w->server)->cut, 1);
+}
+
+static void a_coded_body_is_415(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct client *client = dial(w);
+
+		say(w, client,
+		    i ? S("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: "
+			  "2\r\nContent-Encoding: Identity\r\n\r\n{}")
+		      : S("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: "
+			  "9000\r\nContent-Encoding: gzip\r\n\r\n"));
+		assert_non_null(
+			strstr(heard(client), i ? " 200 OK" : " 415 Unsupported Media Type"));
+	}
+}
+
 static void a_slow_handler_is_waited_for(void **state)
 {
 	struct world *w = *state;
@@ -544,6 +588,8 @@ int main(void)
 		TEST(a_head_has_its_time_however_it_trickles),
 		TEST(a_slow_body_is_given_up),
 		TEST(a_reader_that_does_not_read_is_cut_off),
+		TEST(of_answers_that_wait_too_long_the_longest_go),
+		TEST(a_coded_body_is_415),
 		TEST(a_slow_handler_is_waited_for),
 	};
 

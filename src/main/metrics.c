@@ -67,6 +67,8 @@ static const struct counter http_counters[] = {
 	COUNTER(http_stats, upgrades, "http_upgrades_total", "Upgrades to WebSocket."),
 	COUNTER(http_stats, errors, "http_errors_total", "Requests refused by the HTTP layer."),
 	COUNTER(http_stats, timeouts, "http_timeouts_total", "Connections that were too slow."),
+	COUNTER(http_stats, cut, "http_cut_total",
+		"Slow readers cut off because too many bytes waited for them."),
 	COUNTER(http_stats, bytes_in, "http_received_bytes_total", "Bytes received."),
 	COUNTER(http_stats, bytes_out, "http_sent_bytes_total", "Bytes sent."),
 };

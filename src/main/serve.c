@@ -16,7 +16,12 @@
 #include "net/sock.h"
 #include "store/store.h"
 
-enum { HELD_MAX = 1024, JSON_MAX = 1 << 20 };
+enum {
+	HELD_MAX = 1024,
+	JSON_MAX = 1 << 20,
+	HELD_SHARE = 64, /* of memory_max, for answers that wait for slow readers */
+	HELD_LEAST = 2 << 20,
+};
 
 struct serve {
 	struct http_server *server, *metrics;
@@ -127,6 +132,7 @@ static struct str error_body(int status)
 	PLAIN(400, "Bad Request");
 	PLAIN(408, "Request Timeout");
 	PLAIN(414, "URI Too Long");
+	PLAIN(415, "Unsupported Media Type");
 	PLAIN(417, "Expectation Failed");
 	PLAIN(426, "Upgrade Required");
 	PLAIN(431, "Request Header Fields Too Large");
@@ -154,6 +160,8 @@ struct http_server *serve_new(struct core *core)
 		.on_upgrade = on_upgrade,
 		.error_body = error_body,
 		.body_max = JSON_MAX,
+		.held_max = MAX(config_of(core)->memory_max / HELD_SHARE / core_cores(core)->count,
+				(uint64_t)HELD_LEAST),
 		.trust_unix = true,
 	};
 
