@@ -374,9 +374,10 @@ static void stash(struct http_conn *conn)
 static ssize_t receive(struct http_conn *conn)
 {
 	struct http_server *server = conn->server;
+	bool scratch_free = !server->scratch_user || server->scratch_user == conn;
 	ssize_t n;
 
-	if (!conn->data.len && (!server->scratch_user || server->scratch_user == conn)) {
+	if (!conn->data.len && scratch_free) {
 		n = sock_recv(conn->sock, server->scratch, HTTP_SCRATCH);
 		if (n > 0) {
 			server->scratch_user = conn;
@@ -385,11 +386,18 @@ static ssize_t receive(struct http_conn *conn)
 		return n;
 	}
 	stash(conn);
-	char *dst = buf_reserve(&conn->in, HEAD_READ);
-	if (!dst)
-		return -EAGAIN; /* cannot be: wants_input() and the parser's limits keep it small */
-	n = sock_recv(conn->sock, dst, HEAD_READ);
-	conn->in.len += n > 0 ? (size_t)n : 0;
+	if (scratch_free) {
+		/* By way of the scratch too, or each half a head would hold room for a whole one. */
+		n = sock_recv(conn->sock, server->scratch, HEAD_READ);
+		if (n > 0)
+			buf_put(&conn->in, server->scratch, (size_t)n);
+	} else {
+		char *dst = buf_reserve(&conn->in, HEAD_READ);
+		if (!dst)
+			return -EAGAIN; /* cannot be: wants_input() and the parser's limits keep it small */
+		n = sock_recv(conn->sock, dst, HEAD_READ);
+		conn->in.len += n > 0 ? (size_t)n : 0;
+	}
 	conn->data = buf_str(&conn->in);
 	return n;
 }
