@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from lib.gateway import Gateway  # noqa: E402,F401
 from lib.server import Server, free_port, sanitized  # noqa: E402,F401
-from lib.steps import Skip, run_steps, step  # noqa: E402,F401
+from lib.steps import STEPS, Skip, run_steps, step  # noqa: E402,F401
 from raw.base import Scene, eq, read_answers  # noqa: E402,F401
 
 FULL = os.environ.get('E2E_FULL') == '1'
