@@ -312,6 +312,8 @@ static int call_run(struct txn *txn, struct cell_work *work);
 
 int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell **ret_cell)
 {
+	if (!work->id)
+		return ENOENT;
 	for (;;) {
 		struct cell *cell = cell_shell(core, work->kind, work->id);
 
@@ -412,6 +414,11 @@ static void work_fiber(struct core *core, void *arg)
 
 static void start_work(struct core *core, struct cell_work *work)
 {
+	/* Ids come from outside, and 0 is nobody's. */
+	if (!work->id) {
+		work->done(core, work, ENOENT);
+		return;
+	}
 	const struct cell *cell = map_get(&local_of(core)->cell->cells[work->kind], work->id);
 
 	if (work->if_loaded && (!cell || !present(cell))) {

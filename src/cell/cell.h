@@ -83,7 +83,7 @@ struct cell_work {
 	 * effects were made: put nothing before the last check). */
 	int (*run)(struct txn *txn, struct cell_work *work);
 	/* On the owner, when what run() did is durable, published and its intents carried out; or with its error; or -EAGAIN
-	 * (too many fibers), ENOENT (no such cell), ERR_RESTARTED. */
+	 * (too many fibers), ENOENT (no such cell; none has the id 0), ERR_RESTARTED. */
 	void (*done)(struct core *core, struct cell_work *work, int r);
 };
 /* Called on @from, any core: runs at once when it owns the cell and is on its loop, else by message. */

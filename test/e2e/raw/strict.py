@@ -62,3 +62,19 @@ def _(scene):
     one = scene.bot.rest.post('/users/@me/channels', {'recipient_id': scene.bob.id}).ok(200)
     eq(scene.bot.rest.post('/users/%s/channels' % scene.bot.id, {'recipient_id': scene.bob.id}).ok(200)['id'], one['id'])
     scene.bot.rest.post('/users/%s/channels' % scene.ann.id, {'recipient_id': scene.bob.id}).refused(403, 50001)
+
+
+@step('the id 0 is nobody\'s and nothing\'s')
+def _(scene):
+    rest = scene.ann.rest
+    rest.get('/users/0/profile').refused(404, 10013)
+    rest.get('/users/0').refused(404, 10013)
+    rest.get('/users/%s/profile?guild_id=0' % scene.bob.id)
+    rest.get('/channels/0').refused(404, 10003)
+    rest.get('/guilds/0').refused(404, 10004)
+    rest.get('/guilds/%s/members/0' % scene.guild_id)
+    rest.post('/users/@me/channels', {'recipient_id': '0'})
+    gateway = scene.bot.gateway()
+    gateway.send(8, {'guild_id': scene.guild_id, 'user_ids': ['0']})
+    eq(gateway.wait_close(), 4002)
+    rest.get('/users/@me').ok(200)
