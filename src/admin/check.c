@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "admin/command.h"
+#include "admin/check.h"
 #include "codec/row.h"
 #include "core/fiber.h"
 #include "model/objects.h"
@@ -24,16 +24,7 @@ struct suspect {
 	uint64_t a, b;
 };
 
-struct checking {
-	struct admin_call *call;
-	struct arena page; /* of the rows at hand */
-	struct suspect *suspects;
-	uint32_t suspects_count;
-	uint64_t users, guilds, members, channels, dms, faults;
-	json_t *problems;
-};
-
-__attribute__((format(printf, 2, 3))) static void fault(struct checking *c, const char *format, ...)
+void check_fault(struct checking *c, const char *format, ...)
 {
 	char text[256];
 	va_list args;
@@ -47,7 +38,7 @@ __attribute__((format(printf, 2, 3))) static void fault(struct checking *c, cons
 	json_array_append_new(c->problems, json_string(text));
 }
 
-static int exists_wait(struct checking *c, struct str key, bool *ret)
+int check_exists_wait(struct checking *c, struct str key, bool *ret)
 {
 	struct arena arena;
 	struct str value;
@@ -64,7 +55,7 @@ static int want_wait(struct checking *c, struct str there, struct str wanted, st
 {
 	bool found;
 
-	int r = exists_wait(c, wanted, &found);
+	int r = check_exists_wait(c, wanted, &found);
 	if (r || found)
 		return r;
 	if (c->suspects_count == SUSPECTS_MAX) {
@@ -77,8 +68,7 @@ static int want_wait(struct checking *c, struct str there, struct str wanted, st
 	return 0;
 }
 
-/* All rows with a prefix, in pages: @on_row for each. */
-static int each_wait(struct checking *c, struct str prefix, int (*on_row)(struct checking *c, struct str key, struct str value))
+int check_each_wait(struct checking *c, struct str prefix, int (*on_row)(struct checking *c, struct str key, struct str value))
 {
 	struct str from = {};
 	char room[STORE_KEY_MAX + 1];
@@ -137,7 +127,7 @@ static int check_guild(struct checking *c, uint64_t id, struct str key, struct s
 	struct key wanted, prefix;
 
 	if (row_get(value, &desc_guild, &c->page, &guild)) {
-		fault(c, "the row of guild %lu does not decode", id);
+		check_fault(c, "the row of guild %lu does not decode", id);
 		return 0;
 	}
 	if (guild.deleted_at)
@@ -145,7 +135,7 @@ static int check_guild(struct checking *c, uint64_t id, struct str key, struct s
 	c->guilds++;
 	int r = want_wait(c, key, key_member(&wanted, id, guild.owner_id), key, "the owner of guild %lu, %lu, is not in it", id, guild.owner_id);
 	if (!r)
-		r = each_wait(c, prefix_member(&prefix, id), on_member);
+		r = check_each_wait(c, prefix_member(&prefix, id), on_member);
 	return r;
 }
 
@@ -169,7 +159,9 @@ static int check_realms(struct checking *c)
 			else
 				c->dms++;
 			if (!r)
-				r = each_wait(c, prefix_channel(&prefix, rows[i].id), on_channel);
+				r = check_each_wait(c, prefix_channel(&prefix, rows[i].id), on_channel);
+			if (!r)
+				r = check_attachments_wait(c, rows[i].id);
 		}
 		arena_done(&c->page);
 	}
@@ -209,7 +201,7 @@ static int check_user(struct checking *c, uint64_t id, struct str value)
 	uint64_t found = 0;
 
 	if (row_get(value, &desc_account, &c->page, &account)) {
-		fault(c, "the account %lu does not decode", id);
+		check_fault(c, "the account %lu does not decode", id);
 		return 0;
 	}
 	c->users++;
@@ -220,10 +212,10 @@ static int check_user(struct checking *c, uint64_t id, struct str value)
 		if (r && r != ENOENT)
 			return r;
 		if (found != id)
-			fault(c, "the name of user %lu leads to %lu", id, found);
+			check_fault(c, "the name of user %lu leads to %lu", id, found);
 	}
-	int r = each_wait(c, prefix_guild_entry(&prefix, id), on_guild_entry);
-	return r ? r : each_wait(c, prefix_dm_entry(&prefix, id), on_dm_entry);
+	int r = check_each_wait(c, prefix_guild_entry(&prefix, id), on_guild_entry);
+	return r ? r : check_each_wait(c, prefix_dm_entry(&prefix, id), on_dm_entry);
 }
 
 static int check_users(struct checking *c)
@@ -272,9 +264,9 @@ static int look_again(struct checking *c)
 		const struct suspect *s = &c->suspects[i];
 		bool there, found, gone;
 
-		int r = exists_wait(c, s->there, &there);
+		int r = check_exists_wait(c, s->there, &there);
 		if (!r)
-			r = exists_wait(c, s->missing, &found);
+			r = check_exists_wait(c, s->missing, &found);
 		if (!r)
 			r = is_gone_wait(c, s->guild, &gone);
 		if (r)
@@ -285,7 +277,7 @@ static int look_again(struct checking *c)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 			snprintf(text, sizeof(text), s->what, s->a, s->b); /* a literal of this file */
 #pragma GCC diagnostic pop
-			fault(c, "%s", text);
+			check_fault(c, "%s", text);
 		}
 	}
 	return 0;
@@ -321,6 +313,8 @@ static int check_wait(struct checking *c)
 	if (!r)
 		r = check_users(c);
 	if (!r)
+		r = check_strays_wait(c);
+	if (!r)
 		r = look_again(c);
 	return admin_result(c->call, r, "reading the store");
 }
@@ -342,6 +336,8 @@ int admin_check(struct admin_call *call)
 	admin_set_int(call->result, "members", c.members);
 	admin_set_int(call->result, "channels", c.channels);
 	admin_set_int(call->result, "dms", c.dms);
+	admin_set_int(call->result, "attachments", c.attachments);
+	admin_set_int(call->result, "files_without_rows", c.strays);
 	admin_set_int(call->result, "faults", c.faults);
 	json_object_set_new(call->result, "problems", c.problems);
 	if (!r && c.faults)

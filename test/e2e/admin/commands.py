@@ -9,6 +9,7 @@ import tempfile
 
 from .base import (DONE, PASSWORD, REFUSED, ROOKERY, UNREACHABLE, WRONG_USE, Scene, Server, ask, data_of, eq, login,
                    refused, run, step)
+from raw.files import send
 
 
 @step('an owner is made before the first start, and is there after it; then accounts need an invite')
@@ -320,6 +321,24 @@ def _():
             ask(data_of(server), 'users', 'create', 'ann', stdin=PASSWORD)
             eq([u['username'] for u in ask(data_of(server), 'users', 'list')['users']], ['ann'])
             server.stop()
+
+
+@step('check: an attachment without its file is a fault, a file without a row is counted')
+def _():
+    with Server() as server:
+        data, scene = data_of(server), Scene(server.url)
+        sent = send(scene.ann, scene.hall, {}, ('a.txt', b'hello')).ok(200)['attachments'][0]
+        folder = os.path.join(data, 'files', 'attachments', scene.hall)
+        open(os.path.join(folder, str(1 << 30)), 'w').close()
+        answer = ask(data, 'check')
+        eq((answer['attachments'], answer['files_without_rows'], answer['faults']), (1, 1, 0))
+        os.unlink(os.path.join(folder, sent['id']))
+        code, out, _ = run(data, 'check')
+        eq(code, REFUSED)
+        eq(json.loads(out)['problems'], ['the attachment %s of channel %s has no file' % (sent['id'], scene.hall)])
+        server.stop()
+        code, out, _ = run(data, 'check')
+        eq((code, json.loads(out)['faults']), (REFUSED, 1))
 
 
 @step('no password and no token reaches the log')
