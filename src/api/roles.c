@@ -216,6 +216,10 @@ int api_delete_guild_role(struct req *req)
 	struct reach reach;
 
 	int r = reach_role(req, &reach, &role);
+	if (!r)
+		r = txn_outbox_wait(req->txn); /* its icon goes too */
+	if (!r)
+		r = reach_role(req, &reach, &role);
 	if (r)
 		return r;
 	if (role->row->managed || role->row->id == reach.realm->guild->id)

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "cell/ids.h"
+#include "message/attach.h"
 #include "model/limits.h"
 #include "realm/audit.h"
 #include "realm/class.h"
@@ -158,6 +159,9 @@ bool realm_leave(struct txn *txn, uint64_t user_id)
 	struct guild_entry_row entry = { .guild_id = realm->guild->id };
 	txn_intent(txn, INTENT_USER_GUILD_REMOVE, CELL_USER, user_id, &desc_guild_entry_row, &entry);
 	uint64_t role_id = bot_role(realm, member);
+	struct str images[MEMBER_IMAGES];
+	member_images(txn->arena, txn->cell->id, member->row, images);
+	file_drop(txn, images, MEMBER_IMAGES);
 	/* Its subscriptions end with the effect above. */
 	uint64_t *sessions = arena_array(txn->arena, uint64_t, realm->sessions.count + 1);
 	uint32_t count = 0;

@@ -1,5 +1,7 @@
 #include "realm/member.h"
 
+#include "cdn/image.h"
+
 #include <stdlib.h>
 #include <strings.h>
 
@@ -142,4 +144,10 @@ struct live_member **members_page(struct realm *realm, struct arena *arena, uint
 		page[i] = realm_member(realm, heap[i]);
 	*ret_count = count;
 	return page;
+}
+
+void member_images(struct arena *arena, uint64_t guild_id, const struct member_row *row, struct str ret[MEMBER_IMAGES])
+{
+	ret[0] = image_name(arena, arena_printf(arena, "member-avatars/%lu", guild_id).ptr, row->user_id, row->avatar);
+	ret[1] = image_name(arena, arena_printf(arena, "member-banners/%lu", guild_id).ptr, row->user_id, row->banner);
 }

@@ -19,3 +19,7 @@ bool member_matches(const struct member_row *row, struct str prefix);
 /* The @limit members with the lowest ids above @after, ascending, in @arena. */
 struct live_member **members_page(struct realm *realm, struct arena *arena, uint64_t after,
 				  uint32_t limit, uint32_t *ret_count);
+
+/* Names of the files of one's avatar and banner in this guild; null views where there is none. */
+enum { MEMBER_IMAGES = 2 };
+void member_images(struct arena *arena, uint64_t guild_id, const struct member_row *row, struct str ret[MEMBER_IMAGES]);

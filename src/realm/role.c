@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cdn/image.h"
+#include "message/attach.h"
 #include "realm/channel.h"
 #include "realm/member.h"
 #include "realm/overwrite.h"
@@ -95,6 +97,12 @@ void role_remove(struct txn *txn, uint64_t role_id)
 	struct guild_role_delete event = { .guild_id = txn->cell->id, .role_id = role_id };
 	uint32_t changed_count = 0, count;
 
+	const struct live_role *role = realm_role(realm, role_id);
+	if (role) {
+		struct str icon = image_name(txn->arena, "role-icons", role_id, role->row->icon);
+
+		file_drop(txn, &icon, 1);
+	}
 	realm_del_role(txn, role_id);
 	strip_members(realm, role_id);
 	for (uint32_t i = 0; i < realm->slots_count; i++) {

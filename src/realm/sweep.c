@@ -9,6 +9,7 @@
 #include "message/attach.h"
 #include "realm/class.h"
 #include "realm/invite.h"
+#include "realm/member.h"
 #include "store/store.h"
 #include "user/user.h"
 
@@ -42,6 +43,11 @@ void sweep_guild(struct txn *txn)
 		image_name(txn->arena, "home-headers", row.id, row.home_header),
 	};
 	file_drop(txn, images, ARRAY_SIZE(images));
+	struct str *icons = arena_array(txn->arena, struct str, realm->roles.count + 1);
+	uint32_t icons_count = 0;
+	for (at = 0; map_next(&realm->roles, &at, &id, &value);)
+		icons[icons_count++] = image_name(txn->arena, "role-icons", id, ((struct live_role *)value)->row->icon);
+	file_drop(txn, icons, icons_count);
 	row.deleted_at = (int64_t)core_wall_us(txn->core);
 	realm_put_guild(txn, &row);
 	realm_empty(realm);
@@ -243,9 +249,33 @@ static int kind_wait(struct txn *txn, const struct kind *kind)
 	}
 }
 
+static int members_images_wait(struct txn *txn, const struct store_row *rows, uint32_t count)
+{
+	struct str *names;
+	struct arena arena;
+	uint32_t found = 0;
+
+	arena_init(&arena);
+	names = arena_array(&arena, struct str, count * MEMBER_IMAGES);
+	for (uint32_t i = 0; i < count; i++) {
+		struct member_row row = {};
+		struct str images[MEMBER_IMAGES];
+
+		if (row_get(rows[i].value, &desc_member_row, &arena, &row))
+			continue;
+		member_images(&arena, txn->cell->id, &row, images);
+		for (uint32_t k = 0; k < MEMBER_IMAGES; k++)
+			if (images[k].ptr)
+				names[found++] = images[k];
+	}
+	int r = found ? files_remove_wait(txn->core, names, found) : 0;
+	arena_done(&arena);
+	return txn->generation != txn->cell->generation ? ERR_RESTARTED : r;
+}
+
 static int members_leave(struct txn *txn, const struct store_row *rows, uint32_t count)
 {
-	uint64_t ids[PIECE], guild_id = txn->cell->id;
+	uint64_t ids[PIECE] = {}, guild_id = txn->cell->id;
 	uint32_t found = 0;
 	int results[PIECE];
 
@@ -258,7 +288,7 @@ static int members_leave(struct txn *txn, const struct store_row *rows, uint32_t
 	for (uint32_t i = 0; i < found; i++)
 		if (results[i] && results[i] != ENOENT)
 			return results[i];
-	return 0;
+	return members_images_wait(txn, rows, count);
 }
 
 static int channels_leave(struct txn *txn, const struct store_row *rows, uint32_t count)

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import struct
+import time
 import urllib.parse
 
 from .base import UNKNOWN, eq, step
@@ -250,6 +251,35 @@ def _(scene):
     eq(status(scene, '/role-icons/%s/%s.png' % (role['id'], role['icon'])), 200)
     member = scene.ann.rest.patch('/guilds/%s/members/@me' % guild['id'], {'avatar': data_uri(png(5, 5))}).ok(200)
     eq(status(scene, '/guilds/%s/users/%s/avatars/%s.png' % (guild['id'], scene.ann.id, member['avatar'])), 200)
+
+
+@step('images go with what had them: a role, a member who leaves, a guild')
+def _(scene):
+    guild = scene.ann.rest.post('/guilds', {'name': 'painted', 'icon': data_uri(png(8, 8))}).ok(201)
+    path, bob = '/guilds/' + guild['id'], scene.world.person('bob')
+    scene.world.join(bob, scene.ann, guild['system_channel_id'])
+
+    def role():
+        made = scene.ann.rest.post(path + '/roles', {'name': 'r', 'icon': data_uri(png(6, 6))}).ok(200)
+        return made['id'], '/role-icons/%s/%s.png' % (made['id'], made['icon'])
+
+    def member(person):
+        made = person.rest.patch(path + '/members/@me', {'avatar': data_uri(png(5, 5)), 'banner': data_uri(png(9, 3))}).ok(200)
+        return ['/guilds/%s/users/%s/%s/%s.png' % (guild['id'], person.id, kind, made[key])
+                for kind, key in (('avatars', 'avatar'), ('banners', 'banner'))]
+
+    (gone, first), (kept, second) = role(), role()
+    bobs, anns = member(bob), member(scene.ann)
+    everything = [first, second, *bobs, *anns]
+    eq([status(scene, url) for url in everything], [200] * 6)
+    scene.ann.rest.delete('%s/roles/%s' % (path, gone)).ok(204)
+    bob.rest.delete('/users/@me' + path).ok(204)
+    eq([status(scene, url) for url in everything], [404, 200, 404, 404, 200, 200])
+    scene.ann.rest.delete(path).ok(204)
+    deadline = time.monotonic() + 5
+    while any(status(scene, url) == 200 for url in everything) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    eq([status(scene, url) for url in everything], [404] * 6)
 
 
 @step('default avatars are made; odd paths lead nowhere')
