@@ -253,3 +253,145 @@ def _(scene):
     poll(scene, ann, channel, duration=0).refused(400, 50035, 'poll.duration')
     ann.rest.put('/channels/%s/permissions/%s' % (channel, scene.guild_id), {'type': 0, 'deny': str(1 << 49)}).ok(204)
     poll(scene, scene.bob, channel).refused(403, 50013)
+
+
+@step('a nonce that is enforced makes one message of two calls; one that is not comes back only')
+def _(scene):
+    channel = scene.channel()
+    say = lambda **more: scene.bob.rest.post('/channels/%s/messages' % channel, dict({'content': 'once'}, **more)).ok(200)
+    one, two = say(nonce='n1', enforce_nonce=True), say(nonce='n1', enforce_nonce=True, content='other')
+    eq((one['id'], two['content']), (two['id'], 'once'))
+    assert say(nonce='n1')['id'] != one['id'] and say(nonce='n2', enforce_nonce=True)['id'] != one['id']
+    eq(scene.ann.rest.post('/channels/%s/messages' % channel, {'content': 'mine', 'nonce': 'n1', 'enforce_nonce': True}).ok(200)['content'], 'mine')
+    eq(say(nonce=5)['nonce'], 5)
+    scene.bob.rest.post('/channels/%s/messages' % channel, {'content': 'x', 'nonce': 'x' * 26}).refused(400, 50035, 'nonce')
+    eq(len(scene.ann.rest.get('/channels/%s/messages' % channel).ok(200)), 5)
+
+
+@step('who is mentioned: parse, lists, replies, and what contradicts itself')
+def _(scene):
+    channel, message, path = post(scene)
+    ann, bob = scene.ann, scene.bob
+    role = ann.rest.post('/guilds/%s/roles' % scene.guild_id, {'name': 'm', 'permissions': '0'}).ok(200)['id']
+    text = '@everyone <@&%s> <@%s>' % (role, bob.id)
+
+    def said(who, **more):
+        got = who.rest.post('/channels/%s/messages' % channel, dict({'content': text}, **more)).ok(200)
+        return got['mention_everyone'], got['mention_roles'], [u['id'] for u in got['mentions']]
+
+    eq(said(ann), (True, [role], [bob.id]))
+    eq(said(ann, allowed_mentions={'parse': []}), (False, [], []))
+    eq(said(ann, allowed_mentions={'parse': ['roles']}), (False, [role], []))
+    eq(said(ann, allowed_mentions={'users': [bob.id], 'roles': []}), (False, [], [bob.id]))
+    eq(said(bob)[:2], (False, []), 'without MENTION_EVERYONE')
+    send = lambda **allowed: ann.rest.post('/channels/%s/messages' % channel, {'content': text, 'allowed_mentions': allowed})
+    send(parse=['users'], users=[bob.id]).refused(400, 50035, 'allowed_mentions')
+    send(parse=['roles'], roles=[role]).refused(400, 50035, 'allowed_mentions')
+    send(parse=['nobody']).refused(400, 50035, 'allowed_mentions.parse.0')
+    send(users=[str(n + 1) for n in range(101)]).refused(400, 50035, 'allowed_mentions.users')
+    reply = {'content': 'r', 'message_reference': {'message_id': message['id']}}
+    eq(said(bob, **reply)[2], [ann.id])
+    eq(said(bob, allowed_mentions={'replied_user': False}, **reply)[2], [])
+    eq(said(bob, allowed_mentions={'parse': [], 'replied_user': True}, **reply)[2], [ann.id])
+    ann.rest.patch('/guilds/%s/roles/%s' % (scene.guild_id, role), {'mentionable': True}).ok(200)
+    eq(said(bob)[1], [role])
+    ann.rest.delete('/guilds/%s/roles/%s' % (scene.guild_id, role)).ok(204)
+
+
+@step('references: unknown ones, of other channels, without history; forwards of what one may not read')
+def _(scene):
+    channel, message, path = post(scene)
+    other, hidden, _ = post(scene)
+    ann, bob = scene.ann, scene.bob
+    say = lambda who, reference, **more: who.rest.post('/channels/%s/messages' % channel, dict({'message_reference': reference}, **more))
+    say(bob, {'message_id': UNKNOWN}, content='x').refused(400, 50035, 'message_reference')
+    eq(say(bob, {'message_id': UNKNOWN, 'fail_if_not_exists': False}, content='x').ok(200)['type'], 0)
+    say(bob, {'message_id': hidden['id'], 'channel_id': other}, content='x').refused(400, 50035, 'message_reference')
+    say(bob, {'type': 1, 'message_id': message['id'], 'channel_id': channel}, content='x').refused(400, 50035, 'message_reference')
+    forwarded = say(bob, {'type': 1, 'message_id': message['id'], 'channel_id': channel}).ok(200)
+    eq((forwarded['message_reference']['type'], forwarded['message_snapshots'][0]['message']['content']), (1, 'said'))
+    ann.rest.put('/channels/%s/permissions/%s' % (other, scene.guild_id), {'type': 0, 'deny': str(1 << 10)}).ok(204)
+    assert say(bob, {'type': 1, 'message_id': hidden['id'], 'channel_id': other}).status in (400, 403)
+    ann.rest.put('/channels/%s/permissions/%s' % (other, scene.guild_id), {'type': 0, 'deny': str(1 << 16)}).ok(204)
+    assert say(bob, {'type': 1, 'message_id': hidden['id'], 'channel_id': other}).status in (400, 403), 'without history'
+    ann.rest.put('/channels/%s/permissions/%s' % (channel, scene.guild_id), {'type': 0, 'deny': str(1 << 16)}).ok(204)
+    say(bob, {'message_id': message['id']}, content='x').refused(400, 160002)
+    eq(bob.rest.get('/channels/%s/messages' % channel).ok(200), [])
+    bob.rest.get(path).refused(403, 50013)
+
+
+@step('flags of a message: silent ones, hidden embeds, layouts that cannot go back')
+def _(scene):
+    channel = scene.channel()
+    rest = scene.ann.rest
+    say = lambda **more: rest.post('/channels/%s/messages' % channel, more)
+    eq(say(content='quiet', flags=1 << 12).ok(200)['flags'], 1 << 12)
+    eq(say(content='x', flags=1 | 1 << 3 | 1 << 6).ok(200)['flags'], 0)
+    eq(say(content='x', embeds=[{'title': 't'}], flags=4).ok(200)['embeds'], [])
+    text = [{'type': 10, 'content': 'laid out'}]
+    laid = say(components=text, flags=1 << 15).ok(200)
+    eq(laid['flags'], 1 << 15)
+    say(components=text, content='x', flags=1 << 15).refused(400, 50035, 'content')
+    say(components=text, embeds=[{'title': 't'}], flags=1 << 15).refused(400, 50035, 'embeds')
+    say(components=text).refused(400, 50035, 'components.0.type')
+    say(flags=1 << 15).refused(400, 50006)
+    path = '/channels/%s/messages/%s' % (channel, laid['id'])
+    rest.patch(path, {'content': 'x'}).refused(400, 50035, 'content')
+    eq(rest.patch(path, {'flags': 0}).ok(200)['flags'], 1 << 15)
+    say(content='x', flags='many').refused(400, 50035, 'flags')
+
+
+@step('slow mode holds up people, not bots nor those who may bypass it')
+def _(scene):
+    channel = scene.channel(rate_limit_per_user=30)
+    say = lambda who: who.rest.post('/channels/%s/messages' % channel, {'content': 'x'})
+    say(scene.bob).ok(200)
+    answer = say(scene.bob)
+    body = answer.refused(429, 20016)
+    assert 0 < body['retry_after'] <= 30 and 1 <= int(answer.headers['retry-after']) <= 30, answer.headers
+    for who in (scene.ann, scene.ann, scene.bot, scene.bot):
+        say(who).ok(200)
+    scene.ann.rest.put('/channels/%s/permissions/%s' % (channel, scene.bob.id), {'type': 1, 'allow': str(1 << 52)}).ok(204)
+    say(scene.bob).ok(200)
+    scene.ann.rest.patch('/channels/%s' % channel, {'rate_limit_per_user': 21601}).refused(400, 50035, 'rate_limit_per_user')
+
+
+@step('pruning: counted before, with the roles that may be held, and told to the log')
+def _(scene):
+    guild = scene.world.guild(scene.ann, 'empty')
+    path = '/guilds/' + guild['id']
+    rest = scene.ann.rest
+    person = scene.world.person('away')
+    scene.world.join(person, scene.ann, guild['system_channel_id'])
+    role = rest.post(path + '/roles', {'name': 'r', 'permissions': '0'}).ok(200)['id']
+    eq(rest.get(path + '/prune', query={'days': 1}).ok(200)['pruned'], 0)
+    rest.get(path + '/prune', query={'days': 31}).refused(400, 50035, 'days')
+    rest.get(path + '/prune', query={'days': 0}).refused(400, 50035, 'days')
+    rest.get(path + '/prune', query={'include_roles': 'x'}).refused(400, 50035, 'include_roles')
+    person.rest.get(path + '/prune').refused(403, 50013)
+    person.rest.post(path + '/prune', {}).refused(403, 50013)
+    eq(rest.post(path + '/prune', {'days': 7, 'include_roles': [role], 'compute_prune_count': False}, reason='quiet').ok(200), {'pruned': None})
+    entry = rest.get(path + '/audit-logs', query={'action_type': 21}).ok(200)['audit_log_entries'][0]
+    eq((entry['options'], entry['reason'], entry['target_id']), ({'delete_member_days': '7', 'members_removed': '0'}, 'quiet', None))
+    rest.delete(path).ok(204)
+
+
+@step('many deletions at once: not too old, not too few, no one twice, the rest of what is left')
+def _(scene):
+    channel = scene.channel()
+    rest = scene.ann.rest
+    gateway = scene.bot.gateway()
+    ids = [scene.say(scene.ann, str(n), channel)['id'] for n in range(3)]
+    where = '/channels/%s/messages/bulk-delete' % channel
+    rest.post(where, {'messages': ids[:1]}).refused(400, 50016)
+    rest.post(where, {'messages': [ids[0], '100000000000000000']}).refused(400, 50034)
+    rest.post(where, {'messages': [ids[0], ids[0]]}).refused(400, 50035, 'messages')
+    scene.bob.rest.post(where, {'messages': ids}).refused(403, 50013)
+    rest.delete('/channels/%s/messages/%s' % (channel, ids[0])).ok(204)
+    rest.post(where, {'messages': ids}, reason='tidy').ok(204)
+    d = gateway.wait('MESSAGE_DELETE_BULK')['d']
+    eq((sorted(d['ids']), d['channel_id'], d['guild_id']), (sorted(ids[1:]), channel, scene.guild_id))
+    eq(rest.get('/channels/%s/messages' % channel).ok(200), [])
+    entry = rest.get('/guilds/%s/audit-logs' % scene.guild_id, query={'action_type': 73, 'limit': 1}).ok(200)['audit_log_entries'][0]
+    eq((entry['target_id'], entry['options'], entry['reason']), (channel, {'count': '2'}, 'tidy'))
+    gateway.close()
