@@ -318,6 +318,29 @@ void fiber_wake(struct core *core, struct fiber *fiber)
 	list_add_tail(&core->fibers.ready, &fiber->node);
 }
 
+struct yield {
+	struct msg msg;
+	struct fiber *fiber;
+	bool over;
+};
+
+static void on_yielded(struct core *core, struct msg *msg)
+{
+	struct yield *yield = container_of(msg, struct yield, msg);
+
+	yield->over = true;
+	fiber_wake(core, yield->fiber);
+}
+
+void fiber_yield(struct core *core)
+{
+	struct yield yield = { .msg = { .run = on_yielded }, .fiber = fiber_self(core) };
+
+	core_post(core, &yield.msg);
+	while (!yield.over)
+		fiber_park(core);
+}
+
 void fibers_run(struct core *core)
 {
 	struct list *node;

@@ -20,6 +20,8 @@ struct fiber *fiber_self(struct core *core);
 void fiber_park(struct core *core);
 /* On the fiber's own core, from the loop or from another fiber: it runs later in this turn. */
 void fiber_wake(struct core *core, struct fiber *fiber);
+/* Lets everything else have its turn, then goes on: for what would keep the core for long. */
+void fiber_yield(struct core *core);
 /* How many bytes of its stack the running fiber has left (for depth checks and tests). */
 size_t fiber_stack_left(struct core *core);
 
