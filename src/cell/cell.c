@@ -99,6 +99,7 @@ static void drop_state(struct cell *cell)
 	if (cell->state && cell_type(cell->kind)->drop)
 		cell_type(cell->kind)->drop(cell);
 	cell->state = NULL;
+	cell->partial = false;
 	region_drop(&cell->region);
 	cell->status = CELL_EMPTY;
 	atomic_fetch_sub_explicit(&local_of(cell->core)->cell->stats.loaded, 1, memory_order_relaxed);
@@ -252,6 +253,31 @@ static void load_failed(struct cell *cell, int r)
 	}
 }
 
+static void rest_fiber(struct core *core, void *arg)
+{
+	struct cell *cell = arg;
+	uint32_t generation = cell->generation;
+
+	int r = cell_type(cell->kind)->load_rest_wait(cell);
+	if (cell->generation == generation && r) {
+		load_failed(cell, r);
+		cell_break(cell, "the rest of it did not load", r);
+	} else if (cell->generation == generation) {
+		cell->partial = false;
+		well(cell);
+		fiber_wait_wake(core, &cell->entering, true);
+	}
+	cell_leave(cell);
+}
+
+/* In the background, inside the cell, so that nobody drops it meanwhile. */
+static void load_rest(struct cell *cell)
+{
+	cell->fibers++;
+	if (fiber_start(cell->core, rest_fiber, cell))
+		rest_fiber(cell->core, cell); /* too many: whoever loads it does that too */
+}
+
 static int load_wait(struct cell *cell, bool create)
 {
 	struct cell_local *local = local_of(cell->core)->cell;
@@ -281,13 +307,17 @@ static int load_wait(struct cell *cell, bool create)
 		atomic_fetch_add_explicit(&local->stats.loaded, 1, memory_order_relaxed);
 		/* What was told to an account while it was away (a DM) is not kept for it: its sessions begin anew. */
 		landed |= cell->kind == CELL_USER && cell->failures;
-		well(cell);
+		if (!cell->partial)
+			well(cell);
 		tell_watchers(cell, landed);
 		intents_start(cell);
+		if (cell->partial)
+			load_rest(cell);
 		r = 0;
 	} else {
 		region_drop(&cell->region);
 		cell->state = NULL;
+		cell->partial = false;
 		cell->status = CELL_EMPTY;
 		if (r != ENOENT) {
 			load_failed(cell, r);
@@ -325,6 +355,10 @@ int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell
 		case CELL_READY:
 			if (!cell->state && !work->create)
 				return ENOENT; /* somebody is making it just now */
+			if (cell->partial && !work->early) {
+				fiber_wait_on(core, &cell->entering);
+				continue;
+			}
 			cell->fibers++;
 			timer_clear(&cell->idle);
 			*ret_cell = cell;

@@ -31,6 +31,10 @@ struct cell_type {
 	/* On a fiber of the owner: reads rows and builds cell->state in cell->region. 0, ENOENT (positive) when there is no
 	 * such thing, negative errno. On failure whatever was built is dropped with the region. */
 	int (*load_wait)(struct cell *cell);
+	/* On a fiber of its own, after load_wait() has set cell->partial: reads the rest. Meanwhile only work that says
+	 * `early` is let in. Returns as load_wait() does; looks at cell->generation after each wait and gives up when that has
+	 * changed. Optional. */
+	int (*load_rest_wait)(struct cell *cell);
 	/* Releases what lies outside the region (timers, counted bytes). May find half-built state. Optional. */
 	void (*drop)(struct cell *cell);
 	/* The last fiber inside has left, of a cell with state: nobody holds a pointer into it. Optional. */
@@ -60,6 +64,7 @@ struct cell {
 	uint64_t views;        /* cores that have a view of it (bit mask) */
 	struct list intents;   /* waiting to be carried out, in order */
 	bool intents_running, outbox_marked;
+	bool partial;   /* in memory, but for what load_rest_wait() is reading */
 	bool restarted; /* watchers must be told when it is back */
 	bool away;      /* they were told that it is not there */
 	struct doubts *doubts; /* cell/doubts.c; NULL: none */
@@ -78,6 +83,7 @@ struct cell_work {
 	enum cell_kind kind;
 	uint64_t id;
 	bool if_loaded; /* do not load it for this: done(ENOENT) when it is not in memory, nor coming back after a restart */
+	bool early;     /* can do with a cell of which some is still being loaded */
 	bool create;    /* when there is no such cell: enter it with state NULL, run() makes it */
 	/* On the owner, on a fiber, inside the cell. Returns 0 (its effects count), a positive outcome or negative errno (no
 	 * effects were made: put nothing before the last check). */
