@@ -58,8 +58,7 @@ static int read_overwrite(struct req *req, const struct reach *reach,
 				   .allow = in->allow & PERM_SET_ALL,
 				   .deny = in->deny & PERM_SET_ALL };
 	ret->type = old ? old->type : typed ? in->type : role ? OVERWRITE_ROLE : OVERWRITE_MEMBER;
-	if (old ||
-	    (ret->type == OVERWRITE_ROLE ? role : map_get(&reach->realm->members, in->id) != NULL))
+	if (old || (ret->type == OVERWRITE_ROLE ? role : member_find(reach->realm, in->id) != NULL))
 		return 0;
 	snprintf(path, sizeof(path), "permission_overwrites.%u.id", at);
 	return req_form_error(req, path, "INVALID_OVERWRITE", "No such role or member.");

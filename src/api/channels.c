@@ -19,16 +19,14 @@
 /* A DM says who else is in it. */
 static void add_recipients(struct req *req, const struct realm *realm, struct channel *view)
 {
+	const struct live_member *member;
 	uint32_t at = 0;
-	uint64_t id;
-	void *value;
 
 	view->recipients.items = arena_array(req->arena, struct user, realm->members.count + 1);
 	view->recipients.count = 0;
-	while (map_next(&realm->members, &at, &id, &value))
-		if (id != req->who.user_id)
-			view->recipients.items[view->recipients.count++] = member_user(
-				((struct live_member *)value)->row);
+	while ((member = member_next(realm, &at)))
+		if (member->row->user_id != req->who.user_id)
+			view->recipients.items[view->recipients.count++] = member_user(member->row);
 	view->has.recipients = true;
 }
 

@@ -49,18 +49,14 @@ int api_search_guild_members(struct req *req, const struct members_search_query 
 			     struct member_list *out)
 {
 	struct reach reach;
-	struct live_member *member;
-	uint32_t count = 0;
 
 	int r = reach_guild(req, 0, &reach);
 	if (r)
 		return r;
-	struct live_member **found = arena_array(req->arena, struct live_member *, query->limit);
-	CLEANUP(member_walk_done) struct member_walk walk = { .realm = reach.realm };
-	while (count < query->limit && (member = member_walk_next(&walk)))
-		if (member_matches(member->row, query->query))
-			found[count++] = member;
-	member_walk_done(&walk);
+	struct live_member **found = arena_array(req->arena, struct live_member *,
+						 query->limit + 1);
+	uint32_t count = member_table_search(reach.realm, query->query, found,
+					     (uint32_t)query->limit);
 	for (uint32_t i = 0; i < count; i++)
 		member_open(reach.realm, found[i]);
 	fill(req, found, count, out);
@@ -156,7 +152,8 @@ int api_leave_guild(struct req *req)
 static int check_gifts(struct req *req, const struct member_add *in, const struct reach *reach)
 {
 	if ((in->nick.len && !(reach->perms & PERM_MANAGE_NICKNAMES)) ||
-	    (in->roles.count && !(reach->perms & PERM_MANAGE_ROLES)) || (in->mute && !(reach->perms & PERM_MUTE_MEMBERS)) ||
+	    (in->roles.count && !(reach->perms & PERM_MANAGE_ROLES)) ||
+	    (in->mute && !(reach->perms & PERM_MUTE_MEMBERS)) ||
 	    (in->deaf && !(reach->perms & PERM_DEAFEN_MEMBERS)))
 		return ERR_MISSING_PERMISSIONS;
 	for (uint32_t i = 0; i < in->roles.count; i++) {

@@ -15,6 +15,7 @@
 #include "http/server.h"
 #include "http/url.h"
 #include "realm/directory.h"
+#include "realm/realm.h"
 #include "user/token.h"
 
 enum {
@@ -339,8 +340,12 @@ static int run_work(struct txn *txn, struct cell_work *work)
 	req->core = txn->core;
 	req->txn = txn;
 	req->cell = txn->cell;
-	int r = route->method == HTTP_GET && route->owner == OWNER_CHANNEL ? run_in_turn_wait(req)
-									   : run(req);
+	int r = 0;
+
+	if (route->early && txn->cell->kind == CELL_GUILD)
+		r = realm_member_fetch_wait(txn, req->who.user_id);
+	if (!r)
+		r = route->method == HTTP_GET && route->owner == OWNER_CHANNEL ? run_in_turn_wait(req) : run(req);
 	req->txn = NULL;
 	req->cell = NULL;
 	return r;
@@ -471,7 +476,7 @@ static int prepare_wait(struct req *req)
 		read_reason(req);
 
 	struct cell_work *work = &req->work;
-	*work = (struct cell_work){ .run = run_work, .done = on_work_done };
+	*work = (struct cell_work){ .run = run_work, .done = on_work_done, .early = req->route->early };
 	switch (req->route->owner) {
 	case OWNER_USER:
 		work->kind = CELL_USER;

@@ -7,23 +7,25 @@
 
 /* -- user/session_open.c: on the user's cell -- */
 struct user_open {
-	struct cell_work work; /* kind CELL_USER, id = user_id of the token; done set by the gateway */
+	struct cell_work
+		work; /* kind CELL_USER, id = user_id of the token; done set by the gateway */
 	/* in */
 	uint8_t token_hash[32];
-	uint64_t session;      /* the session's id; the core that owns it: */
+	uint64_t session; /* the session's id; the core that owns it: */
 	uint32_t core;
 	bool has_intents;
 	uint32_t intents, capabilities, large_threshold;
-	int version;           /* 9 or 10 */
+	int version; /* 9 or 10 */
 	uint32_t shard_id, shard_count; /* count 0: no sharding */
 	struct str session_id, resume_url; /* as READY says them */
-	struct str presence;   /* JSON of IDENTIFY's presence, or null view */
+	struct str presence; /* JSON of IDENTIFY's presence, or null view */
 	struct str client_os, client_name;
 	/* out, when done(0). Close codes come back as positive results: 4004, 4013, 4014, 4011, … */
 	uint64_t user_id;
 	bool bot;
-	struct bytes *ready;   /* JSON of READY's d; for people without `guilds`, `merged_members` (the session adds them) */
-	uint64_t *guilds;      /* malloc, those of this shard; the caller frees */
+	struct bytes *
+		ready; /* JSON of READY's d; for people without `guilds`, `merged_members` (the session adds them) */
+	uint64_t *guilds; /* malloc, those of this shard; the caller frees */
 	uint32_t guilds_count;
 };
 int user_open_run(struct txn *txn, struct cell_work *work);
@@ -65,7 +67,7 @@ struct realm_subscribe {
 	uint64_t session, user_id;
 	uint32_t core;
 	bool bot, silent; /* silent: no snapshot, after EFFECT_RELOADED */
-	bool joined;      /* the user came in just now: GUILD_CREATE without `unavailable` */
+	bool joined; /* the user came in just now: GUILD_CREATE without `unavailable` */
 	uint32_t intents, capabilities, large_threshold;
 	int version;
 };
@@ -78,18 +80,24 @@ struct realm_unsubscribe {
 };
 int realm_unsubscribe_run(struct txn *txn, struct cell_work *work);
 
-/* REQUEST_GUILD_MEMBERS (op 8): answers as GUILD_MEMBERS_CHUNK events to the session. */
+/* REQUEST_GUILD_MEMBERS (op 8): answers as GUILD_MEMBERS_CHUNK events to the session. All members come in many chunks, one for
+ * each time that this is posted. */
 struct realm_members {
 	struct cell_work work;
 	uint64_t session, user_id;
 	bool bot;
 	uint32_t intents;
 	struct str query, nonce; /* null view: absent */
-	bool has_query;
-	uint32_t limit;
+	bool has_query, nonce_is_int;
+	uint32_t limit; /* of what begins with @query; 0 without one: all */
 	bool presences;
 	uint64_t *user_ids;
 	uint32_t user_ids_count;
+	/* of many chunks, the guild's own; at first zero */
+	bool more; /* post it again */
+	uint32_t chunk_index, chunk_count;
+	uint64_t after;
+	int64_t began_us;
 };
 int realm_members_run(struct txn *txn, struct cell_work *work);
 

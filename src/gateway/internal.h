@@ -31,7 +31,7 @@ enum {
 	GATEWAY_SLOT = 64 << 10,	 /* bytes gathered for one send */
 	GATEWAY_INPUT = 16 << 10,	  /* bytes read at once */
 	GATEWAY_ANSWERS_MAX = 1024,   /* small messages that wait for one socket */
-	GATEWAY_FLUSH_US = 500,	/* a slice of flushing; then others come in between */
+	GATEWAY_FLUSH_US = 500, /* a slice of flushing; then others come in between */
 	GATEWAY_FLUSH_MAX_US = 2000,
 	GATEWAY_CONN_BURST = 512 << 10, /* bytes to one socket in one go */
 	GATEWAY_OPENING_MAX = 64,	  /* guilds that a session asks for at once */
@@ -165,6 +165,8 @@ struct session {
 	struct assembly *assembly;
 	struct interest *interest; /* op 14, 37; the first of a list */
 	char *presence; /* JSON, what it said last; NULL: nothing */
+	struct list whole_asks; /* of struct members_ask: all of a guild's members, to be asked for */
+	bool whole_runs; /* one is on its way; a chunk at a time */
 	uint32_t opens_running;
 	uint32_t presences; /* op 3 since presences_ms */
 	uint32_t presences_ms;
@@ -373,6 +375,9 @@ int ops_payload(struct conn *conn, bool binary, struct str payload);
 
 /* -- members.c: op 8 -- */
 int members_request(struct conn *conn, const json_t *d);
+/* Goes on with requests for all members, as far as the socket takes what came of them. */
+void members_pump(struct session *session);
+void members_asks_drop(struct session *session);
 
 /* -- json.c: reading payloads -- */
 

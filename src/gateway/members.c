@@ -6,11 +6,17 @@
 #include "codec/enc.h"
 #include "gateway/internal.h"
 
-enum { QUERY_MEMBERS_MAX = 100 }; /* found by a prefix, whatever the client wants */
+enum {
+	QUERY_MEMBERS_MAX = 100, /* found by a prefix, whatever the client wants */
+	UNSENT_MAX =
+		1 << 20, /* bytes that a socket has not taken, and no further chunk is asked for */
+	WHOLE_ASKS_MAX = 256, /* of a session; what is over is passed over */
+};
 
 struct members_ask {
 	struct ask ask;
 	struct realm_members members;
+	struct list node; /* in session->whole_asks */
 	struct arena arena;
 	bool whole; /* everybody is asked for */
 	uint64_t after_us; /* when it was too soon */
@@ -52,7 +58,7 @@ static struct bytes *rate_limited_text(const struct members_ask *ask)
 	enc_u64(&enc, ask->members.work.id);
 	if (ask->members.nonce.ptr) {
 		enc_key(&enc, "nonce");
-		enc_str(&enc, ask->members.nonce);
+		enc_int_or_str(&enc, ask->members.nonce, ask->members.nonce_is_int);
 	}
 	enc_obj_end(&enc);
 	enc_obj_end(&enc);
@@ -68,7 +74,36 @@ static void on_answer(struct gateway_local *gateway, struct ask *base, int r)
 
 	if (session && r == ASK_REFUSED)
 		session_dispatch(session, EVENT_RATE_LIMITED, rate_limited_text(ask));
-	ask_free(ask);
+	if (session && ask->whole)
+		session->whole_runs = false;
+	if (session && r == 0 && ask->members.more) {
+		ask->ask.check = NULL; /* it goes on */
+		list_add_tail(&session->whole_asks, &ask->node);
+	} else {
+		ask_free(ask);
+	}
+	if (session)
+		members_pump(session);
+}
+
+void members_pump(struct session *session)
+{
+	/* Without a connection too: the session may come back for it, but not for more than it can keep. */
+	if (session->whole_runs || list_empty(&session->whole_asks) ||
+	    session->ring.unsent_bytes > UNSENT_MAX)
+		return;
+	struct members_ask *ask = list_entry(list_pop(&session->whole_asks), struct members_ask,
+					     node);
+	session->whole_runs = true;
+	ask_post(session->gateway, &ask->ask, &ask->members.work);
+}
+
+void members_asks_drop(struct session *session)
+{
+	struct list *node;
+
+	while ((node = list_pop(&session->whole_asks)))
+		ask_free(list_entry(node, struct members_ask, node));
 }
 
 /* -- the payload -- */
@@ -100,7 +135,7 @@ static int read_request(const json_t *d, struct members_ask *ask)
 	struct realm_members *members = &ask->members;
 	const json_t *query = json_object_get(d, "query"), *ids = json_object_get(d, "user_ids");
 	const json_t *limit = json_object_get(d, "limit");
-	struct str nonce = json_text(json_object_get(d, "nonce"));
+	const json_t *nonce = json_object_get(d, "nonce");
 
 	if (!json_is_object(d) || !read_guild(json_object_get(d, "guild_id"), &members->work.id))
 		return CLOSE_DECODE_ERROR;
@@ -126,8 +161,12 @@ static int read_request(const json_t *d, struct members_ask *ask)
 			members->limit = QUERY_MEMBERS_MAX;
 	}
 	members->presences = json_is_true(json_object_get(d, "presences"));
-	if (nonce.ptr && nonce.len <= LIMIT_REQUEST_MEMBERS_NONCE)
-		members->nonce = arena_str(&ask->arena, nonce);
+	members->nonce_is_int = json_is_integer(nonce);
+	if (members->nonce_is_int)
+		members->nonce = arena_printf(&ask->arena, "%" JSON_INTEGER_FORMAT,
+					      json_integer_value(nonce));
+	else if (json_is_string(nonce) && json_string_length(nonce) <= LIMIT_REQUEST_MEMBERS_NONCE)
+		members->nonce = arena_str(&ask->arena, json_text(nonce));
 	return 0;
 }
 
@@ -152,8 +191,20 @@ int members_request(struct conn *conn, const json_t *d)
 	members->bot = session->bot;
 	members->intents = session->intents;
 	ask->ask.answered = on_answer;
-	if (ask->whole && session->bot && gateway->config.rate_limits)
+	if (!ask->whole) {
+		ask_post(gateway, &ask->ask, &members->work);
+		return 0;
+	}
+	if (gateway->config.rate_limits)
 		ask->ask.check = check_whole;
-	ask_post(gateway, &ask->ask, &members->work);
+	uint32_t waiting = 0;
+	list_for_each (node, &session->whole_asks)
+		waiting++;
+	if (waiting == WHOLE_ASKS_MAX) {
+		ask_free(ask);
+		return 0;
+	}
+	list_add_tail(&session->whole_asks, &ask->node);
+	members_pump(session);
 	return 0;
 }

@@ -507,6 +507,7 @@ static void settle(struct conn *conn)
 		conn->catching_up = false;
 	if (session->guilds)
 		guilds_pump(session);
+	members_pump(session);
 }
 
 bool conn_flush(struct conn *conn)

@@ -80,6 +80,7 @@ struct session *session_new(struct gateway_local *gateway)
 	list_init(&session->subs);
 	list_init(&session->node);
 	list_init(&session->opens);
+	list_init(&session->whole_asks);
 	map_set(&gateway->sessions, session->id, session);
 	stat_add(&gateway->stats.sessions, 1);
 	return session;
@@ -306,6 +307,7 @@ void session_free(struct session *session)
 	if (session->conn)
 		session->conn->session = NULL;
 	guild_opens_drop(session);
+	members_asks_drop(session);
 	assembly_free(session->assembly);
 	interests_free(session);
 	free(session->presence);

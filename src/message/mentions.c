@@ -96,12 +96,15 @@ int mentions_find_wait(struct txn *txn, struct str content, const struct allowed
 
 		if (allowed && !parses(allowed, S("users")) && !listed(&allowed->users, id))
 			continue;
+		int r = realm_member_fetch_wait(txn, id);
+		if (r)
+			return r;
 		if (realm_member(realm, id)) {
 			add(&ret->users, id);
 			continue;
 		}
-		int r = user_public_wait(txn->core, txn->arena, id,
-					 &ret->strangers.items[ret->strangers.count]);
+		r = user_public_wait(txn->core, txn->arena, id,
+				     &ret->strangers.items[ret->strangers.count]);
 		if (txn->generation != txn->cell->generation)
 			return ERR_RESTARTED;
 		if (r == ERR_UNKNOWN_USER)

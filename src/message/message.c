@@ -215,6 +215,9 @@ static int add_strangers_wait(struct txn *txn, const struct u64_list *ids, struc
 	for (uint32_t k = 0; k < ids->count; k++) {
 		uint64_t id = ids->items[k];
 
+		int r = realm_member_fetch_wait(txn, id);
+		if (r)
+			return r;
 		if (realm_member(realm_of(txn), id) || find_user(ret, id))
 			continue;
 		if (ret->count == *cap) {
@@ -225,7 +228,7 @@ static int add_strangers_wait(struct txn *txn, const struct u64_list *ids, struc
 			ret->items = more;
 			*cap = *cap * 2 + 8;
 		}
-		int r = user_public_wait(txn->core, txn->arena, id, &ret->items[ret->count]);
+		r = user_public_wait(txn->core, txn->arena, id, &ret->items[ret->count]);
 		if (txn->generation != txn->cell->generation)
 			return ERR_RESTARTED;
 		if (!r)
@@ -245,7 +248,9 @@ static int gather_strangers_wait(struct txn *txn, const struct message *messages
 
 	*ret = (struct user_list){};
 	for (uint32_t i = 0; !r && i < count; i++) {
-		r = add_strangers_wait(txn, &messages[i].mention_ids, ret, &cap);
+		r = realm_member_fetch_wait(txn, messages[i].author_id);
+		if (!r)
+			r = add_strangers_wait(txn, &messages[i].mention_ids, ret, &cap);
 		for (uint32_t k = 0; !r && k < messages[i].message_snapshots.count; k++)
 			r = add_strangers_wait(
 				txn, &messages[i].message_snapshots.items[k].message->mention_ids,

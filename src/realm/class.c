@@ -29,9 +29,11 @@ static bool overwritten_personally(const struct realm *realm, uint64_t user_id)
 }
 
 /* In the arena. */
-static struct member_key key_of(struct realm *realm, struct arena *arena, const struct live_member *member)
+static struct member_key key_of(struct realm *realm, struct arena *arena,
+				const struct live_member *member)
 {
-	struct member_key key = { .owner = perms_is_owner(realm, member), .roles_count = member->row->roles.count };
+	struct member_key key = { .owner = perms_is_owner(realm, member),
+				  .roles_count = member->row->roles.count };
 
 	if (!key.owner && overwritten_personally(realm, member->row->user_id))
 		key.personal = member->row->user_id;
@@ -44,8 +46,10 @@ static struct member_key key_of(struct realm *realm, struct arena *arena, const 
 
 static bool key_eq(const struct member_key *a, const struct member_key *b)
 {
-	return a->owner == b->owner && a->personal == b->personal && a->roles_count == b->roles_count &&
-	       (a->roles_count == 0 || memcmp(a->roles, b->roles, a->roles_count * sizeof(uint64_t)) == 0);
+	return a->owner == b->owner && a->personal == b->personal &&
+		a->roles_count == b->roles_count &&
+		(a->roles_count == 0 ||
+		 memcmp(a->roles, b->roles, a->roles_count * sizeof(uint64_t)) == 0);
 }
 
 static bool bit(const uint8_t *set, uint32_t bytes, uint32_t slot)
@@ -56,7 +60,8 @@ static bool bit(const uint8_t *set, uint32_t bytes, uint32_t slot)
 /* A member that stands for the class: same roles, same owner, same overwrites. */
 static void sight(struct realm *realm, const struct member_key *key, uint8_t *see, uint8_t *manage)
 {
-	struct member_row row = { .user_id = key->owner && realm->guild ? realm->guild->owner_id : key->personal };
+	struct member_row row = { .user_id = key->owner && realm->guild ? realm->guild->owner_id
+									: key->personal };
 	struct live_member member = { .row = &row };
 
 	row.roles.items = key->roles;
@@ -76,7 +81,8 @@ static void sight(struct realm *realm, const struct member_key *key, uint8_t *se
 
 static uint64_t key_perms(struct realm *realm, const struct member_key *key)
 {
-	struct member_row row = { .user_id = key->owner && realm->guild ? realm->guild->owner_id : key->personal };
+	struct member_row row = { .user_id = key->owner && realm->guild ? realm->guild->owner_id
+									: key->personal };
 	struct live_member member = { .row = &row };
 
 	row.roles.items = key->roles;
@@ -86,20 +92,22 @@ static uint64_t key_perms(struct realm *realm, const struct member_key *key)
 
 static void publish_class(struct txn *txn, const struct audience_class *class)
 {
-	txn_effect(txn, &(struct effect){
-				.kind = EFFECT_CLASS,
-				.class_id = class->id,
-				.perms = class->perms,
-				.see = bytes_from((struct str){ (char *)class->see, class->bytes }),
-				.manage = bytes_from((struct str){ (char *)class->manage, class->bytes }),
-			});
+	txn_effect(
+		txn,
+		&(struct effect){
+			.kind = EFFECT_CLASS,
+			.class_id = class->id,
+			.perms = class->perms,
+			.see = bytes_from((struct str){ (char *)class->see, class->bytes }),
+			.manage = bytes_from((struct str){ (char *)class->manage, class->bytes }),
+		});
 }
 
 static struct audience_class *find_or_make(struct txn *txn, const struct member_key *key)
 {
 	struct realm *realm = realm_of(txn);
 
-	list_for_each(node, &realm->classes) {
+	list_for_each (node, &realm->classes) {
 		struct audience_class *class = list_entry(node, struct audience_class, node);
 
 		if (key_eq(&class->key, key))
@@ -122,7 +130,7 @@ static struct audience_class *find_or_make(struct txn *txn, const struct member_
 
 static struct audience_class *by_id(struct realm *realm, uint32_t id)
 {
-	list_for_each(node, &realm->classes) {
+	list_for_each (node, &realm->classes) {
 		struct audience_class *class = list_entry(node, struct audience_class, node);
 
 		if (class->id == id)
@@ -169,21 +177,32 @@ void class_tell_all(struct txn *txn, const struct live_member *member, uint64_t 
 
 	for (uint32_t slot = 0; class && slot < realm->slots_count; slot++)
 		if (realm->slots[slot])
-			channel_event_sight(txn, realm->slots[slot], (struct audience){ .session = session },
+			channel_event_sight(txn, realm->slots[slot],
+					    (struct audience){ .session = session },
 					    bit(class->see, class->bytes, slot));
+}
+
+static void class_free(struct realm *realm, struct audience_class *class)
+{
+	list_del(&class->node);
+	region_free(realm->region, class->see);
+	region_free(realm->region, class->manage);
+	region_free(realm->region, class->key.roles);
+	region_free(realm->region, class);
 }
 
 static void release(struct realm *realm, uint32_t class_id)
 {
 	struct audience_class *class = by_id(realm, class_id);
 
-	if (!class || --class->members)
-		return;
-	list_del(&class->node);
-	region_free(realm->region, class->see);
-	region_free(realm->region, class->manage);
-	region_free(realm->region, class->key.roles);
-	region_free(realm->region, class);
+	if (class && --class->members == 0)
+		class_free(realm, class);
+}
+
+void class_end(struct realm *realm)
+{
+	list_for_each (node, &realm->classes)
+		class_free(realm, list_entry(node, struct audience_class, node));
 }
 
 void class_part(struct realm *realm, struct live_member *member)
@@ -193,8 +212,8 @@ void class_part(struct realm *realm, struct live_member *member)
 }
 
 /* The events of a change of sight from (@see, @bytes) to @class, for @to. */
-static void tell_sight(struct txn *txn, const struct audience_class *class, const uint8_t *see, uint32_t bytes,
-		       struct audience to, uint64_t quiet_channel)
+static void tell_sight(struct txn *txn, const struct audience_class *class, const uint8_t *see,
+		       uint32_t bytes, struct audience to, uint64_t quiet_channel)
 {
 	struct realm *realm = realm_of(txn);
 
@@ -214,13 +233,15 @@ void class_refresh(struct txn *txn, uint64_t quiet_channel)
 	uint32_t bytes = (realm->slots_count + 7) / 8;
 
 	realm->sight_moved = true;
-	list_for_each(node, &realm->classes) {
+	list_for_each (node, &realm->classes) {
 		struct audience_class *class = list_entry(node, struct audience_class, node);
-		uint8_t *see = arena_alloc(txn->arena, bytes + 1), *manage = arena_alloc(txn->arena, bytes + 1);
+		uint8_t *see = arena_alloc(txn->arena, bytes + 1),
+			*manage = arena_alloc(txn->arena, bytes + 1);
 		uint64_t perms = key_perms(realm, &class->key);
 
 		sight(realm, &class->key, see, manage);
-		if (bytes == class->bytes && perms == class->perms && memcmp(see, class->see, bytes) == 0 &&
+		if (bytes == class->bytes && perms == class->perms &&
+		    memcmp(see, class->see, bytes) == 0 &&
 		    memcmp(manage, class->manage, bytes) == 0)
 			continue;
 		uint32_t before_bytes = class->bytes;
@@ -233,8 +254,8 @@ void class_refresh(struct txn *txn, uint64_t quiet_channel)
 		class->perms = perms;
 		if (!planted(PLANT_LATE_CLASS))
 			publish_class(txn, class);
-		tell_sight(txn, class, before, before_bytes, (struct audience){ .class_id = class->id + 1 },
-			   quiet_channel);
+		tell_sight(txn, class, before, before_bytes,
+			   (struct audience){ .class_id = class->id + 1 }, quiet_channel);
 	}
 }
 
@@ -254,11 +275,13 @@ void class_move(struct txn *txn, struct live_member *member, uint64_t quiet_chan
 	publish_class(txn, after);
 	after->members++;
 	member->class_id = after->id;
-	txn_effect(txn, &(struct effect){
-				.kind = EFFECT_USER_CLASS, .user = member->row->user_id, .class_id = after->id });
+	txn_effect(txn,
+		   &(struct effect){ .kind = EFFECT_USER_CLASS,
+				     .user = member->row->user_id,
+				     .class_id = after->id });
 	if (before) {
-		tell_sight(txn, after, before->see, before->bytes, (struct audience){ .user = member->row->user_id },
-			   quiet_channel);
+		tell_sight(txn, after, before->see, before->bytes,
+			   (struct audience){ .user = member->row->user_id }, quiet_channel);
 		release(realm, before->id);
 	}
 }
@@ -270,7 +293,13 @@ void class_rekey(struct txn *txn, uint64_t quiet_channel)
 	uint64_t id;
 	void *value;
 
-	while (map_next(&realm->members, &at, &id, &value))
-		class_move(txn, value, quiet_channel);
+	/* Only members who are watched are in a class. One with several sessions is in its new one after the first. */
+	while (map_next(&realm->sessions, &at, &id, &value)) {
+		struct live_member *member = member_find(
+			realm, ((const struct subscriber *)value)->user_id);
+
+		if (member)
+			class_move(txn, member, quiet_channel);
+	}
 	class_refresh(txn, quiet_channel);
 }

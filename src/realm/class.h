@@ -11,9 +11,9 @@
 struct audience_class {
 	struct list node;
 	uint32_t id;
-	uint32_t members;  /* watched members in it */
-	uint64_t perms;    /* guild-wide */
-	uint32_t bytes;    /* of each set */
+	uint32_t members; /* watched members in it */
+	uint64_t perms; /* guild-wide */
+	uint32_t bytes; /* of each set */
 	uint8_t *see, *manage;
 	struct member_key {
 		bool owner;
@@ -29,6 +29,8 @@ uint32_t class_join(struct txn *txn, struct live_member *member);
 void class_tell_all(struct txn *txn, const struct live_member *member, uint64_t session);
 /* What a member sees, watched or not: bits by slot, @ret_bytes of them, in the class or in @arena. */
 const uint8_t *class_sight(struct realm *realm, struct arena *arena, const struct live_member *member, uint32_t *ret_bytes);
+/* Nobody is watched any more. */
+void class_end(struct realm *realm);
 /* The member is watched no more. */
 void class_part(struct realm *realm, struct live_member *member);
 /* Recomputes every class; adds CLASS effects and CHANNEL_UPDATEs for sight gained and lost. @quiet_channel (0: none) is left to the

@@ -22,7 +22,8 @@ int dm_make_run(struct txn *txn, void *arg)
 	if (txn->cell->state)
 		return 0;
 	realm_new(txn->cell);
-	struct channel row = { .id = making->channel_id, .type = making->owner ? GROUP_DM_TYPE : DM_TYPE };
+	struct channel row = { .id = making->channel_id,
+			       .type = making->owner ? GROUP_DM_TYPE : DM_TYPE };
 	row.has.last_message_id = row.has.last_pin_timestamp = true;
 	if (making->owner) {
 		row.owner_id = making->owner;
@@ -32,14 +33,16 @@ int dm_make_run(struct txn *txn, void *arg)
 	for (uint32_t i = 0; i < making->count; i++) {
 		struct member_row member = member_new(&making->users[i], now);
 
-		member.pending = i > 0 && !making->owner; /* the other hears of it with the first message */
+		member.pending = i > 0 &&
+			!making->owner; /* the other hears of it with the first message */
 		realm_put_member(txn, &member);
 	}
 	return 0;
 }
 
-struct dm_entry_row dm_entry(uint64_t channel_id, int64_t type, uint64_t owner, const struct user *users, uint32_t count,
-			     uint64_t self, struct arena *arena)
+struct dm_entry_row dm_entry(uint64_t channel_id, int64_t type, uint64_t owner,
+			     const struct user *users, uint32_t count, uint64_t self,
+			     struct arena *arena)
 {
 	struct dm_entry_row row = { .channel_id = channel_id, .type = type, .owner_id = owner };
 
@@ -75,7 +78,8 @@ static int run_pair(struct txn *txn, void *arg)
 	return 0;
 }
 
-int dm_pair_wait(struct core *core, const struct user *maker, const struct user *other, uint64_t *ret_channel_id)
+int dm_pair_wait(struct core *core, const struct user *maker, const struct user *other,
+		 uint64_t *ret_channel_id)
 {
 	struct pairing pairing = { .smaller = MIN(maker->id, other->id),
 				   .larger = MAX(maker->id, other->id),
@@ -127,15 +131,16 @@ int dm_may_send_wait(struct txn *txn, uint64_t sender)
 	struct realm *realm = realm_of(txn);
 	struct live_channel *channel = realm_channel(realm, txn->cell->id);
 	struct common common = { .arena = txn->arena };
-	uint64_t id, other = 0;
+	const struct live_member *member;
+	uint64_t other = 0;
 	uint32_t at = 0;
-	void *value;
 
-	if (realm->guild || !channel || channel->row->type != DM_TYPE || realm->dm_allowed_until_us > core_now_us(txn->core))
+	if (realm->guild || !channel || channel->row->type != DM_TYPE ||
+	    realm->dm_allowed_until_us > core_now_us(txn->core))
 		return 0;
-	while (map_next(&realm->members, &at, &id, &value))
-		if (id != sender)
-			other = id;
+	while ((member = member_next(realm, &at)))
+		if (member->row->user_id != sender)
+			other = member->row->user_id;
 	int r = txn_call_wait(txn, CELL_USER, sender, run_list_guilds, &common);
 	if (!r)
 		r = txn_call_wait(txn, CELL_USER, other, run_find_common, &common);
@@ -149,12 +154,11 @@ int dm_may_send_wait(struct txn *txn, uint64_t sender)
 
 bool dm_needs_outbox(const struct realm *realm)
 {
+	const struct live_member *member;
 	uint32_t at = 0;
-	uint64_t id;
-	void *value;
 
-	while (!realm->guild && map_next(&realm->members, &at, &id, &value))
-		if (((struct live_member *)value)->row->pending)
+	while (!realm->guild && (member = member_next(realm, &at)))
+		if (member->row->pending)
 			return true;
 	return false;
 }
@@ -184,28 +188,30 @@ void dm_after_message(struct txn *txn, uint64_t message_id)
 	struct user *users = arena_array(txn->arena, struct user, realm->members.count + 1);
 	uint64_t *ids = arena_array(txn->arena, uint64_t, realm->members.count + 1);
 	struct live_channel *channel = realm_channel(realm, txn->cell->id);
+	const struct live_member *recipient;
 	uint32_t at = 0, count = 0;
-	uint64_t id;
-	void *value;
 
-	while (map_next(&realm->members, &at, &id, &value)) {
-		struct user user = member_user(((struct live_member *)value)->row);
+	while ((recipient = member_next(realm, &at))) {
+		struct user user = member_user(recipient->row);
 
-		users[count] = *(struct user *)obj_dup_arena(txn->arena, &desc_user, &user); /* the rows are replaced below */
-		ids[count++] = id;
+		users[count] = *(struct user *)obj_dup_arena(
+			txn->arena, &desc_user, &user); /* the rows are replaced below */
+		ids[count++] = user.id;
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct live_member *member = realm_member(realm, ids[i]);
 
 		if (member->row->pending) {
 			struct member_row row = *member->row;
-			struct dm_entry_row entry = dm_entry(txn->cell->id, channel->row->type, channel->row->owner_id, users,
-							     count, ids[i], txn->arena);
+			struct dm_entry_row entry = dm_entry(txn->cell->id, channel->row->type,
+							     channel->row->owner_id, users, count,
+							     ids[i], txn->arena);
 
 			row.pending = false;
 			entry.last_message_id = message_id;
 			realm_put_member(txn, &row);
-			txn_intent(txn, INTENT_DM_OPEN, CELL_USER, ids[i], &desc_dm_entry_row, &entry);
+			txn_intent(txn, INTENT_DM_OPEN, CELL_USER, ids[i], &desc_dm_entry_row,
+				   &entry);
 			continue;
 		}
 		struct touch *touch = mem_alloc(sizeof(*touch));

@@ -1,9 +1,8 @@
 #include "realm/member.h"
 
 #include "cdn/image.h"
-
-#include <stdlib.h>
-#include <strings.h>
+#include "members/fold.h"
+#include "realm/member_heap.h"
 
 struct user member_user(const struct member_row *row)
 {
@@ -84,65 +83,23 @@ bool member_has_role(const struct member_row *row, uint64_t role_id)
 bool member_matches(const struct member_row *row, struct str prefix)
 {
 	struct str names[] = { row->username, row->nick, row->global_name };
+	char folded[NAME_FOLDED_MAX];
+	struct str needle = { folded, name_fold(prefix, folded) };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].len >= prefix.len &&
-		    strncasecmp(names[i].ptr, prefix.ptr, prefix.len) == 0)
+		if (names[i].len && name_begins(names[i], needle))
 			return true;
 	return false;
-}
-
-/* A heap with the highest id on top keeps the lowest @limit of them: no need to sort a big guild for a small page. */
-static void sift_down(uint64_t *heap, uint32_t count, uint32_t at)
-{
-	for (;;) {
-		uint32_t child = 2 * at + 1;
-
-		if (child >= count)
-			return;
-		if (child + 1 < count && heap[child + 1] > heap[child])
-			child++;
-		if (heap[at] >= heap[child])
-			return;
-		uint64_t swap = heap[at];
-		heap[at] = heap[child];
-		heap[child] = swap;
-		at = child;
-	}
-}
-
-static int by_id(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 struct live_member **members_page(struct realm *realm, struct arena *arena, uint64_t after,
 				  uint32_t limit, uint32_t *ret_count)
 {
 	struct live_member **page = arena_array(arena, struct live_member *, limit + 1);
-	uint64_t *heap = arena_array(arena, uint64_t, limit + 1);
-	uint32_t at = 0, count = 0;
-	uint64_t id;
-	void *value;
 
-	while (map_next(&realm->members, &at, &id, &value)) {
-		if (id <= after)
-			continue;
-		if (count < limit) {
-			heap[count++] = id;
-			for (uint32_t i = count / 2; count == limit && i > 0; i--)
-				sift_down(heap, count, i - 1);
-		} else if (limit && id < heap[0]) {
-			heap[0] = id;
-			sift_down(heap, count, 0);
-		}
-	}
-	qsort(heap, count, sizeof(*heap), by_id);
-	for (uint32_t i = 0; i < count; i++)
-		page[i] = realm_member(realm, heap[i]);
-	*ret_count = count;
+	*ret_count = member_range(realm, after, page, limit);
+	for (uint32_t i = 0; i < *ret_count; i++)
+		member_open(realm, page[i]);
 	return page;
 }
 

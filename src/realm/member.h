@@ -14,9 +14,9 @@ void member_set_user(struct member_row *row, const struct user *user);
 /* The name shown: nick, global name, username. */
 struct str member_name(const struct member_row *row);
 bool member_has_role(const struct member_row *row, uint64_t role_id);
-/* Does one of its names begin with @prefix, in any case of letters? */
+/* Does one of its names begin with @prefix, whatever the case and the accents of letters? */
 bool member_matches(const struct member_row *row, struct str prefix);
-/* The @limit members with the lowest ids above @after, ascending, in @arena. */
+/* The @limit members with the lowest ids above @after, ascending, with their rows; in @arena. */
 struct live_member **members_page(struct realm *realm, struct arena *arena, uint64_t after,
 				  uint32_t limit, uint32_t *ret_count);
 

@@ -5,37 +5,36 @@
 
 #include "codec/dup.h"
 #include "codec/row.h"
+#include "core/fiber.h"
 #include "realm/member.h"
 
 enum {
-	PAGE_MIN = 4,          /* struct live_member at once */
-	PAGE_MAX = 512,
-	CHUNK_BITS = 20,       /* packed rows at once, in bytes */
+	CHUNK_BITS = 18,	 /* packed rows at once, in bytes */
 	CHUNK = 1 << CHUNK_BITS,
-	PACKED_MAX = 4096,     /* longer rows stay open */
-	WASTE_MIN = 4 << 20,   /* bytes that are worth a tidying */
-	SHARED_MAX = 64,       /* presences without activities */
+	PACKED_MAX = 4096,	   /* longer rows stay open */
+	SHARED_MAX = 64,	 /* presences without activities */
+	WALK_MEMBERS = 200,    /* looked at, before others have their turn */
 };
 
 /* Before a packed row. What is wanted often lies inside it as it is, since strings and arrays of ids are stored plainly. */
 struct packed {
 	uint16_t len;
 	uint16_t roles_at;
+	uint16_t names_at[MEMBER_NAMES]; /* 0: none; before it stands its length */
 	uint8_t roles_count;
-	uint8_t name_len;
-	uint16_t name_at;
 	char bytes[]; /* the row: a tag, the user's id, … */
 };
 enum { ID_AT = 1 };
 
 struct member_heap {
-	struct live_member *free; /* linked by their row */
 	bool packs;
-	char **chunks;
-	uint32_t chunks_count;
-	uint32_t used;            /* of the last chunk */
-	uint64_t bytes, waste;    /* of packed rows, of those given up among them */
-	uint64_t *opened;         /* ids */
+	struct chunk {
+		char *bytes; /* NULL: none, for now */
+		uint32_t used, waste; /* waste: of rows given up */
+	} *chunks;
+	uint32_t chunks_count, filling; /* the chunk that rows are added to */
+	uint32_t wasted; /* a chunk that is mostly waste, + 1 */
+	uint64_t *opened; /* ids */
 	uint32_t opened_count, opened_cap;
 	struct shared {
 		struct presence *presence;
@@ -56,15 +55,30 @@ static struct packed *packed_of(const struct realm *realm, const struct live_mem
 	uint32_t at = member->packed - 1;
 
 	assert(member->packed);
-	return (void *)(realm->heap->chunks[at >> (CHUNK_BITS - 2)] + ((size_t)at * 4 & (CHUNK - 1)));
+	return (void *)(realm->heap->chunks[at >> (CHUNK_BITS - 2)].bytes +
+			((size_t)at * 4 & (CHUNK - 1)));
 }
 
 static size_t packed_size(size_t len)
 {
-	return (sizeof(struct packed) + len + 3) & ~(size_t)3;
+	return (offsetof(struct packed, bytes) + len + 3) & ~(size_t)3;
 }
 
 /* -- packing -- */
+
+static void chunk_begin(struct realm *realm)
+{
+	struct member_heap *heap = heap_of(realm);
+	uint32_t at = 0;
+
+	while (at < heap->chunks_count && heap->chunks[at].bytes)
+		at++;
+	if (at == heap->chunks_count)
+		heap->chunks = region_realloc(realm->region, heap->chunks,
+					      ++heap->chunks_count * sizeof(*heap->chunks));
+	heap->chunks[at] = (struct chunk){ .bytes = region_alloc(realm->region, CHUNK) };
+	heap->filling = at;
+}
 
 /* Room for a packed row of @len bytes; where it is, in steps of four bytes, counted from 1. */
 static uint32_t heap_take(struct realm *realm, size_t len, struct packed **ret)
@@ -72,23 +86,26 @@ static uint32_t heap_take(struct realm *realm, size_t len, struct packed **ret)
 	struct member_heap *heap = heap_of(realm);
 	size_t size = packed_size(len);
 
-	if (!heap->chunks_count || heap->used + size > CHUNK) {
-		heap->chunks = region_realloc(realm->region, heap->chunks, (heap->chunks_count + 1) * sizeof(char *));
-		heap->chunks[heap->chunks_count++] = region_alloc(realm->region, CHUNK);
-		heap->used = 0;
-	}
-	*ret = (void *)(heap->chunks[heap->chunks_count - 1] + heap->used);
-	uint32_t at = (uint32_t)(((size_t)(heap->chunks_count - 1) << CHUNK_BITS | heap->used) / 4) + 1;
-	heap->used += (uint32_t)size;
-	heap->bytes += size;
+	if (!heap->chunks_count || heap->chunks[heap->filling].used + size > CHUNK)
+		chunk_begin(realm);
+	struct chunk *chunk = &heap->chunks[heap->filling];
+	*ret = (void *)(chunk->bytes + chunk->used);
+	uint32_t at = (uint32_t)(((size_t)heap->filling << CHUNK_BITS | chunk->used) / 4) + 1;
+	chunk->used += (uint32_t)size;
 	return at;
 }
 
 static void give_up_packed(struct realm *realm, struct live_member *member)
 {
+	struct member_heap *heap = realm->heap;
+
 	if (!member->packed)
 		return;
-	realm->heap->waste += packed_size(packed_of(realm, member)->len);
+	uint32_t at = (member->packed - 1) >> (CHUNK_BITS - 2);
+	struct chunk *chunk = &heap->chunks[at];
+	chunk->waste += (uint32_t)packed_size(packed_of(realm, member)->len);
+	if (chunk->waste > CHUNK / 2 && at != heap->filling)
+		heap->wasted = at + 1;
 	member->packed = 0;
 }
 
@@ -101,34 +118,45 @@ static bool find_part(struct str whole, const void *part, size_t len, uint16_t *
 	return at != NULL;
 }
 
-/* False: this one cannot be packed, and stays open. */
-static bool pack(struct realm *realm, struct live_member *member, const struct member_row *row, struct str stored)
+/* False: this one cannot be packed, and stays open. @row was read from @stored, its strings lie there. */
+static bool pack(struct realm *realm, struct live_member *member, const struct member_row *row,
+		 struct str stored)
 {
-	struct str name = member_name(row);
 	struct packed head = { .len = (uint16_t)stored.len,
-			       .roles_count = (uint8_t)row->roles.count,
-			       .name_len = (uint8_t)name.len };
+			       .roles_count = (uint8_t)row->roles.count };
 	struct packed *packed;
 
-	if (stored.len > PACKED_MAX || row->roles.count > UINT8_MAX || name.len > UINT8_MAX || !row->user_id ||
-	    !find_part(stored, name.ptr, name.len, &head.name_at) ||
-	    !find_part(stored, row->roles.items, row->roles.count * sizeof(uint64_t), &head.roles_at) ||
+	if (stored.len > PACKED_MAX || row->roles.count > UINT8_MAX || !row->user_id ||
+	    !find_part(stored, row->roles.items, row->roles.count * sizeof(uint64_t),
+		       &head.roles_at) ||
 	    memcmp(stored.ptr + ID_AT, &row->user_id, sizeof(row->user_id)) != 0)
 		return false;
+	for (int which = 0; which < MEMBER_NAMES; which++) {
+		struct str name = member_row_name(row, (enum member_name)which);
+
+		if (name.len > UINT8_MAX)
+			return false;
+		head.names_at[which] = name.len ? (uint16_t)(name.ptr - stored.ptr) : 0;
+	}
 	member->packed = heap_take(realm, stored.len, &packed);
-	*packed = head;
+	memcpy(packed, &head, offsetof(struct packed, bytes));
 	memcpy(packed->bytes, stored.ptr, stored.len);
 	return true;
 }
 
 static bool pack_row(struct realm *realm, struct live_member *member)
 {
+	struct member_row row;
+	struct arena arena;
 	struct buf buf;
 
+	arena_init(&arena);
 	buf_init(&buf, ROW_MAX);
 	row_put(&buf, &desc_member_row, member->row);
-	bool good = !buf.full && pack(realm, member, member->row, buf_str(&buf));
+	bool good = !buf.full && row_get(buf_str(&buf), &desc_member_row, &arena, &row) == 0 &&
+		pack(realm, member, &row, buf_str(&buf));
 	buf_done(&buf);
+	arena_done(&arena);
 	return good;
 }
 
@@ -140,7 +168,8 @@ static void note_open(struct realm *realm, uint64_t id)
 		return;
 	if (heap->opened_count == heap->opened_cap) {
 		heap->opened_cap = MAX(heap->opened_cap * 2, 64u);
-		heap->opened = region_realloc(realm->region, heap->opened, heap->opened_cap * sizeof(*heap->opened));
+		heap->opened = region_realloc(realm->region, heap->opened,
+					      heap->opened_cap * sizeof(*heap->opened));
 	}
 	heap->opened[heap->opened_count++] = id;
 }
@@ -177,7 +206,8 @@ static void unpack(const struct realm *realm, const struct live_member *member, 
 	leave_dead_roles_out(realm, ret);
 }
 
-const struct member_row *member_read(struct realm *realm, const struct live_member *member, struct arena *arena)
+const struct member_row *member_read(struct realm *realm, const struct live_member *member,
+				     struct arena *arena)
 {
 	if (member->row)
 		return member->row;
@@ -211,15 +241,42 @@ uint64_t member_id(const struct realm *realm, const struct live_member *member)
 	return id;
 }
 
-struct str member_shown_name(const struct realm *realm, const struct live_member *member)
+struct str member_row_name(const struct member_row *row, enum member_name which)
 {
-	if (member->row)
-		return member_name(member->row);
-	const struct packed *packed = packed_of(realm, member);
-	return (struct str){ packed->bytes + packed->name_at, packed->name_len };
+	switch (which) {
+	case MEMBER_USERNAME: return row->username;
+	case MEMBER_GLOBAL_NAME: return row->global_name;
+	case MEMBER_NICK: return row->nick;
+	case MEMBER_NAMES: break;
+	}
+	return (struct str){};
 }
 
-uint32_t member_roles(const struct realm *realm, const struct live_member *member, uint64_t *roles, uint32_t max)
+struct str member_name_of(const struct realm *realm, const struct live_member *member,
+			  enum member_name which)
+{
+	if (member->row)
+		return member_row_name(member->row, which);
+	const struct packed *packed = packed_of(realm, member);
+	uint16_t at = packed->names_at[which];
+	if (!at)
+		return (struct str){};
+	/* A varint, of two bytes from 128 on; then no other first byte has its top bit. */
+	uint8_t len = (uint8_t)packed->bytes[at - 1], more = (uint8_t)packed->bytes[at - 2];
+	return (struct str){ packed->bytes + at, len == 1 && more & 0x80 ? more : len };
+}
+
+struct str member_shown_name(const struct realm *realm, const struct live_member *member)
+{
+	struct str name = {};
+
+	for (int which = MEMBER_NICK; which >= 0 && !name.len; which--)
+		name = member_name_of(realm, member, (enum member_name)which);
+	return name;
+}
+
+uint32_t member_roles(const struct realm *realm, const struct live_member *member, uint64_t *roles,
+		      uint32_t max)
 {
 	const void *from;
 	uint32_t count;
@@ -252,20 +309,28 @@ static void take_back(struct member_walk *walk)
 
 struct live_member *member_walk_next(struct member_walk *walk)
 {
-	struct live_member *member;
-	uint64_t id;
-	void *value;
-
 	take_back(walk);
-	if (!map_next(&walk->realm->members, &walk->at, &id, &value))
-		return NULL;
-	member = value;
-	if (!member->row) {
+	struct live_member *member = member_next(walk->realm, &walk->at);
+	if (member && !member->row) {
 		arena_init(&walk->arena);
 		member->row = (struct member_row *)member_read(walk->realm, member, &walk->arena);
 		walk->lent = member;
 	}
 	return member;
+}
+
+struct live_member *member_walk_next_wait(struct member_walk *walk, struct txn *txn, int *ret_r)
+{
+	take_back(walk);
+	*ret_r = 0;
+	if (++walk->seen % WALK_MEMBERS == 0) {
+		fiber_yield(txn->core);
+		if (txn->generation != txn->cell->generation) {
+			*ret_r = ERR_RESTARTED;
+			return NULL;
+		}
+	}
+	return member_walk_next(walk);
 }
 
 void member_walk_done(struct member_walk *walk)
@@ -275,43 +340,49 @@ void member_walk_done(struct member_walk *walk)
 
 /* -- life -- */
 
-struct live_member *member_slot_new(struct realm *realm)
+static void presence_release(struct realm *realm, struct presence *presence);
+
+struct live_member *member_new_live(struct realm *realm, const struct member_row *row)
 {
-	struct member_heap *heap = heap_of(realm);
+	uint32_t slot;
+	struct live_member *member = member_slot_new(realm, &slot);
 
-	if (!heap->free) {
-		uint32_t size = MIN(MAX(realm->members.count / 4, (uint32_t)PAGE_MIN), (uint32_t)PAGE_MAX);
-		struct live_member *page = region_alloc(realm->region, size * sizeof(*page));
-
-		for (uint32_t i = size; i > 0; i--) {
-			page[i - 1].row = (void *)heap->free;
-			heap->free = &page[i - 1];
-		}
-	}
-	struct live_member *member = heap->free;
-	heap->free = (void *)member->row;
-	*member = (struct live_member){};
+	member_set_row(realm, member, row);
+	member_table_add(realm, row->user_id, slot);
 	return member;
 }
 
-void member_slot_free(struct realm *realm, struct live_member *member)
+/* Presence and row, open or packed. */
+static void strip(struct realm *realm, struct live_member *member)
 {
-	member_set_presence(realm, member, NULL);
+	presence_release(realm, member->presence);
 	give_up_packed(realm, member);
 	region_free(realm->region, member->row);
-	member->row = (void *)realm->heap->free;
-	realm->heap->free = member;
+	*member = (struct live_member){};
+}
+
+void member_del_live(struct realm *realm, uint64_t id)
+{
+	struct live_member *member = member_find(realm, id);
+
+	assert(member);
+	uint32_t slot = member_table_del(realm, id);
+	strip(realm, member);
+	member_slot_free(realm, slot);
 }
 
 void member_set_row(struct realm *realm, struct live_member *member, const struct member_row *row)
 {
 	struct member_row *copy = obj_dup_region(realm->region, &desc_member_row, row);
+	bool fresh = !member->row && !member->packed;
+	uint32_t names = fresh ? 0 : member_table_names_out(realm, row->user_id, member, row);
 
-	give_up_packed(realm, member);
 	if (!member->row)
 		note_open(realm, row->user_id);
+	give_up_packed(realm, member);
 	region_free(realm->region, member->row);
 	member->row = copy;
+	member_table_names_in(realm, row->user_id, member, names);
 }
 
 void members_expect(struct realm *realm, uint32_t count)
@@ -319,20 +390,28 @@ void members_expect(struct realm *realm, uint32_t count)
 	heap_of(realm)->packs |= realm->guild && count > MEMBERS_PACK_FROM;
 }
 
+static void add_packed(struct realm *realm, const struct member_row *row, struct str stored)
+{
+	uint32_t slot;
+	struct live_member *member = member_slot_new(realm, &slot);
+
+	if (!pack(realm, member, row, stored))
+		member_set_row(realm, member, row);
+	member_table_add(realm, row->user_id, slot);
+}
+
 bool member_add_stored(struct realm *realm, struct str value)
 {
-	struct live_member *member;
 	struct member_row row;
 	struct arena arena;
 
 	arena_init(&arena);
 	bool good = row_get(value, &desc_member_row, &arena, &row) == 0 && row.user_id;
-	if (good && heap_of(realm)->packs && !map_get(&realm->members, row.user_id)) {
-		member = member_slot_new(realm);
-		map_set(&realm->members, row.user_id, member);
-		if (!pack(realm, member, &row, value))
-			member_set_row(realm, member, &row);
-	} else if (good) {
+	bool fresh = good &&
+		!member_find(realm, row.user_id); /* else somebody could not wait for it */
+	if (fresh && heap_of(realm)->packs) {
+		add_packed(realm, &row, value);
+	} else if (fresh) {
 		leave_dead_roles_out(realm, &row);
 		realm_add_member(realm, &row);
 	}
@@ -340,71 +419,95 @@ bool member_add_stored(struct realm *realm, struct str value)
 	return good;
 }
 
-static void tidy(struct realm *realm)
+/* Moves what is still somebody's row out of a chunk, and gives that back. */
+static void tidy(struct realm *realm, uint32_t at)
 {
 	struct member_heap *heap = realm->heap;
-	char **chunks = heap->chunks;
-	uint32_t chunks_count = heap->chunks_count, at = 0;
-	uint64_t id;
-	void *value;
+	struct chunk old = heap->chunks[at];
+	uint32_t offset = 0;
 
-	heap->chunks = NULL;
-	heap->chunks_count = 0;
-	heap->bytes = heap->waste = 0;
-	while (map_next(&realm->members, &at, &id, &value)) {
-		struct live_member *member = value;
+	while (offset < old.used) {
+		const struct packed *from = (void *)(old.bytes + offset);
+		uint32_t packed = (uint32_t)(((size_t)at << CHUNK_BITS | offset) / 4) + 1;
 		struct packed *to;
+		uint64_t id;
 
-		if (!member->packed)
+		memcpy(&id, from->bytes + ID_AT, sizeof(id));
+		struct live_member *member = member_find(realm, id);
+		offset += (uint32_t)packed_size(from->len);
+		if (!member || member->packed != packed)
 			continue;
-		uint32_t from_at = member->packed - 1;
-		const struct packed *from =
-			(void *)(chunks[from_at >> (CHUNK_BITS - 2)] + ((size_t)from_at * 4 & (CHUNK - 1)));
 		member->packed = heap_take(realm, from->len, &to);
-		memcpy(to, from, sizeof(*from) + from->len);
+		memcpy(to, from, offsetof(struct packed, bytes) + from->len);
 	}
-	for (uint32_t i = 0; i < chunks_count; i++)
-		region_free(realm->region, chunks[i]);
-	region_free(realm->region, chunks);
+	region_free(realm->region, old.bytes);
+	heap->chunks[at] = (struct chunk){};
+}
+
+static void pack_all(struct realm *realm)
+{
+	struct live_member *member;
+	uint32_t at = 0;
+
+	realm->heap->packs = true;
+	while ((member = member_next(realm, &at)))
+		close_member(realm, member);
 }
 
 void members_quiet(struct realm *realm)
 {
 	struct member_heap *heap = realm->heap;
-	uint32_t at = 0;
-	uint64_t id;
-	void *value;
 
 	if (!heap || !realm->guild)
 		return;
-	if (!heap->packs && realm->members.count > MEMBERS_PACK_FROM) {
-		heap->packs = true;
-		while (map_next(&realm->members, &at, &id, &value))
-			close_member(realm, value);
-	}
+	if (!heap->packs && realm->members.count > MEMBERS_PACK_FROM)
+		pack_all(realm);
+	uint32_t kept = 0;
 	for (uint32_t i = 0; i < heap->opened_count; i++) {
-		struct live_member *member = map_get(&realm->members, heap->opened[i]);
+		struct live_member *member = member_find(realm, heap->opened[i]);
 
-		if (member)
-			close_member(realm, member);
+		if (!member || !member->row)
+			continue;
+		close_member(realm, member);
+		if (member->row) /* it cannot be packed */
+			heap->opened[kept++] = heap->opened[i];
 	}
-	heap->opened_count = 0;
-	if (heap->waste > WASTE_MIN && heap->waste > heap->bytes / 2)
-		tidy(realm);
+	heap->opened_count = kept;
+	if (heap->wasted)
+		tidy(realm, heap->wasted - 1);
+	heap->wasted = 0;
+}
+
+uint32_t members_opened(const struct realm *realm, const uint64_t **ret_ids)
+{
+	*ret_ids = realm->heap ? realm->heap->opened : NULL;
+	return realm->heap ? realm->heap->opened_count : 0;
+}
+
+bool members_packed(const struct realm *realm)
+{
+	return realm->heap && realm->heap->packs;
 }
 
 void members_clear(struct realm *realm)
 {
 	struct member_heap *heap = realm->heap;
+	struct live_member *member;
+	uint32_t at = 0;
 
+	while ((member = member_next(realm, &at))) {
+		presence_release(realm, member->presence);
+		region_free(realm->region, member->row);
+	}
+	member_table_done(realm);
+	member_table_init(realm);
 	if (!heap)
 		return;
 	for (uint32_t i = 0; i < heap->chunks_count; i++)
-		region_free(realm->region, heap->chunks[i]);
+		region_free(realm->region, heap->chunks[i].bytes);
 	region_free(realm->region, heap->chunks);
 	heap->chunks = NULL;
-	heap->chunks_count = 0;
-	heap->bytes = heap->waste = 0;
+	heap->chunks_count = heap->filling = heap->wasted = 0;
 	heap->opened_count = 0;
 	heap->packs = false;
 }
@@ -413,13 +516,14 @@ void members_clear(struct realm *realm)
 
 static bool same_client(const struct client_status *a, const struct client_status *b)
 {
-	return str_eq(a->desktop, b->desktop) && str_eq(a->mobile, b->mobile) && str_eq(a->web, b->web) &&
-	       str_eq(a->embedded, b->embedded) && str_eq(a->vr, b->vr);
+	return str_eq(a->desktop, b->desktop) && str_eq(a->mobile, b->mobile) &&
+		str_eq(a->web, b->web) && str_eq(a->embedded, b->embedded) && str_eq(a->vr, b->vr);
 }
 
 static bool shareable(const struct presence *presence)
 {
-	return !presence->activities.count && presence->client_status && !presence->has.processed_at_timestamp;
+	return !presence->activities.count && presence->client_status &&
+		!presence->has.processed_at_timestamp;
 }
 
 static struct presence *presence_take(struct realm *realm, const struct presence *from)
@@ -462,10 +566,12 @@ static void presence_release(struct realm *realm, struct presence *presence)
 	region_free(realm->region, presence);
 }
 
-void member_set_presence(struct realm *realm, struct live_member *member, const struct presence *presence)
+void member_set_presence(struct realm *realm, struct live_member *member,
+			 const struct presence *presence)
 {
 	struct presence *fresh = presence ? presence_take(realm, presence) : NULL;
 
 	presence_release(realm, member->presence);
 	member->presence = fresh;
+	member_table_set_online(realm, member_id(realm, member), fresh != NULL);
 }

@@ -15,7 +15,8 @@
 
 enum { GATHER_MS = 250, ROLES_MAX = 256 };
 
-_Static_assert((int)REALM_LISTS_CHANNELS_MAX <= (int)LIST_WANTS_MAX, "each channel of a session may be a list of its own");
+_Static_assert((int)REALM_LISTS_CHANNELS_MAX <= (int)LIST_WANTS_MAX,
+	       "each channel of a session may be a list of its own");
 
 struct list_watch {
 	uint64_t session, user_id;
@@ -29,10 +30,10 @@ struct member_lists {
 	struct map watches; /* session → struct list_watch */
 	struct timer timer; /* until what was gathered is sent */
 	uint64_t flushed_us;
-	uint64_t salt;      /* goes into the fingerprints of sight: another one makes all lists anew */
-	bool stale;         /* who sees what, or which groups there are, has changed and was not looked at yet */
+	uint64_t salt; /* goes into the fingerprints of sight: another one makes all lists anew */
+	bool stale; /* who sees what, or which groups there are, has changed and was not looked at yet */
 	uint64_t roles[ROLES_MAX]; /* of the member that is looked at */
-	bool moved;         /* members changed meanwhile, and may be in lists that they do not belong into */
+	bool moved; /* members changed meanwhile, and may be in lists that they do not belong into */
 };
 
 static struct live_member *member_of(const struct listed *listed)
@@ -49,7 +50,8 @@ static uint64_t id_of(void *owner, const struct listed *listed)
 
 static int compare(void *owner, const void *a, const void *b)
 {
-	int order = names_compare(member_shown_name(owner, member_of(a)), member_shown_name(owner, member_of(b)));
+	int order = names_compare(member_shown_name(owner, member_of(a)),
+				  member_shown_name(owner, member_of(b)));
 
 	if (order)
 		return order;
@@ -78,7 +80,9 @@ static bool sees(void *owner, const struct listed *listed, uint64_t channel_id)
 	const struct live_channel *channel = realm_channel(realm, channel_id);
 	uint64_t *roles = realm->member_lists->roles;
 	struct member_row row = { .user_id = id_of(realm, listed) };
-	struct live_member member = { .row = &row }; /* all that matters for sight, without opening it */
+	struct live_member member = {
+		.row = &row
+	}; /* all that matters for sight, without opening it */
 
 	row.roles.items = roles;
 	row.roles.count = member_roles(realm, member_of(listed), roles, ROLES_MAX);
@@ -88,7 +92,7 @@ static bool sees(void *owner, const struct listed *listed, uint64_t channel_id)
 static struct listed *find(void *owner, uint64_t id)
 {
 	struct realm *realm = owner;
-	struct live_member *member = map_get(&realm->members, id);
+	struct live_member *member = member_find(realm, id);
 
 	return member ? &member->listed : NULL;
 }
@@ -96,14 +100,9 @@ static struct listed *find(void *owner, uint64_t id)
 static struct listed *next(void *owner, uint32_t *at)
 {
 	struct realm *realm = owner;
-	struct live_member *member;
-	uint64_t id;
-	void *value;
+	struct live_member *member = member_next(realm, at);
 
-	if (!map_next(&realm->members, at, &id, &value))
-		return NULL;
-	member = value;
-	return &member->listed;
+	return member ? &member->listed : NULL;
 }
 
 /* -- what is sent -- */
@@ -120,7 +119,8 @@ static struct member_list_group show_group(struct arena *arena, const struct lis
 	return shown;
 }
 
-static struct member *show_member(struct realm *realm, struct arena *arena, const struct live_member *member)
+static struct member *show_member(struct realm *realm, struct arena *arena,
+				  const struct live_member *member)
 {
 	const struct member_row *row = member_read(realm, member, arena);
 	struct member *shown = arena_new(arena, struct member);
@@ -140,7 +140,8 @@ static struct member *show_member(struct realm *realm, struct arena *arena, cons
 	return shown;
 }
 
-static void show_row(struct realm *realm, struct arena *arena, const struct list_row *row, struct member_list_item *ret)
+static void show_row(struct realm *realm, struct arena *arena, const struct list_row *row,
+		     struct member_list_item *ret)
 {
 	if (row->member) {
 		ret->member = show_member(realm, arena, member_of(row->member));
@@ -152,10 +153,11 @@ static void show_row(struct realm *realm, struct arena *arena, const struct list
 	}
 }
 
-static void show_op(struct realm *realm, struct arena *arena, const struct list_op *op, struct member_list_op *ret)
+static void show_op(struct realm *realm, struct arena *arena, const struct list_op *op,
+		    struct member_list_op *ret)
 {
 	static const struct str names[] = {
-		[LIST_SYNC] = { "SYNC", 4 },     [LIST_INVALIDATE] = { "INVALIDATE", 10 },
+		[LIST_SYNC] = { "SYNC", 4 },	 [LIST_INVALIDATE] = { "INVALIDATE", 10 },
 		[LIST_INSERT] = { "INSERT", 6 }, [LIST_UPDATE] = { "UPDATE", 6 },
 		[LIST_DELETE] = { "DELETE", 6 },
 	};
@@ -254,7 +256,9 @@ static uint64_t sight_hash(struct realm *realm)
 	while (map_next(&realm->roles, &at, &id, &value)) {
 		const struct live_role *role = value;
 
-		hash += hash_u64(id ^ hash_u64(role->row->permissions & (PERM_VIEW_CHANNEL | PERM_ADMINISTRATOR)));
+		hash += hash_u64(id ^
+				 hash_u64(role->row->permissions &
+					  (PERM_VIEW_CHANNEL | PERM_ADMINISTRATOR)));
 	}
 	return hash;
 }
@@ -268,21 +272,24 @@ static bool everyone_views(struct realm *realm)
 
 static void add_ranges(struct list_want *want, const struct realm_lists_channel *channel)
 {
-	for (uint32_t i = 0; i < channel->ranges_count && want->ranges_count < LIST_RANGES_MAX; i++) {
+	for (uint32_t i = 0; i < channel->ranges_count && want->ranges_count < LIST_RANGES_MAX;
+	     i++) {
 		uint32_t low = channel->ranges[i], at = 0;
 
 		while (at < want->ranges_count && want->ranges[at] < low)
 			at++;
 		if (at < want->ranges_count && want->ranges[at] == low)
 			continue;
-		memmove(&want->ranges[at + 1], &want->ranges[at], (want->ranges_count - at) * sizeof(low));
+		memmove(&want->ranges[at + 1], &want->ranges[at],
+			(want->ranges_count - at) * sizeof(low));
 		want->ranges[at] = low;
 		want->ranges_count++;
 	}
 }
 
 /* What a session wants of the channels that its user sees. Channels with the same list are one. */
-static uint32_t wants_of(struct realm *realm, const struct list_watch *watch, struct list_want *ret_wants)
+static uint32_t wants_of(struct realm *realm, const struct list_watch *watch,
+			 struct list_want *ret_wants)
 {
 	const struct live_member *member = realm_member(realm, watch->user_id);
 	uint64_t sight = sight_hash(realm);

@@ -49,7 +49,7 @@ static uint64_t *who_may(struct txn *txn, const struct live_member *member, cons
 	sharing_init(&sharing, realm, txn->arena, member);
 	for (uint32_t i = 0; i < *count; i++) {
 		const struct subscriber *subscriber = map_get(&realm->sessions, sessions[i]);
-		const struct live_member *viewer = subscriber ? map_get(&realm->members, subscriber->user_id) : NULL;
+		const struct live_member *viewer = subscriber ? member_find(realm, subscriber->user_id) : NULL;
 
 		if (viewer && viewer != member && sharing_with(&sharing, viewer))
 			ret[kept++] = sessions[i];
@@ -129,7 +129,7 @@ void realm_presence_watch(struct txn *txn, struct subscriber *subscriber, const 
 		return;
 	sharing_init(&sharing, realm, txn->arena, viewer);
 	for (uint32_t i = 0; i < subscriber->watches_count; i++) {
-		const struct live_member *member = map_get(&realm->members, subscriber->watches[i]);
+		const struct live_member *member = member_find(realm, subscriber->watches[i]);
 
 		if (!member || !member->presence || member == viewer || !sharing_with(&sharing, member))
 			continue;

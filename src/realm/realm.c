@@ -6,8 +6,8 @@
 
 #include "codec/dup.h"
 #include "codec/row.h"
-#include "realm/bucket.h"
 #include "realm/audit.h"
+#include "realm/bucket.h"
 #include "realm/class.h"
 #include "realm/member_heap.h"
 #include "realm/member_lists.h"
@@ -26,7 +26,7 @@ struct realm *realm_new(struct cell *cell)
 	realm->region = &cell->region;
 	map_init_in(&realm->channels, realm->region);
 	map_init_in(&realm->roles, realm->region);
-	map_init_in(&realm->members, realm->region);
+	member_table_init(realm);
 	map_init_in(&realm->emojis, realm->region);
 	map_init_in(&realm->sessions, realm->region);
 	map_init_in(&realm->watched, realm->region);
@@ -48,7 +48,7 @@ struct live_role *realm_role(struct realm *realm, uint64_t id)
 
 struct live_member *realm_member(struct realm *realm, uint64_t user_id)
 {
-	struct live_member *member = map_get(&realm->members, user_id);
+	struct live_member *member = member_find(realm, user_id);
 
 	return member ? member_open(realm, member) : NULL;
 }
@@ -102,15 +102,14 @@ struct live_role *realm_add_role(struct realm *realm, const struct role *row)
 
 struct live_member *realm_add_member(struct realm *realm, const struct member_row *row)
 {
-	struct live_member *member = map_get(&realm->members, row->user_id);
+	struct live_member *member = member_find(realm, row->user_id);
 
-	if (!member) {
-		member = member_slot_new(realm);
-		map_set(&realm->members, row->user_id, member);
-	} else {
+	if (member) {
 		member_lists_out(realm, member);
+		member_set_row(realm, member, row);
+	} else {
+		member = member_new_live(realm, row);
 	}
-	member_set_row(realm, member, row);
 	member_lists_in(realm, member);
 	return member;
 }
@@ -133,7 +132,8 @@ struct live_channel *realm_put_channel(struct txn *txn, const struct channel *ro
 	struct key key;
 
 	member_lists_stale(realm_of(txn));
-	txn_put(txn, key_channel(&key, txn->cell->id, channel->row->id), &desc_channel, channel->row);
+	txn_put(txn, key_channel(&key, txn->cell->id, channel->row->id), &desc_channel,
+		channel->row);
 	return channel;
 }
 
@@ -152,7 +152,8 @@ struct live_member *realm_put_member(struct txn *txn, const struct member_row *r
 	struct live_member *member = realm_add_member(realm_of(txn), row);
 	struct key key;
 
-	txn_put(txn, key_member(&key, txn->cell->id, member->row->user_id), &desc_member_row, member->row);
+	txn_put(txn, key_member(&key, txn->cell->id, member->row->user_id), &desc_member_row,
+		member->row);
 	return member;
 }
 
@@ -192,7 +193,7 @@ void realm_del_role(struct txn *txn, uint64_t id)
 void realm_del_member(struct txn *txn, uint64_t user_id)
 {
 	struct realm *realm = realm_of(txn);
-	struct live_member *member = map_del(&realm->members, user_id);
+	struct live_member *member = member_find(realm, user_id);
 	struct key key;
 
 	if (!member)
@@ -201,7 +202,7 @@ void realm_del_member(struct txn *txn, uint64_t user_id)
 	if (member->sessions)
 		class_part(realm, member);
 	realm->online_count -= member->presence != NULL;
-	member_slot_free(realm, member);
+	member_del_live(realm, user_id);
 	txn_del(txn, key_member(&key, txn->cell->id, user_id));
 }
 
@@ -209,16 +210,19 @@ void realm_del_member(struct txn *txn, uint64_t user_id)
 
 static int by_position(const void *a, const void *b)
 {
-	const struct channel *x = (*(struct live_channel *const *)a)->row, *y = (*(struct live_channel *const *)b)->row;
+	const struct channel *x = (*(struct live_channel *const *)a)->row,
+			     *y = (*(struct live_channel *const *)b)->row;
 
 	if (x->position != y->position)
 		return x->position < y->position ? -1 : 1;
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-struct live_channel **realm_channels_sorted(struct realm *realm, struct arena *arena, uint32_t *ret_count)
+struct live_channel **realm_channels_sorted(struct realm *realm, struct arena *arena,
+					    uint32_t *ret_count)
 {
-	struct live_channel **list = arena_array(arena, struct live_channel *, realm->slots_count + 1);
+	struct live_channel **list = arena_array(arena, struct live_channel *,
+						 realm->slots_count + 1);
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < realm->slots_count; i++)
@@ -231,7 +235,8 @@ struct live_channel **realm_channels_sorted(struct realm *realm, struct arena *a
 
 static int by_rank(const void *a, const void *b)
 {
-	const struct role *x = (*(struct live_role *const *)a)->row, *y = (*(struct live_role *const *)b)->row;
+	const struct role *x = (*(struct live_role *const *)a)->row,
+			  *y = (*(struct live_role *const *)b)->row;
 
 	if (x->position != y->position)
 		return x->position < y->position ? -1 : 1;
@@ -286,15 +291,6 @@ static void release_role(struct realm *realm, void *value)
 	region_free(realm->region, role);
 }
 
-static void release_member(struct realm *realm, void *value)
-{
-	struct live_member *member = value;
-
-	if (member->sessions)
-		class_part(realm, member);
-	member_slot_free(realm, member);
-}
-
 static void release_plain(struct realm *realm, void *value)
 {
 	region_free(realm->region, value);
@@ -304,7 +300,7 @@ void realm_empty(struct realm *realm)
 {
 	member_lists_end(realm);
 	realm_polls_drop(realm);
-	empty(&realm->members, release_member, realm);
+	class_end(realm);
 	members_clear(realm);
 	empty(&realm->channels, release_channel, realm);
 	empty(&realm->roles, release_role, realm);
@@ -318,10 +314,9 @@ void realm_empty(struct realm *realm)
 
 /* -- loading -- */
 
-static int load_rows(struct realm *realm, struct arena *arena, const struct store_row *rows, uint32_t count)
+static int load_rows(struct realm *realm, struct arena *arena, const struct store_row *rows,
+		     uint32_t count)
 {
-	if (count && key_realm_kind(rows[0].key) == KIND_member)
-		members_expect(realm, count);
 	for (uint32_t i = 0; i < count; i++) {
 		int r = 0;
 
@@ -350,19 +345,17 @@ static int load_rows(struct realm *realm, struct arena *arena, const struct stor
 				realm_add_role(realm, &row);
 			break;
 		}
-		case KIND_member:
-			r = member_add_stored(realm, rows[i].value) ? 0 : -EBADMSG;
-			break;
+		case KIND_member: r = member_add_stored(realm, rows[i].value) ? 0 : -EBADMSG; break;
 		case KIND_emoji: {
 			struct emoji row = {};
 
 			r = row_get(rows[i].value, &desc_emoji, arena, &row);
 			if (!r)
-				map_set(&realm->emojis, row.id, obj_dup_region(realm->region, &desc_emoji, &row));
+				map_set(&realm->emojis, row.id,
+					obj_dup_region(realm->region, &desc_emoji, &row));
 			break;
 		}
-		default: /* bans, invites, audit entries, pins: read when asked for */
-			break;
+		default: /* bans, invites, audit entries, pins: read when asked for */ break;
 		}
 		if (r)
 			return r;
@@ -370,46 +363,90 @@ static int load_rows(struct realm *realm, struct arena *arena, const struct stor
 	return 0;
 }
 
-enum { LOAD_ROWS = MEMBERS_PACK_FROM + 1 }; /* at once: the first full page of members says that they are many */
+/* At once: so many that the store's cache is left as it is, and the first full page of members says that they are many; and
+ * how many are taken in before others have their turn. */
+enum { LOAD_ROWS = MEMBERS_PACK_FROM + 1, LOAD_SLICE = 128 };
 
-/* One kind of row after the other: what is not kept in memory is never read here. */
-static int load_kind(struct realm *realm, struct str (*prefix)(struct key *, uint64_t))
+typedef struct str prefix_h(struct key *key, uint64_t realm_id);
+
+static int load_slices_wait(struct realm *realm, struct arena *arena, const struct store_row *rows,
+			    uint32_t count)
 {
 	struct cell *cell = realm->cell;
-	char last[STORE_KEY_MAX + 1];
-	struct str from = {};
+	uint32_t generation = cell->generation;
+	int r = 0;
+
+	for (uint32_t at = 0; !r && at < count; at += LOAD_SLICE) {
+		if (at)
+			fiber_yield(cell->core);
+		if (cell->generation != generation)
+			return ERR_RESTARTED;
+		r = load_rows(realm, arena, rows + at, MIN(count - at, (uint32_t)LOAD_SLICE));
+	}
+	return r;
+}
+
+/* Rows of one kind, from where the last page ended; *@ret_more: there may be others. */
+static int load_page_wait(struct realm *realm, prefix_h *prefix, bool *ret_more)
+{
+	struct cell *cell = realm->cell;
+	uint32_t generation = cell->generation, count;
+	char last[STORE_KEY_MAX];
 	struct store_row *rows;
+	struct str from = {};
 	struct arena arena;
 	struct key key;
-	uint32_t count;
-	int r;
 
-	do {
-		arena_init(&arena);
-		r = store_scan_wait(cell->core, &arena, prefix(&key, cell->id), from, (struct str){}, false, LOAD_ROWS,
-				    &rows, &count);
-		if (!r)
-			r = load_rows(realm, &arena, rows, count);
-		if (!r && count == LOAD_ROWS) { /* behind the last one */
-			from = (struct str){ last, rows[count - 1].key.len + 1 };
-			memcpy(last, rows[count - 1].key.ptr, rows[count - 1].key.len);
-			last[from.len - 1] = 0;
-		}
+	arena_init(&arena);
+	if (realm->loaded_to.ptr) {
+		memcpy(last, realm->loaded_to.ptr, realm->loaded_to.len);
+		from = (struct str){ last, realm->loaded_to.len };
+	}
+	int r = store_scan_wait(cell->core, &arena, prefix(&key, cell->id), from, (struct str){},
+				false, LOAD_ROWS, &rows, &count);
+	if (cell->generation != generation)
+		r = ERR_RESTARTED;
+	if (r) {
 		arena_done(&arena);
-	} while (!r && count == LOAD_ROWS);
+		return r;
+	}
+	if (count && key_realm_kind(rows[0].key) == KIND_member)
+		members_expect(realm, count);
+	region_free(realm->region, (char *)realm->loaded_to.ptr);
+	realm->loaded_to = (struct str){};
+	*ret_more = count == LOAD_ROWS && rows[count - 1].key.len < STORE_KEY_MAX;
+	if (*ret_more) { /* a zero byte behind it: the next key that may be */
+		struct str end = rows[count - 1].key;
+		char *ptr = region_alloc(realm->region, end.len + 1);
+
+		memcpy(ptr, end.ptr, end.len);
+		realm->loaded_to = (struct str){ ptr, end.len + 1 };
+	}
+	r = load_slices_wait(realm, &arena, rows, count);
+	arena_done(&arena);
+	return r;
+}
+
+/* One kind of row after the other: what is not kept in memory is never read here. */
+static int load_kind_wait(struct realm *realm, prefix_h *prefix)
+{
+	bool more = true;
+	int r = 0;
+
+	while (!r && more)
+		r = load_page_wait(realm, prefix, &more);
 	return r;
 }
 
 static int load_wait(struct cell *cell)
 {
 	struct realm *realm = realm_new(cell);
-	struct str (*const prefixes[])(struct key *, uint64_t) = {
-		prefix_guild, prefix_channel, prefix_role, prefix_member, prefix_emoji,
-	};
+	prefix_h *const prefixes[] = { prefix_guild, prefix_channel, prefix_role, prefix_emoji };
+	bool more;
 
 	realm->loaded = cell_stats(cell->core)->loads;
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		int r = load_kind(realm, prefixes[i]);
+		int r = load_kind_wait(realm, prefixes[i]);
 
 		if (r)
 			return r;
@@ -423,9 +460,47 @@ static int load_wait(struct cell *cell)
 	int r = bucket_load_newest_wait(realm);
 	if (!r)
 		r = realm_polls_load_wait(realm);
+	if (!r) {
+		member_table_gather(realm);
+		r = load_page_wait(realm, prefix_member, &more);
+	}
+	if (!r && more && cell->kind == CELL_GUILD)
+		cell->partial = true; /* very many; messages need not wait for them */
+	else if (!r && more)
+		r = load_kind_wait(realm, prefix_member);
+	if (!r && !cell->partial)
+		member_table_gathered_wait(realm);
 	if (!r && cell->kind == CELL_GUILD)
 		cell_tell(cell->core, CELL_GUILD, cell->id, false, audit_expire_run, NULL);
 	return r;
+}
+
+static int load_rest_wait(struct cell *cell)
+{
+	uint32_t generation = cell->generation;
+	struct realm *realm = cell->state;
+
+	int r = load_kind_wait(realm, prefix_member);
+	if (!r && cell->generation == generation)
+		member_table_gathered_wait(realm);
+	return r;
+}
+
+int realm_member_fetch_wait(struct txn *txn, uint64_t user_id)
+{
+	struct member_row row = {};
+	struct key key;
+
+	if (!txn->cell->partial || !user_id || member_find(realm_of(txn), user_id))
+		return 0;
+	int r = txn_get_obj_wait(txn, key_member(&key, txn->cell->id, user_id), &desc_member_row,
+				 &row);
+	if (r)
+		return r == ENOENT ? 0 : r;
+	/* Nobody changes members before all are there. */
+	if (!member_find(realm_of(txn), user_id))
+		realm_add_member(realm_of(txn), &row);
+	return 0;
 }
 
 static bool busy(const struct cell *cell)
@@ -450,9 +525,12 @@ static void quiet(struct cell *cell)
 
 void realm_register(void)
 {
-	static const struct cell_type guild = {
-		.name = "guild", .load_wait = load_wait, .drop = drop, .busy = busy, .quiet = quiet
-	};
+	static const struct cell_type guild = { .name = "guild",
+						.load_wait = load_wait,
+						.load_rest_wait = load_rest_wait,
+						.drop = drop,
+						.busy = busy,
+						.quiet = quiet };
 	static const struct cell_type dm = { .name = "dm", .load_wait = load_wait, .drop = drop, .busy = busy };
 
 	cell_type_register(CELL_GUILD, &guild);

@@ -10,27 +10,28 @@
 #include "model/objects.h"
 #include "model/permissions.h"
 #include "model/tables.h"
+#include "realm/member_table.h"
 
 struct realm;
 
 /* A channel: its stored row, and what is derived from the newest messages. */
 struct live_channel {
 	struct channel *row;
-	uint32_t slot;            /* its bit in the classes' sets */
+	uint32_t slot; /* its bit in the classes' sets */
 	uint64_t last_message_id; /* newest row, deleted or not: ids go on from here */
-	uint32_t bucket;          /* newest bucket in the index, 0: none */
-	struct channel_pins *pins;        /* NULL until somebody asks (realm/pins.h) */
-	struct map slow;          /* user id → struct slow: when they may speak again */
+	uint32_t bucket; /* newest bucket in the index, 0: none */
+	struct channel_pins *pins; /* NULL until somebody asks (realm/pins.h) */
+	struct map slow; /* user id → struct slow: when they may speak again */
 };
 
 /* Its row may be closed: realm_member() opens it, those found otherwise are opened by realm/member_heap.h. */
 struct live_member {
 	struct member_row *row; /* NULL: closed */
-	uint32_t class_id;  /* while watched: realm/class.h */
-	uint32_t sessions;  /* subscribed */
+	uint32_t class_id; /* while watched: realm/class.h */
+	uint32_t sessions; /* subscribed */
 	struct presence *presence; /* NULL: offline; in the region */
-	struct listed listed;      /* realm/member_lists.h */
-	uint32_t packed;           /* realm/member_heap.h */
+	struct listed listed; /* realm/member_lists.h */
+	uint32_t packed; /* realm/member_heap.h */
 };
 
 struct live_role {
@@ -40,16 +41,17 @@ struct live_role {
 struct realm {
 	struct cell *cell;
 	struct region *region;
-	struct guild *guild;   /* NULL: a DM */
-	struct map channels;   /* id → live_channel; a DM has one */
-	struct map roles;      /* id → live_role */
-	struct map members;    /* user id → live_member; of a DM: its recipients */
+	struct guild *guild; /* NULL: a DM */
+	struct map channels; /* id → live_channel; a DM has one */
+	struct map roles; /* id → live_role */
+	struct member_table members; /* of a DM: its recipients */
 	struct member_heap *heap; /* realm/member_heap.h */
-	struct map emojis;     /* id → struct emoji */
-	struct list classes;   /* realm/class.h */
+	struct str loaded_to; /* while it loads: the key that the next page of rows begins with */
+	struct map emojis; /* id → struct emoji */
+	struct list classes; /* realm/class.h */
 	struct live_channel **slots; /* by slot; NULL: free */
 	uint32_t slots_count, classes_next;
-	struct map sessions;   /* session id → struct subscriber */
+	struct map sessions; /* session id → struct subscriber */
 	uint32_t online_count;
 	uint64_t dm_allowed_until_us; /* of a DM: a guild in common was found (monotonic) */
 	struct member_lists *member_lists; /* NULL while nobody watches them: realm/member_lists.h */
@@ -86,6 +88,9 @@ struct live_channel *realm_channel(struct realm *realm, uint64_t id);
 struct live_role *realm_role(struct realm *realm, uint64_t id);
 /* With its row, until no fiber is in the realm. */
 struct live_member *realm_member(struct realm *realm, uint64_t user_id);
+/* For work that is let in while members are still being loaded (cell_work.early): makes sure that this one is in memory, if
+ * there is such a member. 0, ERR_RESTARTED, negative errno. */
+int realm_member_fetch_wait(struct txn *txn, uint64_t user_id);
 static inline bool realm_is_guild(const struct realm *realm)
 {
 	return realm->guild != NULL;
@@ -119,8 +124,10 @@ static inline struct role_colors role_colors_of(int64_t color)
 }
 
 /* In position order (ties: lower id first), in the transaction's arena. */
-struct live_channel **realm_channels_sorted(struct realm *realm, struct arena *arena, uint32_t *ret_count);
-struct live_role **realm_roles_sorted(struct realm *realm, struct arena *arena, uint32_t *ret_count);
+struct live_channel **realm_channels_sorted(struct realm *realm, struct arena *arena,
+					    uint32_t *ret_count);
+struct live_role **realm_roles_sorted(struct realm *realm, struct arena *arena,
+				      uint32_t *ret_count);
 
 /* Into a realm's memory while it loads (rows already stored). */
 struct live_channel *realm_add_channel(struct realm *realm, const struct channel *row);

@@ -6,6 +6,7 @@
 #include "message/attach.h"
 #include "realm/channel.h"
 #include "realm/member.h"
+#include "realm/member_heap.h"
 #include "realm/overwrite.h"
 #include "realm/perms.h"
 
@@ -70,23 +71,32 @@ struct live_role *role_add(struct txn *txn, const struct role *row)
 	return role;
 }
 
+static void strip_member(struct live_member *member, uint64_t role_id)
+{
+	uint32_t kept = 0;
+
+	if (!member || !member->row)
+		return;
+	for (uint32_t i = 0; i < member->row->roles.count; i++)
+		if (member->row->roles.items[i] != role_id)
+			member->row->roles.items[kept++] = member->row->roles.items[i];
+	member->row->roles.count = kept;
+}
+
 static void strip_members(struct realm *realm, uint64_t role_id)
 {
-	uint32_t at = 0;
-	uint64_t id;
-	void *value;
+	struct live_member *member;
+	const uint64_t *opened;
+	uint32_t at = 0, count = members_opened(realm, &opened);
 
-	while (map_next(&realm->members, &at, &id, &value)) {
-		struct live_member *member = value;
-		uint32_t kept = 0;
-
-		if (!member->row) /* its dead roles are left out when it is opened */
-			continue;
-		for (uint32_t i = 0; i < member->row->roles.count; i++)
-			if (member->row->roles.items[i] != role_id)
-				member->row->roles.items[kept++] = member->row->roles.items[i];
-		member->row->roles.count = kept;
+	if (members_packed(
+		    realm)) { /* dead roles of closed ones are left out when they are opened */
+		for (uint32_t i = 0; i < count; i++)
+			strip_member(member_find(realm, opened[i]), role_id);
+		return;
 	}
+	while ((member = member_next(realm, &at)))
+		strip_member(member, role_id);
 }
 
 void role_remove(struct txn *txn, uint64_t role_id)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "realm/member_heap.h"
 #include "realm/realm.h"
 #include "user/user.h"
 
@@ -31,9 +32,8 @@ static void on_forwarded(struct core *core, struct cell_work *work, int r)
 void user_forward(struct cell *cell, const struct publication *publication)
 {
 	const struct realm *realm = cell->state;
+	const struct live_member *member;
 	uint32_t at;
-	uint64_t id;
-	void *value;
 
 	for (uint32_t i = 0; realm && i < publication->count; i++) {
 		const struct effect *effect = &publication->effects[i];
@@ -41,14 +41,19 @@ void user_forward(struct cell *cell, const struct publication *publication)
 		if (effect->kind != EFFECT_EVENT)
 			continue;
 		at = 0;
-		while (map_next(&realm->members, &at, &id, &value)) {
+		while ((member = member_next(realm, &at))) {
+			uint64_t id = member_id(realm, member);
+
 			if ((effect->to.user && effect->to.user != id) || effect->to.not_user == id)
 				continue;
 			struct forwarded *forwarded = mem_zalloc(sizeof(*forwarded));
 
 			/* Somebody without a session is not loaded for it. */
-			forwarded->work = (struct cell_work){ .kind = CELL_USER, .id = id, .if_loaded = true,
-							      .run = run_forwarded, .done = on_forwarded };
+			forwarded->work = (struct cell_work){ .kind = CELL_USER,
+							      .id = id,
+							      .if_loaded = true,
+							      .run = run_forwarded,
+							      .done = on_forwarded };
 			forwarded->event = event_ref(effect->event);
 			cell_post(cell->core, &forwarded->work);
 		}
