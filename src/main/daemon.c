@@ -312,6 +312,8 @@ static void on_recovered(struct core *core)
 		msg->run = on_serve;
 		core_post(cores->core[i], msg);
 	}
+	if (daemon->options.ready)
+		daemon->options.ready(cores, daemon->options.owner);
 	tell_ready(daemon);
 }
 

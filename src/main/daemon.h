@@ -5,6 +5,8 @@
 #include "config/config.h"
 
 struct admin;
+struct core;
+struct cores;
 struct daemon;
 
 struct daemon_options {
@@ -12,6 +14,8 @@ struct daemon_options {
 	struct config *(*reread)(void *owner, char **error);
 	/* Not NULL: nothing listens; this runs once, on a fiber of core 0, and then all ends. */
 	void (*offline)(struct core *core, struct admin *admin, void *owner);
+	/* It serves: for programs that measure it from inside. Optional; on any core. */
+	void (*ready)(struct cores *cores, void *owner);
 	void *owner;
 };
 
