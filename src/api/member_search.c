@@ -4,11 +4,13 @@
 
 #include "api/reach.h"
 #include "codec/json.h"
+#include "core/fiber.h"
 #include "realm/member.h"
 #include "realm/member_heap.h"
 
 enum { MEMBER_DID_REJOIN = 1 << 0, QUARANTINED_NAME = 1 << 7 };
 enum { SOURCE_UNKNOWN = 0, SOURCE_BOT = 1, SOURCE_INVITE = 5, SOURCE_VANITY = 6 };
+enum { COMPARISONS = 5000 }; /* of a sort, before others have their turn */
 enum { SORT_JOINED_DOWN = 1, SORT_JOINED_UP, SORT_ID_DOWN, SORT_ID_UP };
 
 static int64_t source_of(const struct realm *realm, const struct member_row *row)
@@ -186,6 +188,13 @@ struct hit {
 	int64_t joined_at;
 };
 
+/* How hits are put in order, and by whom: there may be a million. */
+struct order {
+	struct core *core;
+	bool joined;
+	uint32_t compared;
+};
+
 static int by_id(const void *a, const void *b)
 {
 	uint64_t x = ((const struct hit *)a)->id, y = ((const struct hit *)b)->id;
@@ -198,6 +207,15 @@ static int by_joined(const void *a, const void *b)
 	int64_t x = ((const struct hit *)a)->joined_at, y = ((const struct hit *)b)->joined_at;
 
 	return x != y ? (x < y ? -1 : 1) : by_id(a, b);
+}
+
+static int compare(const void *a, const void *b, void *context)
+{
+	struct order *order = context;
+
+	if (++order->compared % COMPARISONS == 0)
+		fiber_yield(order->core);
+	return order->joined ? by_joined(a, b) : by_id(a, b);
 }
 
 /* Where a page begins: {"user_id":"..","guild_joined_at":ms}. The last member of the page before it, which is left out. */
@@ -228,18 +246,22 @@ static void done(struct search *search)
 	json_decref(search->after);
 }
 
-static uint32_t gather(struct realm *realm, const struct search *search, struct hit *found)
+static int gather_wait(struct txn *txn, const struct search *search, struct hit *found, uint32_t max,
+		       uint32_t *ret_count)
 {
+	struct realm *realm = realm_of(txn);
 	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
 	const struct live_member *member;
 	uint32_t count = 0;
+	int r = 0;
 
-	while ((member = member_walk_next(&walk)))
+	while (count < max && (member = member_walk_next_wait(&walk, txn, &r)))
 		if (query_fits(realm, search->any, false, member->row) &&
 		    query_fits(realm, search->all, true, member->row))
 			found[count++] =
 				(struct hit){ member->row->user_id, member->row->joined_at };
-	return count;
+	*ret_count = count;
+	return r;
 }
 
 static void turn(struct hit *list, uint32_t count)
@@ -272,10 +294,18 @@ int api_search_guild_members_moderation(struct req *req, const struct member_sea
 		return r;
 	struct search search = { parse(in->or_query), parse(in->and_query), parse(in->before),
 				 parse(in->after) };
-	struct hit *found = arena_array(req->arena, struct hit, reach.realm->members.count + 1);
-	uint32_t count = gather(reach.realm, &search, found);
-	qsort(found, count, sizeof(*found),
-	      sort == SORT_ID_DOWN || sort == SORT_ID_UP ? by_id : by_joined);
+	uint32_t max = reach.realm->members.count, count;
+	struct hit *found = arena_array(req->arena, struct hit, max + 1);
+	struct order order = { .core = req->core, .joined = sort == SORT_JOINED_DOWN || sort == SORT_JOINED_UP };
+	r = gather_wait(req->txn, &search, found, max, &count);
+	if (!r) {
+		qsort_r(found, count, sizeof(*found), compare, &order);
+		r = reach_guild(req, PERM_MANAGE_GUILD, &reach);
+	}
+	if (r) {
+		done(&search);
+		return r;
+	}
 	if (sort == SORT_JOINED_DOWN || sort == SORT_ID_DOWN)
 		turn(found, count);
 	uint32_t from = behind(found, count, cursor_of(search.after)), to = count;
@@ -289,9 +319,12 @@ int api_search_guild_members_moderation(struct req *req, const struct member_sea
 	*out = (struct member_search_result){ .guild_id = req->cell->id,
 					      .total_result_count = count };
 	out->members.items = arena_array(req->arena, struct member_supplemental, in->limit + 1);
-	for (uint32_t i = from; i < to && out->members.count < in->limit; i++)
-		out->members.items[out->members.count++] =
-			supplemental(req, reach.realm, realm_member(reach.realm, found[i].id));
+	for (uint32_t i = from; i < to && out->members.count < in->limit; i++) {
+		const struct live_member *member = realm_member(reach.realm, found[i].id);
+
+		if (member) /* still */
+			out->members.items[out->members.count++] = supplemental(req, reach.realm, member);
+	}
 	out->page_result_count = out->members.count;
 	return 0;
 }

@@ -83,9 +83,8 @@ static bool listed(const struct u64_list *list, uint64_t id)
 
 /* Everything but how long they have been away. */
 static bool prunable(struct realm *realm, const struct terms *terms,
-		     const struct live_member *member)
+		     const struct live_member *actor, const struct live_member *member)
 {
-	const struct live_member *actor = realm_member(realm, terms->actor_id);
 	const struct member_row *row = member->row;
 
 	if (row->bot || member->presence || row->joined_at > terms->before_us || !actor ||
@@ -114,14 +113,18 @@ static int gather_wait(struct req *req, const struct terms *terms, uint64_t **re
 		       uint32_t *ret_count)
 {
 	struct realm *realm = realm_of(req->txn);
-	uint64_t *ids = arena_array(req->arena, uint64_t, realm->members.count + 1);
+	uint32_t max = realm->members.count, count = 0, kept = 0;
+	uint64_t *ids = arena_array(req->arena, uint64_t, max + 1);
 	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
 	struct live_member *member;
-	uint32_t count = 0, kept = 0;
+	int r = 0;
 
-	while ((member = member_walk_next(&walk)))
-		if (prunable(realm, terms, member))
+	/* The actor's row stays open while this fiber is in the guild, unless they change. */
+	while (count < max && (member = member_walk_next_wait(&walk, req->txn, &r)))
+		if (prunable(realm, terms, realm_member(realm, terms->actor_id), member))
 			ids[count++] = member->row->user_id;
+	if (r)
+		return r;
 	struct seen *seen = arena_array(req->arena, struct seen, count + 1);
 	int *results = arena_array(req->arena, int, count + 1);
 	for (uint32_t i = 0; i < count; i++)
@@ -183,7 +186,7 @@ static int run_piece(struct txn *txn, void *arg)
 	for (uint32_t i = 0; i < piece->count; i++) {
 		const struct live_member *member = realm_member(realm, piece->ids[i]);
 
-		if (member && prunable(realm, piece->terms, member))
+		if (member && prunable(realm, piece->terms, realm_member(realm, piece->terms->actor_id), member))
 			piece->gone += realm_leave(txn, piece->ids[i]);
 	}
 	return 0;

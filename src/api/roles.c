@@ -313,21 +313,37 @@ int api_bulk_update_guild_roles(struct req *req, const struct role_position_list
 
 /* -- who has them -- */
 
+enum { ROLES_MAX = LIMIT_ROLES + 1 };
+
+static int count_wait(struct req *req, const uint64_t *order, uint32_t count, uint32_t *members)
+{
+	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm_of(req->txn) };
+	uint64_t roles[ROLES_MAX];
+	const struct live_member *member;
+	int r;
+
+	while ((member = member_walk_closed_wait(&walk, req->txn, &r))) {
+		uint32_t has = member_roles(walk.realm, member, roles, ROLES_MAX);
+
+		for (uint32_t i = 0; i < has; i++)
+			members[index_in(order, count, roles[i])]++;
+	}
+	return r;
+}
+
 int api_guild_role_member_counts(struct req *req)
 {
 	struct reach reach;
-	struct live_member *member;
 	uint32_t count;
 
 	int r = reach_guild(req, 0, &reach);
 	if (r)
 		return r;
-	CLEANUP(member_walk_done) struct member_walk walk = { .realm = reach.realm };
 	uint64_t *order = role_order(reach.realm, req->arena, &count);
 	uint32_t *members = arena_array(req->arena, uint32_t, count + 1);
-	while ((member = member_walk_next(&walk)))
-		for (uint32_t i = 0; i < member->row->roles.count; i++)
-			members[index_in(order, count, member->row->roles.items[i])]++;
+	r = count_wait(req, order, count, members);
+	if (r)
+		return r;
 	struct enc *enc = req_enc(req);
 	enc_obj_begin(enc);
 	for (uint32_t i = 0; i < count; i++) {
@@ -338,28 +354,46 @@ int api_guild_role_member_counts(struct req *req)
 	return 0;
 }
 
+enum { IDS_MAX = 100 };
+
+static int find_holders_wait(struct req *req, uint64_t role_id, uint64_t *ids, uint32_t *ret_count)
+{
+	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm_of(req->txn) };
+	uint64_t roles[ROLES_MAX];
+	const struct live_member *member;
+	int r = 0;
+
+	*ret_count = 0;
+	while (*ret_count < IDS_MAX && (member = member_walk_closed_wait(&walk, req->txn, &r))) {
+		uint32_t has = member_roles(walk.realm, member, roles, ROLES_MAX);
+
+		for (uint32_t i = 0; i < has; i++)
+			if (roles[i] == role_id) {
+				ids[(*ret_count)++] = member_id(walk.realm, member);
+				break;
+			}
+	}
+	return r;
+}
+
 int api_role_member_ids(struct req *req)
 {
-	enum { IDS_MAX = 100 };
+	uint64_t ids[IDS_MAX];
 	struct live_role *role;
 	struct reach reach;
-	struct live_member *member;
-	uint32_t said = 0;
+	uint32_t count;
 
 	int r = reach_guild(req, PERM_MANAGE_ROLES, &reach);
 	if (!r)
 		r = find_role(req, &reach, &role);
+	if (!r)
+		r = find_holders_wait(req, role->row->id, ids, &count);
 	if (r)
 		return r;
 	struct enc *enc = req_enc(req);
-	CLEANUP(member_walk_done) struct member_walk walk = { .realm = reach.realm };
 	enc_arr_begin(enc);
-	while (said < IDS_MAX && (member = member_walk_next(&walk))) {
-		if (!member_has_role(member->row, role->row->id))
-			continue;
-		enc_u64(enc, member->row->user_id);
-		said++;
-	}
+	for (uint32_t i = 0; i < count; i++)
+		enc_u64(enc, ids[i]);
 	enc_arr_end(enc);
 	return 0;
 }

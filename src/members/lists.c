@@ -20,7 +20,8 @@ static uint32_t take_slot(struct lists *lists, uint64_t id)
 	if (slot == lists->slots_count) {
 		lists->slots_count = MAX(slot + 1, slot + slot / 4);
 		lists->slots_count = MIN(lists->slots_count, (uint32_t)SLOTS_MAX);
-		lists->slots = region_realloc(lists->region, lists->slots, lists->slots_count * sizeof(*lists->slots));
+		lists->slots = region_realloc(lists->region, lists->slots,
+					      lists->slots_count * sizeof(*lists->slots));
 		for (uint32_t i = slot; i < lists->slots_count; i++)
 			lists->slots[i].rank = NO_RANK;
 	}
@@ -51,7 +52,8 @@ static void set_ranks(struct lists *lists, const uint64_t *hoisted, uint32_t cou
 {
 	for (uint32_t i = SLOT_ROLES; i < lists->slots_count; i++)
 		lists->slots[i].rank = NO_RANK;
-	lists->order = region_realloc(lists->region, lists->order, (count + 2ul) * sizeof(*lists->order));
+	lists->order = region_realloc(lists->region, lists->order,
+				      (count + 2ul) * sizeof(*lists->order));
 	lists->order_count = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t slot = (uint32_t)(uintptr_t)map_get(&lists->slot_of, hoisted[i]);
@@ -75,7 +77,8 @@ static void take_slots(struct lists *lists, const uint64_t *hoisted, uint32_t co
 			uint32_t slot = take_slot(lists, hoisted[i]);
 
 			if (slot >= SLOT_ROLES)
-				lists->slots[slot].rank = i; /* not free; set_ranks() says it better */
+				lists->slots[slot].rank =
+					i; /* not free; set_ranks() says it better */
 		}
 }
 
@@ -88,7 +91,8 @@ static void free_slots(struct lists *lists)
 		}
 }
 
-static bool same_groups(const struct lists *lists, const uint64_t *hoisted, uint32_t count, bool offline)
+static bool same_groups(const struct lists *lists, const uint64_t *hoisted, uint32_t count,
+			bool offline)
 {
 	if (lists->offline != offline || lists->order_count != count + 2)
 		return false;
@@ -100,7 +104,7 @@ static bool same_groups(const struct lists *lists, const uint64_t *hoisted, uint
 
 static void all_dirty(struct lists *lists)
 {
-	list_for_each(node, &lists->rosters)
+	list_for_each (node, &lists->rosters)
 		list_entry(node, struct roster, node)->dirty = true;
 }
 
@@ -108,7 +112,7 @@ static void take_out(struct lists *lists, struct listed *member)
 {
 	if (!member->group)
 		return;
-	list_for_each(node, &lists->rosters) {
+	list_for_each (node, &lists->rosters) {
 		struct roster *roster = list_entry(node, struct roster, node);
 
 		if (tree_remove(&roster->groups[member->group], member))
@@ -122,10 +126,11 @@ static void put_in(struct lists *lists, struct listed *member)
 	member->group = slot_of(lists, member);
 	if (!member->group)
 		return;
-	list_for_each(node, &lists->rosters) {
+	list_for_each (node, &lists->rosters) {
 		struct roster *roster = list_entry(node, struct roster, node);
 
-		if (roster_shows(roster, member) && tree_insert(&roster->groups[member->group], member))
+		if (roster_shows(roster, member) &&
+		    tree_insert(&roster->groups[member->group], member))
 			roster->dirty = true;
 	}
 }
@@ -139,7 +144,7 @@ void lists_set_groups(struct lists *lists, const uint64_t *hoisted, uint32_t cou
 	lists->offline = offline;
 	take_slots(lists, hoisted, count);
 	set_ranks(lists, hoisted, count);
-	list_for_each(node, &lists->rosters)
+	list_for_each (node, &lists->rosters)
 		roster_groups_grow(list_entry(node, struct roster, node));
 	for (struct listed *member = lists->type->next(lists->owner, &at); member;
 	     member = lists->type->next(lists->owner, &at)) {
@@ -161,8 +166,8 @@ void lists_set_totals(struct lists *lists, uint32_t members, uint32_t online)
 
 /* -- life -- */
 
-struct lists *lists_new(struct region *region, const struct lists_type *type, void *owner, const uint64_t *hoisted,
-			uint32_t hoisted_count, bool offline)
+struct lists *lists_new(struct region *region, const struct lists_type *type, void *owner,
+			const uint64_t *hoisted, uint32_t hoisted_count, bool offline)
 {
 	struct lists *lists = region_new(region, struct lists);
 	uint32_t at = 0;
@@ -178,7 +183,8 @@ struct lists *lists_new(struct region *region, const struct lists_type *type, vo
 	lists->slots = region_alloc(region, SLOT_ROLES * sizeof(*lists->slots));
 	take_slots(lists, hoisted, hoisted_count);
 	set_ranks(lists, hoisted, hoisted_count);
-	for (struct listed *member = type->next(owner, &at); member; member = type->next(owner, &at)) {
+	for (struct listed *member = type->next(owner, &at); member;
+	     member = type->next(owner, &at)) {
 		member->group = slot_of(lists, member);
 		member->touched = false;
 	}
@@ -195,10 +201,20 @@ void lists_free(struct lists *lists)
 	if (!lists)
 		return;
 	region = lists->region;
-	list_for_each(node, &lists->rosters)
+	list_for_each (node, &lists->rosters)
 		roster_free(list_entry(node, struct roster, node));
 	while (map_next(&lists->sessions, &at, &id, &watching))
 		region_free(region, watching);
+	at = 0;
+	for (struct listed *member = lists->type->next(lists->owner, &at); member;
+	     member = lists->type->next(lists->owner, &at))
+		*member = (struct listed){};
+	for (uint32_t i = 0; i < lists->touched_count; i++) {
+		struct listed *member = lists->type->find(lists->owner, lists->touched[i]);
+
+		if (member)
+			*member = (struct listed){};
+	}
 	map_done(&lists->sessions);
 	map_done(&lists->slot_of);
 	region_free(region, lists->slots);
@@ -240,7 +256,8 @@ void lists_in(struct lists *lists, struct listed *member)
 
 void lists_touch(struct lists *lists, struct listed *member)
 {
-	touch(lists, member); /* in no list as well: it may come into one, unnoticed, before the next flush */
+	touch(lists,
+	      member); /* in no list as well: it may come into one, unnoticed, before the next flush */
 	if (member->group)
 		all_dirty(lists);
 }
@@ -279,7 +296,8 @@ static void enter(struct lists *lists, struct watching *watching, struct view *v
 	view->sessions[view->sessions_count++] = watching->session;
 }
 
-static const struct list_want *find_want(const struct roster *roster, const struct list_want *wants, uint32_t count)
+static const struct list_want *find_want(const struct roster *roster, const struct list_want *wants,
+					 uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		if (strcmp(wants[i].id, roster->id) == 0)
@@ -297,11 +315,13 @@ static bool has_range(const uint32_t *ranges, uint32_t count, uint32_t low)
 
 static void invalidate(struct op_list *ops, uint32_t low)
 {
-	op_add(ops, &(struct list_op){ .kind = LIST_INVALIDATE, .low = low, .high = low + LIST_RANGE - 1 });
+	op_add(ops,
+	       &(struct list_op){
+		       .kind = LIST_INVALIDATE, .low = low, .high = low + LIST_RANGE - 1 });
 }
 
-static void leave_unwanted(struct lists *lists, void *to, struct watching *watching, const struct list_want *wants,
-			   uint32_t count, struct arena *arena)
+static void leave_unwanted(struct lists *lists, void *to, struct watching *watching,
+			   const struct list_want *wants, uint32_t count, struct arena *arena)
 {
 	for (uint32_t i = watching->count; i > 0; i--) {
 		struct view *view = watching->items[i - 1].view;
@@ -341,8 +361,8 @@ static struct roster *roster_ready(struct lists *lists, const struct list_want *
 	return roster;
 }
 
-static void want_one(struct lists *lists, void *to, struct watching *watching, const struct list_want *want,
-		     struct arena *arena)
+static void want_one(struct lists *lists, void *to, struct watching *watching,
+		     const struct list_want *want, struct arena *arena)
 {
 	struct roster *roster = roster_ready(lists, want);
 	uint32_t at = find_watcher(watching, roster);
@@ -374,7 +394,8 @@ static void want_one(struct lists *lists, void *to, struct watching *watching, c
 	view_say(view, to, watching->session, &ops);
 }
 
-void lists_want(struct lists *lists, void *to, uint64_t session, const struct list_want *wants, uint32_t count)
+void lists_want(struct lists *lists, void *to, uint64_t session, const struct list_want *wants,
+		uint32_t count)
 {
 	struct watching *watching = map_get(&lists->sessions, session);
 	struct arena arena;
@@ -413,7 +434,7 @@ bool lists_dirty(const struct lists *lists)
 {
 	if (lists->totals_dirty)
 		return true;
-	list_for_each(node, &lists->rosters)
+	list_for_each (node, &lists->rosters)
 		if (list_entry(node, struct roster, node)->dirty)
 			return true;
 	return false;
@@ -421,12 +442,12 @@ bool lists_dirty(const struct lists *lists)
 
 void lists_flush(struct lists *lists, void *to)
 {
-	list_for_each(node, &lists->rosters) {
+	list_for_each (node, &lists->rosters) {
 		struct roster *roster = list_entry(node, struct roster, node);
 
 		if (!roster->dirty && !lists->totals_dirty)
 			continue;
-		list_for_each(view, &roster->views)
+		list_for_each (view, &roster->views)
 			view_flush(list_entry(view, struct view, node), to);
 		roster->dirty = false;
 	}

@@ -78,7 +78,8 @@ struct lists_type {
 	/* May it see the channel? */
 	bool (*sees)(void *owner, const struct listed *member, uint64_t channel_id);
 	struct listed *(*find)(void *owner, uint64_t id);
-	/* All members one after the other, *at = 0 first; NULL at the end. */
+	/* All members who are, or belong, in lists, one after the other, *at = 0 first; NULL at the end. Others too, as may be:
+	 * not the offline of a guild whose lists leave them out. */
 	struct listed *(*next)(void *owner, uint32_t *at);
 	/* @to comes from the call that led here. */
 	void (*send)(void *owner, void *to, const struct list_update *update);
@@ -87,7 +88,7 @@ struct lists_type {
 /* @hoisted: roles with a group of their own, highest first. @offline: those who are offline are in the lists. */
 struct lists *lists_new(struct region *region, const struct lists_type *type, void *owner, const uint64_t *hoisted,
 			uint32_t hoisted_count, bool offline);
-/* NULL does nothing. */
+/* NULL does nothing. No member carries anything of it afterwards. */
 void lists_free(struct lists *lists);
 /* Sessions that watch. */
 uint32_t lists_watchers(const struct lists *lists);

@@ -455,6 +455,9 @@ static struct world *world_new(uint64_t seed)
 static void world_free(struct world *world)
 {
 	lists_free(world->lists);
+	for (uint32_t i = 0; i < MEMBERS; i++)
+		if (world->members[i].here)
+			assert_int_equal(world->members[i].listed.group | world->members[i].listed.touched, 0);
 	assert_int_equal(world->region.bytes, 0);
 	region_drop(&world->region);
 	free(world);

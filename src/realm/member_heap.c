@@ -319,18 +319,26 @@ struct live_member *member_walk_next(struct member_walk *walk)
 	return member;
 }
 
+/* ERR_RESTARTED after a wait in which the realm was. */
+static int walk_rest_wait(struct member_walk *walk, struct txn *txn, uint32_t members)
+{
+	if (++walk->seen % members)
+		return 0;
+	fiber_yield(txn->core);
+	return txn->generation != txn->cell->generation ? ERR_RESTARTED : 0;
+}
+
 struct live_member *member_walk_next_wait(struct member_walk *walk, struct txn *txn, int *ret_r)
 {
 	take_back(walk);
-	*ret_r = 0;
-	if (++walk->seen % WALK_MEMBERS == 0) {
-		fiber_yield(txn->core);
-		if (txn->generation != txn->cell->generation) {
-			*ret_r = ERR_RESTARTED;
-			return NULL;
-		}
-	}
-	return member_walk_next(walk);
+	*ret_r = walk_rest_wait(walk, txn, WALK_MEMBERS);
+	return *ret_r ? NULL : member_walk_next(walk);
+}
+
+struct live_member *member_walk_closed_wait(struct member_walk *walk, struct txn *txn, int *ret_r)
+{
+	*ret_r = walk_rest_wait(walk, txn, 8 * WALK_MEMBERS);
+	return *ret_r ? NULL : member_next(walk->realm, &walk->at);
 }
 
 void member_walk_done(struct member_walk *walk)

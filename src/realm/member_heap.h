@@ -48,6 +48,8 @@ struct member_walk {
 struct live_member *member_walk_next(struct member_walk *walk);
 /* NULL too when the realm was restarted meanwhile: then *@ret_r is ERR_RESTARTED, else 0. */
 struct live_member *member_walk_next_wait(struct member_walk *walk, struct txn *txn, int *ret_r);
+/* The same without opening anybody: what is at hand without a row. */
+struct live_member *member_walk_closed_wait(struct member_walk *walk, struct txn *txn, int *ret_r);
 void member_walk_done(struct member_walk *walk);
 
 /* While a guild of at least @count members loads: a row as stored. False: it does not decode. (By name they are found after

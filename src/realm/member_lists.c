@@ -100,7 +100,9 @@ static struct listed *find(void *owner, uint64_t id)
 static struct listed *next(void *owner, uint32_t *at)
 {
 	struct realm *realm = owner;
-	struct live_member *member = member_next(realm, at);
+	/* Of a large guild the offline are in no list; where it has just become one they may still be. */
+	bool all = realm->members.count <= 2 * LIMIT_MEMBER_LIST_OFFLINE;
+	struct live_member *member = all ? member_next(realm, at) : member_next_online(realm, at);
 
 	return member ? &member->listed : NULL;
 }
