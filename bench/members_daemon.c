@@ -28,7 +28,8 @@ static struct bench {
 	uint64_t *ids; /* of the guild's members */
 	uint32_t count;
 	FILE *answers;
-	_Atomic bool finished;
+	_Atomic bool finished, over;
+	pthread_t prober;
 } bench;
 
 struct order {
@@ -144,7 +145,7 @@ static void *probe_main(void *arg)
 	struct timespec pause = { .tv_nsec = PROBE_MS * 1000000 };
 
 	(void)arg;
-	for (;;) {
+	while (!atomic_load(&bench.over)) {
 		nanosleep(&pause, NULL);
 		for (uint32_t i = 0; i < bench.cores->count; i++) {
 			if (atomic_load(&probes[i].out))
@@ -202,8 +203,10 @@ static void on_ready(struct cores *cores, void *owner)
 
 	(void)owner;
 	bench.cores = cores;
-	if (pthread_create(&thread, NULL, probe_main, NULL) == 0 && getenv("BENCH_CONTROL"))
-		pthread_create(&thread, NULL, control_main, NULL);
+	if (pthread_create(&bench.prober, NULL, probe_main, NULL))
+		abort();
+	if (getenv("BENCH_CONTROL") && pthread_create(&thread, NULL, control_main, NULL) == 0)
+		pthread_detach(thread);
 }
 
 int main(int argc, char **argv)
@@ -227,6 +230,9 @@ int main(int argc, char **argv)
 	int status = r ? 2 : daemon_run(daemon);
 	if (r)
 		fprintf(stderr, "%s\n", error);
+	atomic_store(&bench.over, true);
+	if (bench.cores)
+		pthread_join(bench.prober, NULL);
 	daemon_free(daemon);
 	return status;
 }
