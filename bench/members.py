@@ -48,7 +48,7 @@ class Bench:
         self.names = names
 
     def start(self):
-        self.server.start()
+        self.server.start(timeout=180)
         self.control, self.answers = open(self.names[0], 'w'), open(self.names[1])
 
     def stop(self):

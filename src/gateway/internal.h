@@ -152,6 +152,7 @@ struct session {
 	bool bot, has_intents;
 	bool waits; /* in gateway->fresh or ->detached */
 	bool away; /* the account has been told so */
+	bool whole_runs; /* one of whole_asks is on its way; a chunk at a time */
 	struct ring ring;
 	struct conn *conn; /* NULL: detached */
 	struct list subs; /* of struct sub, the account's first */
@@ -166,7 +167,6 @@ struct session {
 	struct interest *interest; /* op 14, 37; the first of a list */
 	char *presence; /* JSON, what it said last; NULL: nothing */
 	struct list whole_asks; /* of struct members_ask: all of a guild's members, to be asked for */
-	bool whole_runs; /* one is on its way; a chunk at a time */
 	uint32_t opens_running;
 	uint32_t presences; /* op 3 since presences_ms */
 	uint32_t presences_ms;
