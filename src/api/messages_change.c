@@ -57,6 +57,19 @@ static int check_editor(struct req *req, const struct message_edit *in,
 	return message->has.poll ? ERR_CANNOT_EDIT_POLL : 0;
 }
 
+enum { OLD_MS = 3600 * 1000, OLD_EDITS = 30 };
+
+/* Old messages are edited now and then, not as a ticker: so many an hour by one author in a channel. */
+static int check_age(struct req *req, const struct message_edit *in, const struct message *message)
+{
+	uint64_t now_ms = core_wall_us(req->core) / 1000;
+
+	if (!says_more(req, in) || snowflake_ms(message->id) + OLD_MS > now_ms)
+		return 0;
+	struct str who = arena_printf(req->arena, "%lu/%lu", req->who.user_id, message->channel_id);
+	return req_limited(req, S("old edits"), who, OLD_EDITS, OLD_MS) ? ERR_MAX_OLD_MESSAGE_EDITS : 0;
+}
+
 static void edit_flags(const struct req *req, const struct message_edit *in,
 		       struct message *message)
 {
@@ -161,6 +174,8 @@ int api_update_message(struct req *req, const struct message_edit *in, struct me
 		r = reach_channel(req, 0, &reach);
 	if (!r)
 		r = check_editor(req, in, out, &reach);
+	if (!r)
+		r = check_age(req, in, out);
 	if (r)
 		return r;
 	edit_flags(req, in, out);

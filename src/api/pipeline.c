@@ -262,11 +262,9 @@ static void go_home(struct req *req, int r)
 	core_post(req->home, &req->msg);
 }
 
-bool req_throttled(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms)
+bool req_limited(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms)
 {
 	uint64_t key = 0xcbf29ce484222325ULL;
-	/* Calls of one address land on every core: each has its part of the allowance. */
-	uint32_t share = MAX(1u, limit / core_cores(req->core)->count);
 
 	if (!limits_on(req->core))
 		return false;
@@ -274,10 +272,16 @@ bool req_throttled(struct req *req, struct str what, struct str who, uint32_t li
 		key = (key ^ (unsigned char)what.ptr[i]) * 0x100000001b3ULL;
 	for (size_t i = 0; i < who.len; i++)
 		key = (key ^ (unsigned char)who.ptr[i]) * 0x100000001b3ULL;
-	struct limit_state state = limit_hit(local_of(req->core)->api->login, key, share, per_ms);
+	struct limit_state state = limit_hit(local_of(req->core)->api->login, key, limit, per_ms);
 	if (state.over)
 		req->retry_after = (double)state.reset_after_us / 1e6;
 	return state.over;
+}
+
+bool req_throttled(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms)
+{
+	/* Calls of one address land on every core: each has its part of the allowance. */
+	return req_limited(req, what, who, MAX(1u, limit / core_cores(req->core)->count), per_ms);
 }
 
 /* -- with the owner -- */

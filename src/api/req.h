@@ -72,6 +72,8 @@ int req_form_error(struct req *req, const char *path, const char *code, const ch
 /* Counts a try of @what ("login") by @who (an address, a name); true when there were more than @limit in @per_ms: answer
  * ERR_RATE_LIMITED. Never with rate_limits = off. On the core where the request arrived. */
 bool req_throttled(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms);
+/* The same where all tries come to one core: on the owner of what is tried. */
+bool req_limited(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms);
 /* The audit reason, decoded; null view when there is none. */
 struct str req_reason(const struct req *req);
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
-from lib.server import Server, free_port, sanitized  # noqa: E402
+from lib.server import ROOT, Server, free_port, sanitized  # noqa: E402
 from lib.world import World  # noqa: E402
 from raw.base import Scene, Skip, eq, run_steps, step  # noqa: E402
 
@@ -188,6 +188,50 @@ def _():
         grown = server.rss_bytes() - rss
         # The sanitizer keeps freed blocks back.
         assert grown < 16e6 or sanitized(), 'grew by %.1f MB' % (grown / 1e6)
+        server.stop()
+
+
+@step('hours later: a poll has ended by its time, and old messages are edited so many times', slow=True)
+def _():
+    if sanitized():
+        raise Skip('LD_PRELOAD and the address sanitizer do not go together')
+    if not shutil.which('cc'):
+        raise Skip('no C compiler')
+    with tempfile.TemporaryDirectory() as folder, Server(settings={'rate_limits': 'off'}) as server:
+        library = os.path.join(folder, 'clockshift.so')
+        subprocess.run(['cc', '-shared', '-fPIC', '-O1', '-o', library, os.path.join(ROOT, 'test', 'support', 'clockshift.c')], check=True)
+        scene = Scene(server.url)
+        rest, where = scene.ann.rest, '/channels/%s/messages' % scene.hall
+        old = rest.post(where, {'content': 'old'}).ok(200)['id']
+        poll = rest.post(where, {'poll': {'question': {'text': 'q'}, 'duration': 1, 'answers': [{'poll_media': {'text': 'a'}}]}}).ok(200)['id']
+        server.stop()
+        server.settings['rate_limits'] = 'discord'
+        server.env.update(LD_PRELOAD=library, CLOCKSHIFT_S=str(2 * 3600))
+        server.start()
+        rest.close()
+        rest.port = server.port
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            listed = rest.get(where).ok(200)
+            if listed[0]['type'] == 46:
+                break
+            time.sleep(0.2)
+        eq((listed[0]['type'], listed[0]['message_reference']['message_id']), (46, poll))
+        eq(rest.get('%s/%s' % (where, poll)).ok(200)['poll']['results']['is_finalized'], True)
+        fresh, edits, refused = rest.post(where, {'content': 'new'}).ok(200)['id'], 0, None
+        while not refused:
+            answer = rest.patch('%s/%s' % (where, old), {'content': 'edit %d' % edits})
+            if answer.status == 429 and answer.code is None:
+                time.sleep(answer.body['retry_after'] + 0.01)
+            elif answer.status == 429:
+                refused = answer
+            else:
+                answer.ok(200)
+                edits += 1
+        eq(edits, 30)
+        assert 0 < refused.refused(429, 30046)['retry_after'] <= 3600
+        time.sleep(5)
+        rest.patch('%s/%s' % (where, fresh), {'content': 'edited'}).ok(200)
         server.stop()
 
 
