@@ -283,7 +283,7 @@ static int take_file(const struct manifest_file *file, const char *from, const c
 
 static int restore_into(const char *from, const char *aside, struct backup_result *ret)
 {
-	struct manifest manifest;
+	struct manifest manifest = {};
 	char store_dir[DISK_PATH_MAX];
 
 	int r = read_manifest(from, &manifest, ret);

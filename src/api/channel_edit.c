@@ -158,7 +158,7 @@ static int read_moves(struct req *req, const struct reach *reach,
 int api_bulk_update_guild_channels(struct req *req, const struct channel_position_list *in)
 {
 	struct reach reach;
-	uint32_t count;
+	uint32_t count = 0;
 
 	int r = reach_guild(req, PERM_MANAGE_CHANNELS, &reach);
 	if (r)

@@ -215,13 +215,12 @@ static int run_revoke(struct txn *txn, void *arg)
 {
 	struct by_code *in = arg;
 	struct realm *realm = realm_of(txn);
-	struct live_member *member = realm_member(realm, in->req->who.user_id);
 	struct invite_row row;
 
 	int r = invite_get_wait(txn, in->req->arena, in->req->path.code, true, &row);
 	if (r)
 		return r;
-	member = realm_member(realm, in->req->who.user_id);
+	struct live_member *member = realm_member(realm, in->req->who.user_id);
 	if (!member)
 		return ERR_UNKNOWN_INVITE;
 	struct live_channel *channel = realm_channel(realm, row.channel_id);

@@ -155,7 +155,7 @@ int api_delete_user_message_reaction(struct req *req)
 
 int api_delete_my_message_reaction_by_type(struct req *req)
 {
-	enum reaction_type type;
+	enum reaction_type type = REACTION_NORMAL;
 
 	int r = read_type(req, &type);
 	return r ? r : take_away(req, req->who.user_id, true, type);
@@ -163,7 +163,7 @@ int api_delete_my_message_reaction_by_type(struct req *req)
 
 int api_delete_user_message_reaction_by_type(struct req *req)
 {
-	enum reaction_type type;
+	enum reaction_type type = REACTION_NORMAL;
 
 	int r = read_type(req, &type);
 	return r ? r : take_away(req, req->path.user_id, true, type);

@@ -21,10 +21,10 @@ static void cell_text(const json_t *value, char ret[512])
 	switch (json_typeof(value)) {
 	case JSON_STRING: snprintf(ret, 512, "%s", json_string_value(value)); break;
 	case JSON_INTEGER: snprintf(ret, 512, "%lld", (long long)json_integer_value(value)); break;
-	case JSON_TRUE: strcpy(ret, "yes"); break;
-	case JSON_FALSE: strcpy(ret, "no"); break;
-	case JSON_NULL: strcpy(ret, "-"); break;
-	default: strcpy(ret, "?"); break;
+	case JSON_TRUE: snprintf(ret, 512, "yes"); break;
+	case JSON_FALSE: snprintf(ret, 512, "no"); break;
+	case JSON_NULL: snprintf(ret, 512, "-"); break;
+	default: snprintf(ret, 512, "?"); break;
 	}
 	clean(ret);
 }

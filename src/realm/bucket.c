@@ -54,7 +54,7 @@ int bucket_load_newest_wait(struct realm *realm)
 		channel->bucket = MAX(channel->bucket, bucket);
 		if (channel->last_message_id)
 			continue; /* buckets come newest first */
-		uint64_t newest;
+		uint64_t newest = 0;
 		r = newest_of(core, &arena, channel_id, bucket, &newest);
 		channel->last_message_id = newest;
 	}

@@ -36,6 +36,8 @@ static struct bytes *encode_snapshot(struct txn *txn, const struct realm_subscri
 		view->data_mode = S("full");
 		view->has.properties = view->has.data_mode = true;
 		enc_guild_ready(&enc, view);
+		view->properties = NULL;
+		view->has.properties = false;
 	} else {
 		enc_guild_create(&enc, view);
 	}
