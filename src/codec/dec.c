@@ -180,10 +180,19 @@ static uint32_t json_depth(const json_t *json)
 	const char *key;
 	json_t *child;
 	size_t i;
-	uint32_t depth = 0;
+	uint32_t depth = 0, below;
 
-	json_array_foreach(json, i, child) depth = MAX(depth, json_depth(child));
-	json_object_foreach((json_t *)json, key, child) depth = MAX(depth, json_depth(child));
+	/* Not inside MAX(), which names its arguments twice: each level would double the work. */
+	json_array_foreach(json, i, child)
+	{
+		below = json_depth(child);
+		depth = MAX(depth, below);
+	}
+	json_object_foreach((json_t *)json, key, child)
+	{
+		below = json_depth(child);
+		depth = MAX(depth, below);
+	}
 	return depth + (json_is_object(json) || json_is_array(json));
 }
 

@@ -189,7 +189,8 @@ def _(field):
               b'{' + b','.join(b'"%x":0' % (i * 2654435761 % 2**32) for i in range(75000)) + b'}',
               b'{"content":"x","nonce":' + b'9' * 900000 + b'}', b'{"content":"' + b'\\u0041' * 150000 + b'"}',
               b'{"content":"' + b'\xed\xa0\x80' * 1000 + b'"}', b'{"content":"\xff\xfe"}', b'{"content":"\xf4\x90\x80\x80"}',
-              b'{"content":"x","embeds":[' + b'{"title":"a"},' * 60000 + b'{}]}', b'{"a":' + b' ' * 1000000 + b'1}', b'\xef\xbb\xbf{"content":"x"}']
+              b'{"content":"x","embeds":[' + b'{"title":"a"},' * 60000 + b'{}]}', b'{"a":' + b' ' * 1000000 + b'1}', b'\xef\xbb\xbf{"content":"x"}',
+              b'{"content":"x","shared_client_theme":' + b'[' * 30 + b']' * 30 + b'}', b'{"content":"x","shared_client_theme":' + b'{"a":' * 30 + b'1' + b'}' * 31]
 
     def send(body):
         def run():
