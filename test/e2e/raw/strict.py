@@ -78,3 +78,8 @@ def _(scene):
     gateway.send(8, {'guild_id': scene.guild_id, 'user_ids': ['0']})
     eq(gateway.wait_close(), 4002)
     rest.get('/users/@me').ok(200)
+
+
+@step('an instance has no sounds of its own, and says so')
+def _(scene):
+    eq(scene.bot.rest.get('/soundboard-default-sounds').ok(200), [])
