@@ -502,7 +502,7 @@ int fuzz_objects(const uint8_t *data, size_t size)
 		enc_init(&enc, &buf, ENC_JSON);
 		enc_form_errors(&enc, &dec);
 		json_t *json = json_parse(buf_str(&buf));
-		assert(json);
+		assert(json || nesting(buf_str(&buf)) > JSON_DEPTH_MAX); /* a tree is deeper than its body */
 		json_decref(json);
 		buf_done(&buf);
 	}
