@@ -133,7 +133,7 @@ static void on_idle(struct core *core, struct timer *timer)
 	const struct cell_type *type = cell_type(cell->kind);
 	struct cell_local *local = local_of(core)->cell;
 
-	if (!quiet(cell) || cell->status == CELL_LOADING || !fiber_wait_empty(&cell->entering))
+	if (!quiet(cell) || cell->status == CELL_LOADING || cell->waiting)
 		return; /* settles again when that ends */
 	intents_start(cell); /* when there was no fiber for them before */
 	if (timer_is_set(&cell->retry) || intents_pending(cell) ||
@@ -340,49 +340,68 @@ static bool present(const struct cell *cell)
 
 static int call_run(struct txn *txn, struct cell_work *work);
 
-int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell **ret_cell)
+/* Works enter in the order in which they came, also those that wait while the cell is restarted: who was woken goes before who
+ * comes just now, though that one's fiber may run earlier. */
+static bool comes_behind(const struct cell *cell, bool waited)
 {
-	if (!work->id)
-		return ENOENT;
-	for (;;) {
-		struct cell *cell = cell_shell(core, work->kind, work->id);
+	return !waited && cell->waiting && (cell->status == CELL_READY || cell->status == CELL_EMPTY);
+}
 
-		if (work->if_loaded && !present(cell)) {
-			cell_settle(cell);
+static int enter_wait(struct core *core, struct cell *cell, const struct cell_work *work, bool *waited)
+{
+	for (;;) {
+		if (work->if_loaded && !present(cell))
 			return ENOENT;
+		if (comes_behind(cell, *waited)) {
+			*waited = true;
+			cell->waiting++;
+			fiber_yield(core);
+			continue;
 		}
 		switch (cell->status) {
 		case CELL_READY:
 			if (!cell->state && !work->create)
 				return ENOENT; /* somebody is making it just now */
-			if (cell->partial && !work->early) {
-				fiber_wait_on(core, &cell->entering);
-				continue;
-			}
-			cell->fibers++;
-			timer_clear(&cell->idle);
-			*ret_cell = cell;
+			if (cell->partial && !work->early)
+				break;
 			return 0;
 		case CELL_EMPTY: {
 			int r = load_wait(cell, work->create);
 
-			if (r) {
-				cell_settle(cell);
+			if (r)
 				return r;
-			}
 			continue;
 		}
 		case CELL_BROKEN:
 			/* It is restarted when all fibers have left it, and the caller may be one of them. */
 			if (work->run == call_run)
 				return ERR_RESTARTED;
-			fiber_wait_on(core, &cell->entering);
-			continue;
-		case CELL_LOADING:
-			fiber_wait_on(core, &cell->entering);
-			continue;
+			break;
+		case CELL_LOADING: break;
 		}
+		cell->waiting += !*waited;
+		*waited = true;
+		fiber_wait_on(core, &cell->entering);
 	}
+}
+
+int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell **ret_cell)
+{
+	bool waited = false;
+
+	if (!work->id)
+		return ENOENT;
+	struct cell *cell = cell_shell(core, work->kind, work->id);
+	int r = enter_wait(core, cell, work, &waited);
+	cell->waiting -= waited;
+	if (r) {
+		cell_settle(cell);
+		return r;
+	}
+	cell->fibers++;
+	timer_clear(&cell->idle);
+	*ret_cell = cell;
+	return 0;
 }
 
 void cell_leave(struct cell *cell)

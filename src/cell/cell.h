@@ -61,6 +61,7 @@ struct cell {
 	struct list txns;         /* queued, oldest first */
 	struct list locks;        /* row locks held (cell/txn.h) */
 	struct fiber_wait entering;
+	uint32_t waiting;         /* fibers that have waited to enter, and are not in yet */
 	uint64_t views;        /* cores that have a view of it (bit mask) */
 	struct list intents;   /* waiting to be carried out, in order */
 	bool intents_running, outbox_marked;
