@@ -382,7 +382,7 @@ static int run_leave(struct txn *txn, void *arg)
 	if (r)
 		return r;
 	if (!realm_gone(realm_of(txn)) && realm_of(txn)->guild->owner_id != leaving->user_id)
-		realm_leave(txn, leaving->user_id);
+		realm_leave(txn, leaving->user_id, 0);
 	return 0;
 }
 

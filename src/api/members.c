@@ -121,7 +121,7 @@ int api_delete_guild_member(struct req *req)
 		return r;
 	struct audit audit = audit_begin(req->txn, req->who.user_id, AUDIT_MEMBER_KICK,
 					 req->path.user_id, req_reason(req));
-	realm_leave(req->txn, req->path.user_id);
+	realm_leave(req->txn, req->path.user_id, req->who.user_id);
 	audit_put(&audit);
 	return 0;
 }
@@ -144,7 +144,7 @@ int api_leave_guild(struct req *req)
 		r = check_leave(req);
 	if (r)
 		return r;
-	realm_leave(req->txn, req->who.user_id);
+	realm_leave(req->txn, req->who.user_id, req->who.user_id);
 	return 0;
 }
 

@@ -187,7 +187,7 @@ static int run_piece(struct txn *txn, void *arg)
 		const struct live_member *member = realm_member(realm, piece->ids[i]);
 
 		if (member && prunable(realm, piece->terms, realm_member(realm, piece->terms->actor_id), member))
-			piece->gone += realm_leave(txn, piece->ids[i]);
+			piece->gone += realm_leave(txn, piece->ids[i], piece->terms->actor_id);
 	}
 	return 0;
 }

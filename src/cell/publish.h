@@ -23,6 +23,15 @@ struct event {
 	uint64_t author;    /* gets full content whatever its intents */
 	uint32_t mentions_count;
 	uint64_t *mentions; /* these users too */
+	/* What decides for people's sessions, which are not told all of a guild (gateway/want.h). */
+	uint64_t about;       /* the member that comes, changes, goes; then @author is who did it */
+	uint64_t answers;     /* who wrote the message that this one answers */
+	bool everyone;        /* is mentioned */
+	uint32_t classes_count;
+	uint32_t *classes;    /* of those who hold a role that is mentioned */
+	uint64_t channel_id;  /* whose newest message, or newest pin, this is; 0: neither */
+	uint64_t message_id;  /* 0: a pin */
+	int64_t pin_at;
 	_Atomic(struct bytes *) etf[2]; /* full, alt in ETF, made by the first session that needs it */
 };
 struct event *event_ref(struct event *event);
@@ -55,6 +64,7 @@ enum effect_kind {
 	EFFECT_GUILD_LEAVE, /* user cells: drop this guild's subscription if it is still there */
 	EFFECT_LOGOUT,      /* user cells: sessions of this token hash (zero: all) are closed with 4004, and cores forget it */
 	EFFECT_FORGET,      /* user cells: what cores remember of this user's tokens is out of date */
+	EFFECT_SIZE,        /* how many members a guild has now; said while it is small */
 	EFFECT_RELOADED,    /* the cell was restarted: subscribe again, silently; or (away) say that it is gone for now, and ask anew */
 };
 struct effect {
@@ -65,6 +75,7 @@ struct effect {
 	uint64_t session, user;   /* SUBSCRIBE, UNSUBSCRIBE (one of them 0), USER_CLASS */
 	uint32_t core;            /* SUBSCRIBE: the session's core; others ignore it */
 	uint32_t class_id;        /* CLASS, USER_CLASS, SUBSCRIBE */
+	uint32_t members;         /* SUBSCRIBE, SIZE */
 	uint64_t guild_id;        /* GUILD_JOIN, GUILD_LEAVE */
 	bool away;                /* RELOADED */
 	uint64_t perms;           /* CLASS: guild-wide permissions */

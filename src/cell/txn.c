@@ -257,6 +257,7 @@ void event_unref(struct event *event)
 	bytes_unref(atomic_load_explicit(&event->etf[0], memory_order_relaxed));
 	bytes_unref(atomic_load_explicit(&event->etf[1], memory_order_relaxed));
 	free(event->mentions);
+	free(event->classes);
 	free(event);
 }
 

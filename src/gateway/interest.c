@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/internal.h"
+#include "gateway/unread.h"
 
 enum {
 	GUILDS_MAX = 200,
@@ -214,6 +215,7 @@ int interest_merge(struct session *session, uint64_t guild_id, const json_t *fro
 		return 0;
 	for (uint32_t i = 0; i < interest->channels_count; i++)
 		interest->channels[i].again = false;
+	struct sub *sub = session_sub(session, guild_id);
 	bool good = merge_flag(from, "typing", &interest->typing) &&
 		merge_flag(from, "threads", &interest->threads) &&
 		merge_flag(from, "activities", &interest->activities) &&
@@ -223,12 +225,16 @@ int interest_merge(struct session *session, uint64_t guild_id, const json_t *fro
 		merge_ids(from, "thread_member_lists", THREAD_LISTS_MAX, &interest->thread_lists,
 			  &interest->thread_lists_count) &&
 		merge_channels(from, interest);
+	if (sub)
+		sub->interest = interest;
+	if (sub && !interest->opened && (interest->typing || interest->channels_count))
+		unread_tell(sub);
 	interest->opened |= interest->typing || interest->channels_count > 0;
 	if (!good)
 		return CLOSE_DECODE_ERROR;
 	interest->members_again = json_is_array(json_object_get(from, "members"));
 	bool lists = json_is_object(json_object_get(from, "channels"));
-	if ((lists || interest->members_again) && session_sub(session, guild_id))
+	if ((lists || interest->members_again) && sub)
 		tell_guild(session, interest);
 	return 0;
 }

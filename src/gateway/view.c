@@ -11,44 +11,14 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "gateway/internal.h"
+#include "gateway/unread.h"
+#include "gateway/view_internal.h"
+#include "gateway/want.h"
 #include "model/permissions.h"
 
 enum {
 	MISSED_MAX = 4096
 }; /* publications between a cell's restart and the last session's return */
-
-struct view_class {
-	uint32_t id;
-	uint32_t at; /* in view->classes */
-	uint64_t perms;
-	struct bytes *see, *manage;
-	struct sub **subs;
-	uint32_t count, cap;
-	uint32_t bots; /* of subs */
-};
-
-struct view {
-	struct gateway_local *gateway;
-	uint64_t cell_id;
-	enum cell_kind kind;
-	uint32_t held;       /* by questions under way */
-	uint32_t subs;
-	struct sub *account; /* an account's sessions */
-	/* NULL: an account. There are as many of these as sessions, so they are kept small. */
-	struct guild_view *guild;
-};
-
-struct guild_view {
-	struct map users; /* user id → first struct sub */
-	struct map class_ids; /* id + 1 → struct view_class */
-	struct view_class **classes; /* the same, to walk */
-	uint32_t classes_count, classes_cap;
-	bool sweep; /* some have nobody */
-	uint32_t strays; /* sessions without a class */
-	struct publication **missed; /* by strays, which get them when they have a class again */
-	uint32_t missed_count;
-};
 
 /* -- classes -- */
 
@@ -135,11 +105,6 @@ static void class_enter(struct view_class *class, struct sub *sub)
 	class->subs[class->count++] = sub;
 }
 
-static bool has_bit(const struct bytes *bits, uint32_t bit)
-{
-	return bits && bit / 8 < bits->len && ((uint8_t)bits->data[bit / 8] >> (bit % 8) & 1);
-}
-
 /* -- views -- */
 
 static struct view *view_find(struct gateway_local *gateway, uint64_t cell_id)
@@ -161,6 +126,7 @@ static struct view *view_make(struct gateway_local *gateway, uint64_t cell_id, e
 		view->guild = mem_zalloc(sizeof(*view->guild));
 		map_init(&view->guild->users);
 		map_init(&view->guild->class_ids);
+		unread_init(view);
 	}
 	map_set(&gateway->views, cell_id, view);
 	return view;
@@ -178,6 +144,7 @@ static void missed_drop(struct view *view)
 static void view_free(struct view *view)
 {
 	if (view->guild) {
+		unread_done(view);
 		missed_drop(view);
 		while (view->guild->classes_count)
 			class_free(view, view->guild->classes[0]);
@@ -275,6 +242,10 @@ static struct sub *sub_new(struct view *view, struct session *session)
 	sub->session = session;
 	sub->intents = session->intents;
 	sub->bot = session->bot;
+	if (view->guild) {
+		sub->interest = interest_find(session, view->cell_id);
+		view->guild->people += !sub->bot;
+	}
 	sub->next = user_subs(view, sub_user(sub));
 	user_subs_set(view, sub_user(sub), sub);
 	list_add_tail(&session->subs, &sub->of_session);
@@ -289,6 +260,8 @@ static void sub_free(struct sub *sub)
 
 	if (view->guild && (!sub->class || sub->returned))
 		stray_found(view);
+	if (view->guild)
+		view->guild->people -= !sub->bot;
 	class_leave(sub);
 	while (*link != sub)
 		link = &(*link)->next;
@@ -406,6 +379,9 @@ static bool event_to_sub(struct sub *sub, const struct audience *to, struct even
 	if (event->intents && !(event->intents & sub->intents) &&
 	    !(to->always_user && to->always_user == sub_user(sub)))
 		return false;
+	/* What is addressed to somebody is for them. */
+	if (!sub->bot && sub->class && !to->user && !to->session && !want_event(sub, event))
+		return false;
 	enum event_form form = choice == CHOICE_ALT ? FORM_ALT : FORM_FULL;
 	if (to->content && event->alt && !reads_content(sub, event))
 		form = FORM_ALT;
@@ -472,8 +448,10 @@ static void event_to_class(struct view_class *class, const struct audience *to, 
 	atomic_fetch_sub_explicit(&event->refs, class->count - used, memory_order_relaxed);
 }
 
-static void event_publish(const struct view *view, const struct audience *to, struct event *event)
+static void event_publish(struct view *view, const struct audience *to, struct event *event)
 {
+	if (view->guild)
+		unread_note(view, to, event);
 	if (to->session) {
 		const struct session *session = map_get(&view->gateway->sessions, to->session);
 		struct sub *sub = session ? sub_find(view, session) : NULL;
@@ -492,7 +470,7 @@ static void event_publish(const struct view *view, const struct audience *to, st
 }
 
 /* A list of sessions, of all cores. */
-static void event_to_sessions(const struct view *view, const struct bytes *sessions,
+static void event_to_sessions(struct view *view, const struct bytes *sessions,
 			      struct event *event)
 {
 	struct audience to = {};
@@ -653,6 +631,7 @@ static void subscribe(struct view *view, const struct effect *effect)
 		class_leave(sub);
 		class_enter(class, sub);
 		sub->returned = stray;
+		view->guild->members = effect->members;
 	} else if (!sub) {
 		sub_new(view, session);
 	}
@@ -763,6 +742,10 @@ void view_apply(struct core *core, const struct publication *publication)
 		case EFFECT_GUILD_JOIN: guild_join(view, effect->guild_id); break;
 		case EFFECT_GUILD_LEAVE: guild_leave(view, effect->guild_id); break;
 		case EFFECT_LOGOUT: logout(view, effect->token_hash); break;
+		case EFFECT_SIZE:
+			if (view->guild)
+				unread_size(view, effect->members);
+			break;
 		case EFFECT_RELOADED: reloaded(view, effect->away); break;
 		case EFFECT_FORGET: /* for those who remember tokens */ break;
 		}

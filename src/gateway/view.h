@@ -6,6 +6,7 @@
 #include "cell/publish.h"
 
 struct gateway_local;
+struct interest;
 struct session;
 struct view;
 struct view_class;
@@ -18,6 +19,7 @@ struct sub {
 		*class; /* NULL: in an account; or the cell was restarted, and is asked anew */
 	struct sub *next; /* of the same user */
 	struct list of_session;
+	const struct interest *interest; /* op 14, 37; NULL: it has said nothing of this guild */
 	uint32_t index : 30; /* in class->subs */
 	bool bot : 1;
 	bool returned : 1; /* a stray that has its class, but not yet what it missed */

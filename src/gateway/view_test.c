@@ -21,6 +21,7 @@ struct model {
 		bool defined;
 	} classes[CLASSES];
 	uint32_t class_of[USERS]; /* by user */
+	uint32_t members;
 	struct person {
 		struct session *session; /* NULL: not there */
 		uint32_t user;
@@ -71,12 +72,20 @@ static void change_class(struct model *m, uint32_t id)
 	apply(m, &effect, 1);
 }
 
+static void change_size(struct model *m)
+{
+	struct effect effect = { .kind = EFFECT_SIZE };
+
+	effect.members = m->members = 20 + (uint32_t)dice(m, 10);
+	apply(m, &effect, 1);
+}
+
 static uint64_t user_id(uint32_t user)
 {
 	return 100 + user;
 }
 
-static void come(struct model *m, struct person *person)
+static void come(struct model *m, struct person *person, bool bot)
 {
 	static const uint32_t intents[] = { UINT32_MAX, INTENT_GUILD_MESSAGES, INTENT_GUILDS,
 					    INTENT_GUILD_MESSAGES | INTENT_MESSAGE_CONTENT };
@@ -85,6 +94,18 @@ static void come(struct model *m, struct person *person)
 	session->state = SESSION_LIVE;
 	session->user_id = user_id(person->user);
 	session->intents = intents[dice(m, 4)];
+	session->bot = bot;
+	session->large_threshold = 25;
+	if (dice(m, 2)) {
+		session->interest = mem_zalloc(sizeof(*session->interest));
+		*session->interest = (struct interest){ .guild_id = GUILD,
+							.opened = dice(m, 2),
+							.typing = dice(m, 2),
+							.member_updates = dice(m, 3) == 0,
+							.members_count = 1 };
+		session->interest->members = mem_alloc(sizeof(uint64_t));
+		session->interest->members[0] = user_id((uint32_t)dice(m, USERS));
+	}
 	person->session = session;
 	person->got = 0;
 	person->subscribed = true;
@@ -95,6 +116,7 @@ static void come(struct model *m, struct person *person)
 		{ .kind = EFFECT_SUBSCRIBE,
 		  .session = session->id,
 		  .core = 0,
+		  .members = m->members,
 		  .class_id = class_id * 1000 },
 	};
 	apply(m, effects, 2);
@@ -150,6 +172,39 @@ static bool bit(const uint8_t *bits, uint32_t n)
 	return bits[n / 8] >> (n % 8) & 1;
 }
 
+static bool in(const uint64_t *ids, uint32_t count, uint64_t id)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/* The rule of gateway/want.h. */
+static bool wants(struct model *m, const struct person *person, const struct event *event)
+{
+	const struct interest *interest = person->session->interest;
+	uint64_t id = user_id(person->user);
+	bool passive = m->members > 25 && !(interest && interest->opened);
+
+	switch (event->type) {
+	case EVENT_MESSAGE_CREATE:
+		return !passive || event->everyone || event->answers == id ||
+			in(event->mentions, event->mentions_count, id) ||
+			(event->classes_count &&
+			 event->classes[0] == m->class_of[person->user] * 1000);
+	case EVENT_MESSAGE_DELETE: return !passive;
+	case EVENT_TYPING_START: return interest && interest->typing;
+	case EVENT_GUILD_MEMBER_ADD:
+	case EVENT_GUILD_MEMBER_UPDATE:
+		return event->about == id || event->author == id ||
+			(interest && interest->member_updates) ||
+			(interest && event->type == EVENT_GUILD_MEMBER_UPDATE &&
+			 in(interest->members, interest->members_count, event->about));
+	default: return true;
+	}
+}
+
 /* The rules of cell/publish.h, one session at a time: 0 nothing, 1 full, 2 alt. */
 static int wanted(struct model *m, const struct person *person, const struct audience *to,
 		  const struct event *event)
@@ -168,6 +223,18 @@ static int wanted(struct model *m, const struct person *person, const struct aud
 		return 0;
 	if (to->perms_any && !(class->perms & to->perms_any) &&
 	    !(class->perms & PERM_ADMINISTRATOR))
+		return 0;
+	if (to->bots && !person->session->bot)
+		return 0;
+	if (to->shares) {
+		bool meets = false;
+
+		for (uint32_t i = 0; i < sizeof(class->see); i++)
+			meets |= class->see[i] & (uint8_t)to->shares->data[i];
+		if (!meets)
+			return 0;
+	}
+	if (!person->session->bot && !to->user && !to->session && !wants(m, person, event))
 		return 0;
 	if (to->channel_slot) {
 		bool sees = bit(class->see, to->channel_slot - 1);
@@ -200,7 +267,10 @@ static int wanted(struct model *m, const struct person *person, const struct aud
 static void publish(struct model *m)
 {
 	struct audience to = {};
-	struct event *event = fake_event(EVENT_MESSAGE_CREATE,
+	static const enum event_type types[] = { EVENT_MESSAGE_CREATE,	   EVENT_MESSAGE_DELETE,
+						 EVENT_TYPING_START,	   EVENT_GUILD_MEMBER_ADD,
+						 EVENT_GUILD_MEMBER_UPDATE, EVENT_CHANNEL_UPDATE };
+	struct event *event = fake_event(types[dice(m, ARRAY_SIZE(types))],
 					 dice(m, 3) ? INTENT_GUILD_MESSAGES : 0, "{}",
 					 dice(m, 2) ? "[]" : NULL);
 
@@ -225,7 +295,25 @@ static void publish(struct model *m)
 	for (uint32_t i = 0; i < event->mentions_count; i++)
 		event->mentions[i] = user_id((uint32_t)dice(m, USERS));
 
-	struct effect effect = { .kind = EFFECT_EVENT, .to = to, .event = event_ref(event) };
+	event->everyone = dice(m, 8) == 0;
+	event->answers = user_id((uint32_t)dice(m, USERS));
+	event->about = user_id((uint32_t)dice(m, USERS));
+	if (dice(m, 2)) {
+		event->classes = mem_alloc(sizeof(uint32_t));
+		event->classes[0] = 1000 * (uint32_t)dice(m, CLASSES);
+		event->classes_count = 1;
+	}
+	to.bots = dice(m, 6) == 0;
+	struct bytes *shares = NULL;
+	if (dice(m, 4) == 0) {
+		uint8_t bits[3] = {};
+
+		bits[dice(m, 3)] = (uint8_t)(1 << dice(m, 8));
+		to.shares = shares = bytes_from((struct str){ (char *)bits, sizeof(bits) });
+		bytes_ref(shares);
+	}
+
+	struct effect effect = { .kind = EFFECT_EVENT, .to = to, .event = event_ref(event), .see = shares };
 	apply(m, &effect, 1);
 	uint32_t held = 1;
 	for (uint32_t i = 0; i < SESSIONS; i++) {
@@ -249,6 +337,7 @@ static void publish(struct model *m)
 	}
 	assert_int_equal(event->refs, held);
 	event_unref(event);
+	bytes_unref(shares);
 }
 
 static void classes_give_each_session_what_a_check_of_each_would(void **state)
@@ -266,13 +355,14 @@ static void classes_give_each_session_what_a_check_of_each_would(void **state)
 		for (uint32_t step = 0; step < STEPS; step++) {
 			struct person *person = &m.people[dice(&m, SESSIONS)];
 
-			switch (dice(&m, 10)) {
+			switch (dice(&m, 11)) {
+			case 10: change_size(&m); break;
 			case 0: change_class(&m, (uint32_t)dice(&m, CLASSES)); break;
 			case 1: move(&m, (uint32_t)dice(&m, USERS)); break;
 			case 2:
 			case 3:
 				if (!person->session)
-					come(&m, person);
+					come(&m, person, dice(&m, 2));
 				break;
 			case 4:
 				if (person->session && dice(&m, 2))
@@ -289,9 +379,90 @@ static void classes_give_each_session_what_a_check_of_each_would(void **state)
 	}
 }
 
+/* -- what is unread -- */
+
+static struct session *watcher(struct model *m, uint32_t capabilities)
+{
+	struct person *person = &m->people[m->people[0].session != NULL];
+
+	person->user = capabilities ? 1 : 0;
+	come(m, person, false);
+	free(TAKE(person->session->interest));
+	session_sub(person->session, GUILD)->interest = NULL;
+	person->session->capabilities = capabilities;
+	return person->session;
+}
+
+static void say(struct model *m, uint32_t slot, uint64_t message_id)
+{
+	struct event *event = fake_event(EVENT_MESSAGE_CREATE, 0, "{}", NULL);
+	struct effect effect = { .kind = EFFECT_EVENT, .to = { .channel_slot = slot + 1 }, .event = event };
+
+	event->channel_id = 500 + slot;
+	event->message_id = message_id;
+	apply(m, &effect, 1);
+}
+
+static void expect_last(struct session *session, uint64_t number, enum event_type type, const char *text)
+{
+	enum event_form form;
+
+	assert_int_equal(ring_next(&session->ring), number + 1);
+	if (!number)
+		return;
+	struct event *event = ring_get(&session->ring, number, &form);
+	assert_int_equal(event->type, type);
+	struct str got = bytes_str(event->full);
+	assert_int_equal(got.len, strlen(text));
+	assert_memory_equal(got.ptr, text, got.len);
+}
+
+static void unread_channels_are_told_now_and_then_to_those_who_see_them(void **state)
+{
+	struct model m = { .fake = fake_new(NULL), .members = 26 };
+
+	(void)state;
+	m.classes[0].see[0] = 3;
+	m.classes[1].see[0] = 1;
+	m.class_of[1] = 1;
+	struct session *both = watcher(&m, 0), *one = watcher(&m, 1 << 14);
+	for (uint64_t id = 1; id <= 3; id++)
+		say(&m, 0, id);
+	say(&m, 1, 9);
+	fake_pass(m.fake, 29000);
+	expect_last(both, 0, 0, "");
+	fake_pass(m.fake, 2000);
+	expect_last(both, 1, EVENT_CHANNEL_UNREAD_UPDATE,
+		    "{\"guild_id\":\"77\",\"channel_unread_updates\":[{\"id\":\"500\",\"last_message_id\":\"3\"},"
+		    "{\"id\":\"501\",\"last_message_id\":\"9\"}]}");
+	expect_last(one, 1, EVENT_PASSIVE_UPDATE_V2,
+		    "{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":\"3\"}],"
+		    "\"updated_voice_states\":[],\"removed_voice_states\":[],\"updated_members\":[]}");
+	/* Nothing is told twice; what one may not see, not at all. */
+	say(&m, 1, 10);
+	fake_pass(m.fake, 31000);
+	expect_last(one, 1, EVENT_PASSIVE_UPDATE_V2,
+		    "{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":\"3\"}],"
+		    "\"updated_voice_states\":[],\"removed_voice_states\":[],\"updated_members\":[]}");
+	assert_int_equal(ring_next(&both->ring), 3);
+	/* A guild that becomes small says first what was missed. */
+	say(&m, 0, 11);
+	struct effect effect = { .kind = EFFECT_SIZE, .members = 25 };
+	apply(&m, &effect, 1);
+	say(&m, 0, 12);
+	assert_int_equal(ring_next(&both->ring), 5);
+	assert_int_equal(ring_next(&one->ring), 4);
+	fake_pass(m.fake, 31000);
+	assert_int_equal(ring_next(&both->ring), 5);
+	for (uint32_t i = 0; i < 2; i++)
+		go(&m, &m.people[i]);
+	fake_free(m.fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unread_channels_are_told_now_and_then_to_those_who_see_them),
 		cmocka_unit_test(classes_give_each_session_what_a_check_of_each_would),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -411,4 +411,11 @@ void message_event(struct txn *txn, enum event_type type, const struct live_chan
 	if (event->mentions_count)
 		event->mentions = mem_dup(message->mention_ids.items,
 					  event->mentions_count * sizeof(uint64_t));
+	if (type != EVENT_MESSAGE_CREATE || !realm->guild)
+		return;
+	event->everyone = view.mention_everyone;
+	event->answers = view.referenced_message ? view.referenced_message->author_id : 0;
+	event->classes = class_with_roles(realm, &view.mention_roles, &event->classes_count);
+	event->channel_id = channel->row->id;
+	event->message_id = view.id;
 }

@@ -51,7 +51,7 @@ void ban_put(struct txn *txn, uint64_t actor_id, const struct user *user, struct
 
 	txn_put(txn, key_ban(&key, txn->cell->id, user->id), &desc_ban_row, &row);
 	tell(txn, EVENT_GUILD_BAN_ADD, user);
-	realm_leave(txn, user->id);
+	realm_leave(txn, user->id, actor_id);
 	audit_put(&audit);
 }
 

@@ -170,6 +170,35 @@ const uint8_t *class_sight(struct realm *realm, struct arena *arena, const struc
 	return see;
 }
 
+static bool key_holds(const struct member_key *key, const struct u64_list *roles)
+{
+	for (uint32_t i = 0; i < roles->count; i++)
+		for (uint32_t k = 0; k < key->roles_count; k++)
+			if (key->roles[k] == roles->items[i])
+				return true;
+	return false;
+}
+
+uint32_t *class_with_roles(const struct realm *realm, const struct u64_list *roles, uint32_t *ret_count)
+{
+	uint32_t *ids = NULL, count = 0;
+
+	*ret_count = 0;
+	if (!roles->count)
+		return NULL;
+	list_for_each(node, &realm->classes) {
+		const struct audience_class *class = list_entry(node, struct audience_class, node);
+
+		if (!key_holds(&class->key, roles))
+			continue;
+		if (count % 16 == 0)
+			ids = mem_realloc(ids, (count + 16) * sizeof(*ids));
+		ids[count++] = class->id;
+	}
+	*ret_count = count;
+	return ids;
+}
+
 void class_tell_all(struct txn *txn, const struct live_member *member, uint64_t session)
 {
 	struct realm *realm = realm_of(txn);

@@ -31,6 +31,8 @@ void class_tell_all(struct txn *txn, const struct live_member *member, uint64_t 
 const uint8_t *class_sight(struct realm *realm, struct arena *arena, const struct live_member *member, uint32_t *ret_bytes);
 /* Nobody is watched any more. */
 void class_end(struct realm *realm);
+/* The classes of those who hold one of these roles, in a malloc block; NULL: none. */
+uint32_t *class_with_roles(const struct realm *realm, const struct u64_list *roles, uint32_t *ret_count);
 /* The member is watched no more. */
 void class_part(struct realm *realm, struct live_member *member);
 /* Recomputes every class; adds CLASS effects and CHANNEL_UPDATEs for sight gained and lost. @quiet_channel (0: none) is left to the

@@ -86,6 +86,15 @@ static void welcome(struct txn *txn, const struct realm_join *join)
 	txn_intent(txn, INTENT_SYSTEM_MESSAGE, CELL_GUILD, txn->cell->id, &desc_message, &message);
 }
 
+/* Sessions of people get less of a guild that is not small: which it is, the cores must know while it may be. */
+static void tell_size(struct txn *txn)
+{
+	uint32_t count = realm_of(txn)->members.count;
+
+	if (count <= LIMIT_LARGE_THRESHOLD_MAX + 1)
+		txn_effect(txn, &(struct effect){ .kind = EFFECT_SIZE, .members = count });
+}
+
 int realm_join_wait(struct txn *txn, struct realm_join *join)
 {
 	struct realm *realm = realm_of(txn);
@@ -111,7 +120,8 @@ int realm_join_wait(struct txn *txn, struct realm_join *join)
 	struct member view = member_view(member->row, &user);
 	view.guild_id = txn->cell->id;
 	view.has.guild_id = true;
-	txn_event(txn, EVENT_GUILD_MEMBER_ADD, (struct audience){}, &view);
+	txn_event(txn, EVENT_GUILD_MEMBER_ADD, (struct audience){}, &view)->about = join->user.id;
+	tell_size(txn);
 	struct guild_entry_row entry = { .guild_id = txn->cell->id, .joined_at = now };
 	txn_intent(txn, INTENT_USER_GUILD_ADD, CELL_USER, join->user.id, &desc_guild_entry_row, &entry);
 	welcome(txn, join);
@@ -140,7 +150,7 @@ static uint64_t bot_role(struct realm *realm, const struct live_member *member)
 	return 0;
 }
 
-bool realm_leave(struct txn *txn, uint64_t user_id)
+bool realm_leave(struct txn *txn, uint64_t user_id, uint64_t actor_id)
 {
 	struct realm *realm = realm_of(txn);
 	struct live_member *member = realm_member(realm, user_id);
@@ -153,7 +163,9 @@ bool realm_leave(struct txn *txn, uint64_t user_id)
 	struct user user = member_user(member->row);
 	struct guild_member_remove removed = { .guild_id = realm->guild->id, .user = &user };
 	struct guild_unavailable gone = { .id = realm->guild->id };
-	txn_event(txn, EVENT_GUILD_MEMBER_REMOVE, (struct audience){ .not_user = user_id }, &removed);
+	struct event *told = txn_event(txn, EVENT_GUILD_MEMBER_REMOVE, (struct audience){ .not_user = user_id }, &removed);
+	told->about = user_id;
+	told->author = actor_id;
 	txn_event(txn, EVENT_GUILD_DELETE, (struct audience){ .user = user_id }, &gone);
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .user = user_id });
 	struct guild_entry_row entry = { .guild_id = realm->guild->id };
@@ -175,6 +187,7 @@ bool realm_leave(struct txn *txn, uint64_t user_id)
 		subscriber_free(realm, subscriber);
 	}
 	realm_del_member(txn, user_id);
+	tell_size(txn);
 	if (role_id)
 		role_remove(txn, role_id);
 	return true;

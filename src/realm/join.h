@@ -24,6 +24,6 @@ static inline int realm_leave_prepare_wait(struct txn *txn)
 {
 	return txn_outbox_wait(txn);
 }
-/* The member is gone: row, views, events GUILD_MEMBER_REMOVE and GUILD_DELETE (to itself), its guild list by intent. No waiting. The bot's
+/* The member is gone: row, views, events GUILD_MEMBER_REMOVE and GUILD_DELETE (to itself), its guild list by intent. @actor_id: who did it, 0 nobody. No waiting. The bot's
  * managed role goes with it. Returns false when there is no such member. */
-bool realm_leave(struct txn *txn, uint64_t user_id);
+bool realm_leave(struct txn *txn, uint64_t user_id, uint64_t actor_id);

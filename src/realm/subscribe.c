@@ -95,7 +95,8 @@ int realm_subscribe_run(struct txn *txn, struct cell_work *work)
 	struct effect effect = { .kind = EFFECT_SUBSCRIBE,
 				 .session = in->session,
 				 .user = in->user_id,
-				 .core = in->core };
+				 .core = in->core,
+				 .members = realm->members.count };
 	effect.class_id = class_join(txn, member);
 	struct subscriber *subscriber = map_get(&realm->sessions, in->session);
 	if (!subscriber) {

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from raw.base import Scene, eq, run_steps, step  # noqa: E402
-from raw.presence import Stage, say, silent, told  # noqa: E402
+from raw.stage import Stage, say, silent, told  # noqa: E402
 
 MANY = 4  # as the suite's setting says
 
@@ -14,8 +14,10 @@ MANY = 4  # as the suite's setting says
 def _(scene):
     stage = Stage(scene, 'ada', 'bea', 'cyd')
     ada, bea, cyd = stage.people
-    one, two = ada.gateway(v=9, guilds=False), bea.gateway(v=9, guilds=False)
-    told(stage.eyes, ada), told(stage.eyes, bea)
+    one = ada.gateway(v=9, guilds=False)
+    told(stage.eyes, ada)
+    two = bea.gateway(v=9, guilds=False)
+    told(stage.eyes, bea)
     # Three are there with the bot: all is as it is in small guilds.
     again = stage.bot.gateway()
     assert {ada.id, bea.id} <= {p['user']['id'] for p in again.guilds[stage.id]['presences']}

@@ -1,0 +1,45 @@
+/* A view from the inside: for view.c, which keeps it, and those beside it that say what goes to whom (want.c, unread.c). */
+#pragma once
+
+#include "gateway/internal.h"
+#include "gateway/unread.h"
+
+struct view_class {
+	uint32_t id;
+	uint32_t at; /* in view->classes */
+	uint64_t perms;
+	struct bytes *see, *manage;
+	struct sub **subs;
+	uint32_t count, cap;
+	uint32_t bots; /* of subs */
+};
+
+struct view {
+	struct gateway_local *gateway;
+	uint64_t cell_id;
+	enum cell_kind kind;
+	uint32_t held;       /* by questions under way */
+	uint32_t subs;
+	struct sub *account; /* an account's sessions */
+	/* NULL: an account. There are as many of these as sessions, so they are kept small. */
+	struct guild_view *guild;
+};
+
+struct guild_view {
+	struct map users; /* user id → first struct sub */
+	struct map class_ids; /* id + 1 → struct view_class */
+	struct view_class **classes; /* the same, to walk */
+	uint32_t classes_count, classes_cap;
+	bool sweep; /* some have nobody */
+	uint32_t strays; /* sessions without a class */
+	struct publication **missed; /* by strays, which get them when they have a class again */
+	uint32_t missed_count;
+	uint32_t members; /* of the guild, exact while they are few */
+	uint32_t people; /* sessions that are no bots' */
+	struct unread unread;
+};
+
+static inline bool has_bit(const struct bytes *bits, uint32_t bit)
+{
+	return bits && bit / 8 < bits->len && ((uint8_t)bits->data[bit / 8] >> (bit % 8) & 1);
+}
