@@ -5,7 +5,8 @@
 
 Parts: load, ask, walk, lists, crowd; all when none is named. Twenty sets of overwrites, three of them watched; a tenth of the
 members is online, by direct injection (bench/members_daemon.c). Processor time is what the whole server took of it; a wait is
-how long a message to a core had to wait at the longest. Times depend on what else the machine does, processor time less so."""
+how long a message to a core had to wait at the longest, and how long the core worked meanwhile. Times depend on what else the
+machine does, processor time less so."""
 import json
 import os
 import select
@@ -62,8 +63,9 @@ class Bench:
         return self.answers.readline().strip()
 
     def wait_ms(self):
-        """The longest that any core kept a message waiting since the last call."""
-        return max(int(us) for us in self.order('wait').split()) / 1000
+        """The longest that any core kept a message waiting since the last call; the longest work that one waited for."""
+        waits = [pair.split('/') for pair in self.order('wait').split()]
+        return '%.1f ms (%.1f of work)' % tuple(max(int(pair[i]) for pair in waits) / 1000 for i in (0, 1))
 
     def resident_mb(self):
         with open('/proc/%d/status' % self.server.process.pid) as status:
@@ -168,7 +170,7 @@ def part_load(bench, owner, guild, beside):
         one = Meanwhile(lambda: rest[0].post(inside, {'content': 'meanwhile'}).ok(200))
         two = Meanwhile(lambda: rest[1].get(others).ok(200))
         rest[2].get('/guilds/%s/members/%s' % (guild['id'], owner.id)).ok(200)
-    print('loaded in %.2f s, %.2f s of CPU (requests included), longest wait %.1f ms' % (m.s, m.cpu_s, m.wait_ms))
+    print('loaded in %.2f s, %.2f s of CPU (requests included), longest wait %s' % (m.s, m.cpu_s, m.wait_ms))
     print('  POST into it meanwhile: ' + one.end())
     print('  GET beside it, same core: ' + two.end())
     with Measured(bench) as m:
@@ -211,7 +213,7 @@ def part_ask(bench, owner, guild, beside, world):
                 print('  a slow reader: resident %+.1f MB' % (bench.resident_mb() - before))
             if chunks == chunk['chunk_count']:
                 break
-    print('op 8 for all: %d members in %d chunks, %.1f s, %.2f s of CPU, longest wait %.1f ms, resident %+.1f MB' % (
+    print('op 8 for all: %d members in %d chunks, %.1f s, %.2f s of CPU, longest wait %s, resident %+.1f MB' % (
         len(seen), chunks, m.s, m.cpu_s, m.wait_ms, bench.resident_mb() - before))
     print('  GET beside it meanwhile: ' + beat.end())
     gateway.close()
@@ -236,7 +238,7 @@ def part_walk(bench, owner, guild):
     for name, call in calls:
         with Measured(bench) as m:
             call()
-        print('%-36s %8.1f ms, CPU %8.0f us, longest wait %.1f ms' % (name, m.s * 1000, m.cpu_s * 1e6, m.wait_ms))
+        print('%-36s %8.1f ms, CPU %8.0f us, longest wait %s' % (name, m.s * 1000, m.cpu_s * 1e6, m.wait_ms))
 
 
 def part_lists(bench, owner, guild, channels):
@@ -245,7 +247,7 @@ def part_lists(bench, owner, guild, channels):
         with Measured(bench) as m:
             gateway.send(14, {'guild_id': guild['id'], 'typing': True, 'channels': {channel: [[0, 99]]}})
             update = gateway.wait('GUILD_MEMBER_LIST_UPDATE', where=lambda d: d['ops'] and d['ops'][0]['op'] == 'SYNC')['d']
-        print('list %s of %d online: %.1f ms, CPU %.1f ms, longest wait %.1f ms' % (
+        print('list %s of %d online: %.1f ms, CPU %.1f ms, longest wait %s' % (
             update['id'], update['online_count'], m.s * 1000, m.cpu_s * 1000, m.wait_ms))
     time.sleep(1)
     print('resident with three lists watched: %.1f MB' % bench.resident_mb())
@@ -253,15 +255,21 @@ def part_lists(bench, owner, guild, channels):
 
 
 class Crowd:
-    """Many sessions of one account in one thread; what they receive is counted and thrown away."""
+    """Many sessions of some accounts in one thread; what they receive is counted and thrown away."""
 
-    def __init__(self, port, token, count, hello):
-        self.socks, self.bytes, self.over = [], 0, False
-        for _ in range(count):
+    def __init__(self, port, tokens, count, hello):
+        self.socks, self.bytes, self.closed, self.over = [], 0, 0, False
+        for i in range(count):
             sock = socket.create_connection(('127.0.0.1', port))
             sock.sendall(b'GET /?v=9&encoding=json HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
                          b'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n')
-            self.send(sock, {'op': 2, 'd': {'token': token, 'capabilities': 0, 'properties': {}}})
+            self.send(sock, {'op': 2, 'd': {'token': tokens[i % len(tokens)], 'capabilities': 0, 'properties': {}}})
+            sock.settimeout(60)
+            seen = b''
+            while b'"READY"' not in seen:
+                more = sock.recv(1 << 16)
+                assert more, 'closed before READY: %r' % seen[-200:]
+                seen = seen[-20:] + more
             for payload in hello:
                 self.send(sock, payload)
             self.socks.append(sock)
@@ -282,10 +290,11 @@ class Crowd:
     def run(self):
         while not self.over:
             for fd, _ in self.poll.poll(0.2):
-                try:
-                    self.bytes += len(self.by_fd[fd].recv(1 << 16))
-                except OSError:
-                    pass
+                more = self.by_fd[fd].recv(1 << 16)
+                self.bytes += len(more)
+                if not more:
+                    self.closed += 1
+                    self.poll.unregister(fd)
 
     def settle(self):
         """Until nothing has come for a while."""
@@ -301,22 +310,27 @@ class Crowd:
             sock.close()
 
 
-def part_crowd(bench, owner, guild, beside):
+def part_crowd(bench, owner, guild, beside, world):
     rate, seconds, watchers, sessions = 1000, 10, 1000, 5000
     watch = {'op': 14, 'd': {'guild_id': guild['id'], 'typing': True, 'channels': {guild['system_channel_id']: [[0, 99]]}}}
-    crowd = Crowd(bench.server.port, owner.token, watchers, [watch])
+    crowd = Crowd(bench.server.port, [owner.token], watchers, [watch])
     crowd.settle()
     with Measured(bench) as idle:
         time.sleep(3)
     came = crowd.bytes
     with Measured(bench) as m:
         bench.order('storm %s %d %d' % (guild['id'], rate, seconds))
-    print('%d watchers, %d presence changes/s: %.1f %% of a core (idle %.1f %%), longest wait %.1f ms, %.1f MB sent' % (
+    print('%d watchers, %d presence changes/s: %.1f %% of a core (idle %.1f %%), longest wait %s, %.1f MB sent' % (
         watchers, rate, m.cpu_s / m.s * 100, idle.cpu_s / idle.s * 100, m.wait_ms, (crowd.bytes - came) / 1e6))
+    assert not crowd.closed, crowd.closed
     crowd.end()
     time.sleep(2)
     subscribe = [{'op': 14, 'd': {'guild_id': g['id'], 'typing': True}} for g in (guild, beside)]
-    crowd = Crowd(bench.server.port, owner.token, sessions, subscribe)
+    people = [world.person('many') for _ in range(10)]  # an account may have a thousand sessions
+    for person in people:
+        for where in (guild, beside):
+            world.join(person, owner, where['system_channel_id'])
+    crowd = Crowd(bench.server.port, [person.token for person in people], sessions, subscribe)
     crowd.settle()
     for name, where in (('large', guild), ('small', beside)) * 3:
         came = crowd.bytes
@@ -324,8 +338,8 @@ def part_crowd(bench, owner, guild, beside):
             for _ in range(20):
                 owner.rest.post('/channels/%s/messages' % where['system_channel_id'], {'content': 'x' * 100}).ok(200)
             crowd.settle()
-        print('message in the %s guild to %d sessions: %.2f us of CPU a delivery, longest wait %.1f ms' % (
-            name, sessions, m.cpu_s * 1e6 / 20 / sessions, m.wait_ms))
+        print('message in the %s guild to %d sessions: %.2f us of CPU a delivery of %d bytes, longest wait %s' % (
+            name, sessions, m.cpu_s * 1e6 / 20 / sessions, (crowd.bytes - came) / 20 / sessions, m.wait_ms))
     crowd.end()
 
 
@@ -343,6 +357,7 @@ def main():
     print('resident when loaded: %.1f MB' % bench.resident_mb())
     gateway = owner.gateway(v=9, guilds=False, timeout=120)  # so that it stays loaded
     print('online: ' + bench.order('online %s %d' % (guild['id'], MEMBERS // 10)))
+    print('resident with %d online: %.1f MB' % (MEMBERS // 10, bench.resident_mb()))
     if 'ask' in PARTS:
         part_ask(bench, owner, guild, beside, world)
     if 'walk' in PARTS:
@@ -350,7 +365,7 @@ def main():
     if 'lists' in PARTS:
         part_lists(bench, owner, guild, channels).close()
     if 'crowd' in PARTS:
-        part_crowd(bench, owner, guild, beside)
+        part_crowd(bench, owner, guild, beside, world)
     gateway.close()
     bench.stop()
     bench.server.done()
