@@ -118,7 +118,8 @@ void cell_settle(struct cell *cell)
 		drop_state(cell);
 		store_gate_reopen(cell->gate);
 		fiber_wait_wake(cell->core, &cell->entering, true);
-		if (cell->views) { /* watchers must be told who sees what again: load it for them */
+		/* Watchers must be told who sees what again, and what came to light: load it for them. */
+		if (cell->views || cell->doubts) {
 			cell->restarted = true;
 			cell_tell(cell->core, cell->kind, cell->id, false, run_nothing, NULL);
 		}
@@ -221,7 +222,12 @@ static void well(struct cell *cell)
 
 static void tell_watchers(struct cell *cell, bool landed)
 {
-	if (cell->restarted || cell->away)
+	uint32_t cores = core_cores(cell->core)->count;
+
+	/* Those too that wait to be let in, and are in no view yet. */
+	if (cell->failures)
+		cell->views = UINT64_MAX >> (64 - cores);
+	if (cell->restarted || cell->away || cell->failures)
 		txn_publish_reloaded(cell, landed && (!cell->away || cell->kind == CELL_USER));
 	cell->restarted = cell->away = false;
 }
@@ -307,9 +313,9 @@ static int load_wait(struct cell *cell, bool create)
 		atomic_fetch_add_explicit(&local->stats.loaded, 1, memory_order_relaxed);
 		/* What was told to an account while it was away (a DM) is not kept for it: its sessions begin anew. */
 		landed |= cell->kind == CELL_USER && cell->failures;
+		tell_watchers(cell, landed);
 		if (!cell->partial)
 			well(cell);
-		tell_watchers(cell, landed);
 		intents_start(cell);
 		if (cell->partial)
 			load_rest(cell);
@@ -323,8 +329,8 @@ static int load_wait(struct cell *cell, bool create)
 			load_failed(cell, r);
 			r = ERR_UNAVAILABLE;
 		} else {
-			well(cell);
 			tell_watchers(cell, false); /* they ask, and hear that there is none */
+			well(cell);
 		}
 	}
 	fiber_wait_wake(cell->core, &cell->entering, true);

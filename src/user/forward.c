@@ -29,6 +29,23 @@ static void on_forwarded(struct core *core, struct cell_work *work, int r)
 	free(in);
 }
 
+static int run_away(struct txn *txn, void *arg)
+{
+	(void)arg;
+	txn_effect(txn, &(struct effect){ .kind = EFFECT_RELOADED, .away = true });
+	return 0;
+}
+
+/* A DM came back with more than its recipients were told: their sessions begin anew. */
+static void tell_away(struct cell *cell, const struct realm *realm)
+{
+	const struct live_member *member;
+	uint32_t at = 0;
+
+	while ((member = member_next(realm, &at)))
+		cell_tell(cell->core, CELL_USER, member_id(realm, member), true, run_away, NULL);
+}
+
 void user_forward(struct cell *cell, const struct publication *publication)
 {
 	const struct realm *realm = cell->state;
@@ -38,6 +55,8 @@ void user_forward(struct cell *cell, const struct publication *publication)
 	for (uint32_t i = 0; realm && i < publication->count; i++) {
 		const struct effect *effect = &publication->effects[i];
 
+		if (effect->kind == EFFECT_RELOADED && effect->away)
+			tell_away(cell, realm);
 		if (effect->kind != EFFECT_EVENT)
 			continue;
 		at = 0;
