@@ -55,6 +55,9 @@ int settings_read_wait(struct txn *txn, struct user_settings *ret)
 	/* These two are the account's: they may have been chosen in the other form of the settings. */
 	ret->status = settings_default(user_of(txn)).status;
 	ret->custom_status = status_custom(user_of(txn), txn->arena);
+	/* The caller may wait again, and the account's row is replaced meanwhile. */
+	ret->locale = arena_str(txn->arena, ret->locale);
+	ret->status = arena_str(txn->arena, ret->status);
 	return 0;
 }
 
