@@ -51,6 +51,7 @@ static const struct key {
 	{ "metrics_listen", TEXT, AT(metrics_listen), 0, 0, NULL, false },
 	{ "metrics_token", TEXT, AT(metrics_token), 0, 0, NULL, true },
 	{ "log_level", TEXT, AT(log_level), 0, 0, NULL, true },
+	{ "faults", FLAG, AT(faults), 0, 0, NULL, false },
 #undef AT
 };
 

@@ -33,6 +33,7 @@ struct config {
 	uint64_t disk_reserve, file_max;
 	char *metrics_listen, *metrics_token;
 	char *log_level;
+	bool faults;               /* `rookery fault` may break things */
 };
 
 /* What the modules share in one process; cores->app. */

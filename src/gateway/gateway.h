@@ -61,6 +61,21 @@ void gateway_serve(struct core *core, struct sock *sock, const struct gateway_up
  * Sessions stay as they are; gateway_stats()->connections goes to zero as the clients leave. */
 void gateway_drain(struct cores *cores);
 
+/* -- over a clean stop (keep.c): sessions with their rings are written into the store, and taken up by the next start -- */
+
+/* After the cores have stopped, on the thread that turns them by hand now. Hands everything to the store; the caller
+ * turns core 0 until state->waiting is 0, then *failed says whether it is there. @state stays until then. */
+struct gateway_keeping {
+	uint32_t sessions, left_out, events; /* written; such as could not be resumed, or were too much */
+	uint64_t bytes;
+	uint32_t waiting;
+	int failed;
+};
+void gateway_keep(struct cores *cores, struct gateway_keeping *state);
+/* On a fiber of core 0 at start, before anything else publishes: makes the sessions of the last run, and waits until they
+ * are let in again (a few seconds at most; who is not is ended). How many there are. */
+uint32_t gateway_restore_wait(struct core *core);
+
 /* For when memory is short, on this core. Ends every session that nobody is connected to: it is
  * asked to IDENTIFY again when its client comes back. How many there were. */
 uint32_t gateway_shed(struct core *core);
@@ -77,6 +92,7 @@ void view_apply(struct core *core, const struct publication *publication);
 struct gateway_stats {
 	_Atomic uint64_t connections, sessions, detached, detached_bytes;
 	_Atomic uint64_t identifies, resumes, resumes_refused, moves, expired;
+	_Atomic uint64_t restored; /* sessions of an earlier run */
 	_Atomic uint64_t events; /* appended to sessions */
 	_Atomic uint64_t deliveries; /* dispatches handed to sockets */
 	_Atomic uint64_t sends, bytes; /* calls of send, what they took */

@@ -38,12 +38,35 @@ bool guild_is_opening(const struct session *session, uint64_t guild_id)
 	return false;
 }
 
-static void guilds_drop(struct session *session)
+void guilds_drop(struct session *session)
 {
 	if (!session->guilds)
 		return;
 	free(session->guilds->ids);
 	free(TAKE(session->guilds));
+}
+
+bool guild_opens_silent(const struct session *session)
+{
+	list_for_each (node, &session->opens)
+		if (list_entry(node, struct guild_open, node)->subscribe.silent)
+			return true;
+	return false;
+}
+
+uint32_t guilds_waiting(const struct session *session, uint64_t **ret)
+{
+	uint32_t count = session->guilds ? session->guilds->count - session->guilds->at : 0;
+
+	list_for_each (node, &session->opens)
+		count++;
+	*ret = mem_alloc((count + 1) * sizeof(**ret));
+	count = 0;
+	list_for_each (node, &session->opens)
+		(*ret)[count++] = open_guild(list_entry(node, struct guild_open, node));
+	for (uint32_t i = session->guilds ? session->guilds->at : 0; session->guilds && i < session->guilds->count; i++)
+		(*ret)[count++] = session->guilds->ids[i];
+	return count;
 }
 
 void guild_opens_drop(struct session *session)

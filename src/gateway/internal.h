@@ -172,6 +172,8 @@ struct session {
 	uint32_t presences_ms;
 };
 
+/* The lists and the ring of zeroed memory. */
+void session_init(struct session *session);
 /* In state OPENING, under a new id. */
 struct session *session_new(struct gateway_local *gateway);
 /* The session of that name on this core, or NULL. */
@@ -185,6 +187,8 @@ void session_revoke(struct session *session);
  * possible. */
 void session_detach(struct session *session);
 void session_attach(struct session *session, struct conn *conn);
+/* It has no connection, and its time runs from now. */
+void session_wait(struct session *session);
 /* The one that is detached for longest, or NULL. */
 struct session *session_detached_first(struct gateway_local *gateway);
 /* The account is told that nobody is there by this session, or somebody is again. */
@@ -230,6 +234,8 @@ void resume_forget(struct resume_ask *ask);
 
 /* A person's or a bot's, in the order they are asked for; @ids is taken over. */
 void guilds_queue(struct session *session, uint64_t *ids, uint32_t count);
+/* What is still in the queue is asked for no more. */
+void guilds_drop(struct session *session);
 /* Asks for as many of session->guilds as may be. */
 void guilds_pump(struct session *session);
 /* One more: at the start of a session; because its user came into the guild; again after the
@@ -245,6 +251,10 @@ bool guild_open_is_lost(const struct session *session, uint64_t guild_id);
 /* On its way back into a restarted guild it misses the kept publications from @first on. */
 void guild_open_misses(struct session *session, uint64_t guild_id, uint32_t first);
 uint32_t guild_open_missed(const struct session *session, uint64_t guild_id);
+/* Is it on its way back into a guild, silently? Then what it has missed is in no ring. */
+bool guild_opens_silent(const struct session *session);
+/* Guilds that it waits for, into @ret (malloc, the caller's). How many. */
+uint32_t guilds_waiting(const struct session *session, uint64_t **ret);
 /* @session is ending: answers find nobody. */
 void guild_opens_drop(struct session *session);
 

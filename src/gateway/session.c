@@ -64,6 +64,15 @@ bool session_shard_has(const struct session *session, uint64_t guild_id)
 
 /* -- beginning -- */
 
+void session_init(struct session *session)
+{
+	ring_init(&session->ring);
+	list_init(&session->subs);
+	list_init(&session->node);
+	list_init(&session->opens);
+	list_init(&session->whole_asks);
+}
+
 struct session *session_new(struct gateway_local *gateway)
 {
 	struct session *session = mem_zalloc(sizeof(*session));
@@ -76,11 +85,7 @@ struct session *session_new(struct gateway_local *gateway)
 	} while (session->id <= core_index(gateway->core) ||
 		 map_get(&gateway->sessions, session->id));
 	session->gateway = gateway;
-	ring_init(&session->ring);
-	list_init(&session->subs);
-	list_init(&session->node);
-	list_init(&session->opens);
-	list_init(&session->whole_asks);
+	session_init(session);
 	map_set(&gateway->sessions, session->id, session);
 	stat_add(&gateway->stats.sessions, 1);
 	return session;
@@ -232,6 +237,11 @@ static void detached_bound(struct gateway_local *gateway, uint64_t user_id)
 			gateway->config.detached_bytes &&
 		session_detached_first(gateway)))
 		session_end(session_detached_first(gateway));
+}
+
+void session_wait(struct session *session)
+{
+	detached_add(session);
 }
 
 void session_detach(struct session *session)

@@ -35,6 +35,7 @@
 
 enum {
 	DRAIN_MS = 5000, DRAIN_STEP_MS = 50,
+	DRY_TURNS = 500, DRY_QUIET = 10, KEEP_TURNS = 10000, /* of a millisecond or less */
 	SETTLE_MS = 60, SETTLE_LOOKS = 100,
 	FIBERS_MAX = 4096, OFFLOAD_THREADS = 2, CORES_MAX_DEFAULT = 8,
 	CONNECTIONS_MAX = 1 << 20, PER_ADDRESS_MAX = 20000,
@@ -61,6 +62,7 @@ struct daemon {
 	struct control *control;
 	struct memory_watch *memory;
 	struct reload *reload;
+	struct gateway_keeping keeping;
 };
 
 static int fail(char **error, int r, const char *what)
@@ -293,9 +295,14 @@ static void tell_ready(struct daemon *daemon)
 		log_info("nobody owns this server yet; make its owner: rookery --data %s users create NAME --owner", daemon->admin.data);
 }
 
+static struct daemon *daemon_of(struct core *core)
+{
+	return container_of(app_of(core), struct daemon, app);
+}
+
 static void on_recovered(struct core *core)
 {
-	struct daemon *daemon = container_of(app_of(core), struct daemon, app);
+	struct daemon *daemon = daemon_of(core);
 	struct cores *cores = daemon->cores;
 
 	if (atomic_fetch_add(&daemon->recovered, 1) + 1 != cores->count)
@@ -306,6 +313,8 @@ static void on_recovered(struct core *core)
 		return;
 	}
 	atomic_store(&daemon->app.serving, true);
+	if (daemon->config->faults)
+		log_warn("the operator may break things here (faults = true): not for a server that people use");
 	for (uint32_t i = 0; i < cores->count; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
 
@@ -332,6 +341,8 @@ static void recover(struct core *core, void *arg)
 	int r = owner_load_wait(core, &owner_id);
 	if (r && r != ENOENT)
 		log_error("who owns this server cannot be read r=%d", r);
+	if (fiber_self(core) && !daemon_of(core)->options.offline)
+		gateway_restore_wait(core); /* before the first intent publishes anything */
 	for (uint32_t i = 0; i < cores->count; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
 
@@ -430,12 +441,57 @@ int daemon_new(struct config *config, const struct daemon_options *options, stru
 	return options->offline ? 0 : open_doors(daemon, error);
 }
 
+/* -- after the cores have stopped: they are turned by hand, for what must not be lost -- */
+
+static void turn_all(struct cores *cores, uint64_t may_sleep_us)
+{
+	for (uint32_t i = 0; i < cores->count; i++)
+		core_turn(cores->core[i], i == 0 ? may_sleep_us : 0);
+}
+
+/* What was committed is answered and published, and what was published has reached the sessions. */
+static void run_dry(struct cores *cores)
+{
+	struct store *store = cores->store;
+	uint32_t quiet = 0;
+
+	for (int i = 0; i < DRY_TURNS && quiet < DRY_QUIET; i++) {
+		uint64_t before = 0, after = 0;
+
+		for (uint32_t k = 0; k < cores->count; k++)
+			before += atomic_load(&core_stats(cores->core[k])->messages) + atomic_load(&store->stats.batches);
+		turn_all(cores, 1000);
+		for (uint32_t k = 0; k < cores->count; k++)
+			after += atomic_load(&core_stats(cores->core[k])->messages) + atomic_load(&store->stats.batches);
+		quiet = before == after ? quiet + 1 : 0;
+	}
+}
+
+static void keep_sessions(struct daemon *daemon)
+{
+	struct cores *cores = daemon->cores;
+	struct gateway_keeping *keeping = &daemon->keeping;
+
+	if (daemon->options.offline || !atomic_load(&daemon->app.serving))
+		return;
+	run_dry(cores);
+	gateway_keep(cores, keeping);
+	for (int i = 0; keeping->waiting && i < KEEP_TURNS; i++)
+		core_turn(cores->core[0], 1000);
+	if (keeping->waiting || keeping->failed)
+		log_warn("sessions could not be kept, they will identify anew r=%d", keeping->failed);
+	else
+		log_info("sessions kept sessions=%u left_out=%u events=%u bytes=%lu", keeping->sessions, keeping->left_out, keeping->events,
+			 keeping->bytes);
+}
+
 int daemon_run(struct daemon *daemon)
 {
 	daemon->start.run = on_start;
 	core_post(daemon->cores->core[0], &daemon->start);
 	cores_start(daemon->cores);
 	cores_join(daemon->cores); /* the main thread has nothing else to do */
+	keep_sessions(daemon);
 	return 0;
 }
 

@@ -106,7 +106,9 @@ int realm_presence_run(struct txn *txn, void *arg)
 		member_lists_in(realm, member);
 	else
 		member_lists_touch(realm, member);
-	tell(txn, member, in);
+	/* Before that, sessions of the last run come back: to those who watch them they have never been away. */
+	if (atomic_load_explicit(&app_of(txn->core)->serving, memory_order_relaxed))
+		tell(txn, member, in);
 	return 0;
 }
 

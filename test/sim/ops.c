@@ -661,7 +661,10 @@ static void op_crash(struct world *world)
 	if (!world->crashes_left)
 		return;
 	world->crashes_left--;
-	world_crash(world);
+	if (chance(world, 40))
+		world_restart(world);
+	else
+		world_crash(world);
 }
 
 static void op_disk(struct world *world)

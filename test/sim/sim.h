@@ -1,6 +1,6 @@
 /* The simulator: a whole server on three cores, its clients, its disk and its clock in one thread, every choice made by one seed.
  *
- * world.c     the server: its cores, its store, its death and return
+ * world.c     the server: its cores, its store, its stop, death and return
  * link.c      bytes between clients and server; rest.c HTTP calls, viewer.c gateway sessions
  * journal.c   what was written, what of it was acknowledged, and which values may be read afterwards
  * cache.c     what a session knows from events alone, checked with each event
@@ -219,6 +219,8 @@ void world_init(struct world *world, uint64_t seed, struct store *store, const s
 void world_done(struct world *world);
 void world_start(struct world *world);
 void world_crash(struct world *world);
+/* It stops as it is asked to, and starts again. */
+void world_restart(struct world *world);
 /* One round: some cores turn, the disk works, time passes. True while there was something to do. */
 bool world_round(struct world *world);
 /* Until nothing happens any more (clients included), at most @ms of the world's time. */

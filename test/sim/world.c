@@ -7,6 +7,7 @@
 #include "cell/txn.h"
 #include "core/fiber.h"
 #include "core/local.h"
+#include "gateway/gateway.h"
 #include "main/daemon.h"
 #include "main/ids.h"
 #include "main/serve.h"
@@ -72,16 +73,23 @@ static void on_recover(struct core *core, struct msg *msg)
 	intents_recover(core, on_recovered);
 }
 
-static void on_ids(struct core *core)
+static void recover(struct core *core, void *arg)
 {
-	struct world *world = container_of(app_of(core), struct world, app);
+	(void)arg;
+	gateway_restore_wait(core);
 
 	for (uint32_t i = 0; i < CORES; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
 
 		msg->run = on_recover;
-		core_post(world->server->core[i], msg);
+		core_post(core_cores(core)->core[i], msg);
 	}
+}
+
+static void on_ids(struct core *core)
+{
+	if (fiber_self(core) || fiber_start(core, recover, NULL))
+		recover(core, NULL);
 }
 
 static void on_start(struct core *core, struct msg *msg)
@@ -104,6 +112,7 @@ void world_start(struct world *world)
 	world->life++;
 	world->recovered = 0;
 	world->serving = false;
+	atomic_store(&world->app.serving, false);
 	world->server = cores_new(&config);
 	for (uint32_t i = 0; i < CORES; i++) {
 		daemon_local_new(world->server->core[i], i);
@@ -141,6 +150,50 @@ void world_crash(struct world *world)
 	if (!world->disk_failed && chance(world, 20))
 		world->wall_shift_us -= pick(world, 1000000);
 	*store_mem_faults(world->store) = faults;
+	world_start(world);
+}
+
+/* As the daemon does it when its cores have stopped. */
+static void keep_sessions(struct world *world)
+{
+	struct gateway_keeping keeping;
+	uint32_t quiet = 0;
+
+	for (int i = 0; i < 2000 && quiet < 8; i++) {
+		bool busy = store_mem_step(world->store) > 0 || store_mem_waiting(world->store) > 0;
+
+		for (uint32_t k = 0; k < CORES; k++)
+			busy |= core_turn(world->server->core[k], 0) == 0;
+		world->now_us += 100;
+		quiet = busy ? 0 : quiet + 1;
+	}
+	gateway_keep(world->server, &keeping);
+	for (int i = 0; i < 2000 && keeping.waiting; i++) {
+		store_mem_step(world->store);
+		core_turn(world->server->core[0], 0);
+		world->now_us += 100;
+	}
+	trace(world, "the server stops, %u sessions kept, %u not, r=%d", keeping.sessions, keeping.left_out, keeping.failed);
+	/* Who is left out, was on its way; all others must be able to go on. */
+	if (keeping.waiting || keeping.failed || keeping.left_out)
+		world->life++;
+	if (keeping.waiting)
+		fail(world, "the sessions are never kept");
+}
+
+void world_restart(struct world *world)
+{
+	struct store_mem_faults faults = *store_mem_faults(world->store);
+
+	if (!world->serving) {
+		world_crash(world);
+		return;
+	}
+	keep_sessions(world);
+	stop(world);
+	world->store = store_mem_open(NULL, store_mem_crash(world->store));
+	*store_mem_faults(world->store) = faults;
+	world->life--; /* the sessions live on */
 	world_start(world);
 }
 
