@@ -288,11 +288,12 @@ static void on_offline(struct core *core, struct msg *msg)
 
 static void tell_ready(struct daemon *daemon)
 {
+	/* Before the line that callers wait for, so that they have this too. */
+	if (!atomic_load(&daemon->app.has_owner))
+		log_info("nobody owns this server yet; make its owner: rookery --data %s users create NAME --owner", daemon->admin.data);
 	printf("rookeryd ready %s\n", daemon->app.default_url ? daemon->app.default_url : "");
 	fflush(stdout);
 	sd_notify(0, "READY=1");
-	if (!atomic_load(&daemon->app.has_owner))
-		log_info("nobody owns this server yet; make its owner: rookery --data %s users create NAME --owner", daemon->admin.data);
 }
 
 static struct daemon *daemon_of(struct core *core)
