@@ -26,6 +26,7 @@
 #include "main/reload.h"
 #include "main/serve.h"
 #include "main/version.h"
+#include "main/watchdog.h"
 #include "net/addr.h"
 #include "net/listener.h"
 #include "net/rlimit.h"
@@ -62,6 +63,7 @@ struct daemon {
 	struct control *control;
 	struct memory_watch *memory;
 	struct reload *reload;
+	struct watchdog *watchdog;
 	struct gateway_keeping keeping;
 };
 
@@ -365,7 +367,7 @@ static void on_start(struct core *core, struct msg *msg)
 	daemon->ids = ids_keeper_new(core, on_ids);
 }
 
-/* What only a serving daemon has: listeners, signals, the operator's socket. */
+/* What only a serving daemon has: listeners, signals, the operator's socket, signs of life. */
 static int open_doors(struct daemon *daemon, char **error)
 {
 	int r = open_listeners(daemon, error);
@@ -376,6 +378,7 @@ static int open_doors(struct daemon *daemon, char **error)
 	if (r)
 		return fail(error, r, "control.sock");
 	daemon->memory = memory_watch_new(daemon->cores->core[0]);
+	daemon->watchdog = watchdog_new_systemd(daemon->cores);
 	daemon->reload = reload_new(daemon->cores, daemon->tls, daemon->options.reread, daemon->options.owner);
 	return signals_open(daemon->cores, &(struct signals_config){ .on_stop = on_stop, .on_reload = on_reload, .owner = daemon },
 			    &daemon->signals);
@@ -511,6 +514,7 @@ void daemon_free(struct daemon *daemon)
 	free(daemon->listeners);
 	control_free(daemon->control);
 	memory_watch_free(daemon->memory);
+	watchdog_free(daemon->watchdog);
 	signals_free(daemon->signals);
 	ids_keeper_free(daemon->ids);
 	if (daemon->cores)

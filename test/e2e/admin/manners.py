@@ -1,5 +1,7 @@
 """How a daemon behaves: signals, listeners, TLS, memory, metrics."""
 
+import contextlib
+import ctypes
 import http.client
 import os
 import re
@@ -311,3 +313,78 @@ def _():
             assert b'STOPPING=1' in sock.recv(1000)
             server.process.wait(10)
         sock.close()
+
+
+@contextlib.contextmanager
+def notify_socket():
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, 'notify')
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sock.bind(path)
+        try:
+            yield sock, path
+        finally:
+            sock.close()
+
+
+def told(sock, seconds):
+    """What systemd is told within @seconds."""
+    until, lines = time.monotonic() + seconds, []
+    while (left := until - time.monotonic()) > 0:
+        sock.settimeout(left)
+        try:
+            lines += sock.recv(1000).decode().splitlines()
+        except TimeoutError:
+            break
+    return lines
+
+
+@contextlib.contextmanager
+def hung_thread(pid, name):
+    """One thread of the process stands still as a debugger holds it; the others run."""
+    seize, interrupt, detach = 0x4206, 0x4207, 17
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.restype, ptrace.argtypes = ctypes.c_long, [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    for tid in os.listdir('/proc/%d/task' % pid):
+        with open('/proc/%d/task/%s/comm' % (pid, tid)) as comm:
+            if comm.read().strip() == name:
+                break
+    else:
+        raise AssertionError('no thread %s' % name)
+    if ptrace(seize, int(tid), None, None) < 0:
+        raise Skip('ptrace is not allowed: ' + os.strerror(ctypes.get_errno()))
+    assert ptrace(interrupt, int(tid), None, None) == 0
+    until = time.monotonic() + 5
+    while True:
+        with open('/proc/%d/task/%s/stat' % (pid, tid)) as stat:
+            if stat.read().rpartition(')')[2].split()[0] == 't':
+                break
+        assert time.monotonic() < until, 'the thread goes on'
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        os.waitpid(int(tid), 0x40000000)  # __WALL: a thread is no child of its own
+        assert ptrace(detach, int(tid), None, None) == 0
+
+
+@step('the watchdog of systemd: a sign at half its time, none with one core hung')
+def _():
+    with notify_socket() as (sock, path):
+        with Server(env={'NOTIFY_SOCKET': path}, cores=3) as server:
+            lines = told(sock, 1)
+            assert 'READY=1' in lines and 'WATCHDOG=1' not in lines, lines  # none was asked for
+            server.stop()
+        told(sock, 0.1)
+        with Server(env={'NOTIFY_SOCKET': path, 'WATCHDOG_USEC': '400000'}, cores=3) as server:
+            lines = told(sock, 3)
+            assert 'READY=1' in lines, lines
+            signs = lines.count('WATCHDOG=1')
+            assert 5 <= signs <= 16, '%d signs in 3 s' % signs
+            for core in ('core-2', 'core-0', 'core-1'):
+                with hung_thread(server.pid, core):
+                    told(sock, 0.3)  # one may have been on its way
+                    eq(told(sock, 1.2), [], 'with %s hung' % core)
+                assert told(sock, 0.6).count('WATCHDOG=1') >= 2, '%s runs again' % core
+            server.stop()
+            assert 'STOPPING=1' in told(sock, 0.2)
