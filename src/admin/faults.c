@@ -66,7 +66,7 @@ int admin_fault(struct admin_call *call)
 	if (!config_of(call->core)->faults || !atomic_load(&app_of(call->core)->serving))
 		return admin_fail(call, "this server was not started with faults = true");
 	if (str_eq(name, S("assert")))
-		assert(!"asked for by the operator");
+		assert(false && "asked for by the operator");
 	if (!find(name, &planting.fault))
 		return admin_fail(call, "there is no fault \"%.*s\": assert, check, landed, load, row, write", (int)MIN(name.len, 40), name.ptr);
 	if (!str_u64(id, &planting.id) || times > TIMES_MAX)
