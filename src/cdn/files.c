@@ -160,13 +160,19 @@ size_t files_peek(const char *path, char *ret, size_t max)
 	return n > 0 ? (size_t)n : 0;
 }
 
-bool files_room(const char *dir, uint64_t size, uint64_t reserve)
+uint64_t files_free(const char *dir)
 {
 	struct statvfs fs;
 
 	if (statvfs(dir, &fs))
-		return true; /* the write will tell */
-	uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
+		return UINT64_MAX; /* the write will tell */
+	return (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+bool files_room(const char *dir, uint64_t size, uint64_t reserve)
+{
+	uint64_t room = files_free(dir);
+
 	return room >= size && room - size >= reserve;
 }
 

@@ -42,6 +42,8 @@ int files_move(const char *dir, struct str from, struct str to);
 int files_sync_parent(char *path);
 /* The beginning of a file: how many bytes, 0 when there is none. @path is a whole one. */
 size_t files_peek(const char *path, char *ret, size_t max);
+/* Bytes that may still be written on the disk of @dir; UINT64_MAX when it cannot be asked. */
+uint64_t files_free(const char *dir);
 /* Enough room on the disk for @size more bytes above the reserve? */
 bool files_room(const char *dir, uint64_t size, uint64_t reserve);
 

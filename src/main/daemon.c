@@ -35,11 +35,18 @@
 #include "store/store.h"
 
 enum {
-	DRAIN_MS = 5000, DRAIN_STEP_MS = 50,
-	DRY_TURNS = 500, DRY_QUIET = 10, KEEP_TURNS = 10000, /* of a millisecond or less */
-	SETTLE_MS = 60, SETTLE_LOOKS = 100,
-	FIBERS_MAX = 4096, OFFLOAD_THREADS = 2, CORES_MAX_DEFAULT = 8,
-	CONNECTIONS_MAX = 1 << 20, PER_ADDRESS_MAX = 20000,
+	DRAIN_MS = 5000,
+	DRAIN_STEP_MS = 50,
+	DRY_TURNS = 500,
+	DRY_QUIET = 10,
+	KEEP_TURNS = 10000, /* of a millisecond or less */
+	SETTLE_MS = 60,
+	SETTLE_LOOKS = 100,
+	FIBERS_MAX = 4096,
+	OFFLOAD_THREADS = 2,
+	CORES_MAX_DEFAULT = 8,
+	CONNECTIONS_MAX = 1 << 20,
+	PER_ADDRESS_MAX = 20000,
 };
 
 struct daemon {
@@ -88,9 +95,9 @@ static int open_store(struct daemon *daemon, char **error)
 		.dir = path,
 		.cache_bytes = MIN(config->memory_max / 4, 256ULL << 20),
 		.readers = 2,
-		.sync_interval_ms = config->sync == SYNC_ALWAYS ? -1 :
-				    config->sync == SYNC_NEVER	? 0 :
-								  (int)config->sync_interval_ms,
+		.sync_interval_ms = config->sync == SYNC_ALWAYS ? -1
+			: config->sync == SYNC_NEVER		? 0
+								: (int)config->sync_interval_ms,
 		/* The reserve is for a server that takes writes; the operator's own commands work in what room there is. */
 		.reserve_bytes = daemon->options.offline ? 1 : config->disk_reserve,
 	};
@@ -125,7 +132,10 @@ static int parse_proxies(struct daemon *daemon, char **error)
 static int listen_on(struct daemon *daemon, const char *address, struct tls *tls, char **error)
 {
 	struct listener_config config = {
-		.address = address, .tls = tls, .quota = daemon->quota, .on_accept = serve_accept,
+		.address = address,
+		.tls = tls,
+		.quota = daemon->quota,
+		.on_accept = serve_accept,
 	};
 
 	daemon->listeners = mem_realloc(daemon->listeners,
@@ -146,7 +156,8 @@ static int listen_on(struct daemon *daemon, const char *address, struct tls *tls
 
 static int listen_metrics(struct daemon *daemon, char **error)
 {
-	struct listener_config config = { .address = daemon->config->metrics_listen, .on_accept = serve_accept_metrics };
+	struct listener_config config = { .address = daemon->config->metrics_listen,
+					  .on_accept = serve_accept_metrics };
 	struct listener *listener;
 
 	if (!config.address || !config.address[0])
@@ -154,7 +165,8 @@ static int listen_metrics(struct daemon *daemon, char **error)
 	int r = listener_open(daemon->cores, &config, &listener);
 	if (r)
 		return fail(error, r, config.address);
-	daemon->listeners = mem_realloc(daemon->listeners, (daemon->listeners_count + 1) * sizeof(*daemon->listeners));
+	daemon->listeners = mem_realloc(daemon->listeners,
+					(daemon->listeners_count + 1) * sizeof(*daemon->listeners));
 	daemon->listeners[daemon->listeners_count++] = listener;
 	return 0;
 }
@@ -168,7 +180,8 @@ static int open_listeners(struct daemon *daemon, char **error)
 	for (size_t i = 0; !r && config->listen && config->listen[i]; i++)
 		r = listen_on(daemon, config->listen[i], NULL, error);
 	if (!r && config->listen_tls && config->listen_tls[0]) {
-		r = tls_server_new(config->tls_certificate, config->tls_key, &daemon->tls, why, sizeof(why));
+		r = tls_server_new(config->tls_certificate, config->tls_key, &daemon->tls, why,
+				   sizeof(why));
 		if (r)
 			return fail(error, r, why);
 	}
@@ -182,7 +195,8 @@ static char *gateway_url(const char *public_url)
 {
 	char *url = NULL;
 
-	if (public_url && !strncmp(public_url, "http", 4) && asprintf(&url, "ws%s", public_url + 4) < 0)
+	if (public_url && !strncmp(public_url, "http", 4) &&
+	    asprintf(&url, "ws%s", public_url + 4) < 0)
 		return NULL;
 	return url;
 }
@@ -292,10 +306,12 @@ static void tell_ready(struct daemon *daemon)
 {
 	/* Before the line that callers wait for, so that they have this too. */
 	if (!atomic_load(&daemon->app.has_owner))
-		log_info("nobody owns this server yet; make its owner: rookery --data %s users create NAME --owner", daemon->admin.data);
+		log_info("nobody owns this server yet; make its owner: rookery --data %s users "
+			 "create NAME --owner",
+			 daemon->admin.data);
 	printf("rookeryd ready %s\n", daemon->app.default_url ? daemon->app.default_url : "");
 	fflush(stdout);
-	sd_notify(0, "READY=1");
+	sd_notify(0, "READY=1\nSTATUS=");
 }
 
 static struct daemon *daemon_of(struct core *core)
@@ -317,7 +333,8 @@ static void on_recovered(struct core *core)
 	}
 	atomic_store(&daemon->app.serving, true);
 	if (daemon->config->faults)
-		log_warn("the operator may break things here (faults = true): not for a server that people use");
+		log_warn("the operator may break things here (faults = true): not for a server "
+			 "that people use");
 	for (uint32_t i = 0; i < cores->count; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
 
@@ -360,11 +377,37 @@ static void on_ids(struct core *core)
 		recover(core, NULL);
 }
 
+/* The store takes nothing, so that the start goes no further: most often the disk is smaller than the reserve. */
+static void on_ids_waiting(struct core *core, int r, bool first)
+{
+	const struct daemon *daemon = daemon_of(core);
+	const struct config *config = daemon->config;
+	unsigned long long room = files_free(config->data), reserve = config->disk_reserve;
+
+	if (r != -ENOSPC ||
+	    daemon->options.offline) { /* which has no reserve, and an output of its own */
+		log_warn("the store takes no writes, the start waits until it does r=%d", r);
+		return;
+	}
+	log_warn("too little room on the disk, the start waits until there is an eighth more than "
+		 "disk_reserve, or set that lower "
+		 "free=%llu disk_reserve=%llu dir=%s",
+		 room, reserve, config->data);
+	if (!first)
+		return;
+	printf("rookeryd waiting for room on the disk: %llu MB free in %s, disk_reserve is %llu "
+	       "MB\n",
+	       room >> 20, config->data, reserve >> 20);
+	fflush(stdout);
+	sd_notifyf(0, "STATUS=waiting for room on the disk: %llu MB free, disk_reserve is %llu MB",
+		   room >> 20, reserve >> 20);
+}
+
 static void on_start(struct core *core, struct msg *msg)
 {
 	struct daemon *daemon = container_of(msg, struct daemon, start);
 
-	daemon->ids = ids_keeper_new(core, on_ids);
+	daemon->ids = ids_keeper_new(core, on_ids, on_ids_waiting);
 }
 
 /* What only a serving daemon has: listeners, signals, the operator's socket, signs of life. */
@@ -379,8 +422,11 @@ static int open_doors(struct daemon *daemon, char **error)
 		return fail(error, r, "control.sock");
 	daemon->memory = memory_watch_new(daemon->cores->core[0]);
 	daemon->watchdog = watchdog_new_systemd(daemon->cores);
-	daemon->reload = reload_new(daemon->cores, daemon->tls, daemon->options.reread, daemon->options.owner);
-	return signals_open(daemon->cores, &(struct signals_config){ .on_stop = on_stop, .on_reload = on_reload, .owner = daemon },
+	daemon->reload = reload_new(daemon->cores, daemon->tls, daemon->options.reread,
+				    daemon->options.owner);
+	return signals_open(daemon->cores,
+			    &(struct signals_config){
+				    .on_stop = on_stop, .on_reload = on_reload, .owner = daemon },
 			    &daemon->signals);
 }
 
@@ -390,7 +436,8 @@ static void make_cores(struct daemon *daemon)
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
 	daemon->cores = cores_new(&(struct cores_config){
-		.count = config->cores ? config->cores : (uint32_t)MIN(MAX(processors, 1), CORES_MAX_DEFAULT),
+		.count = config->cores ? config->cores
+				       : (uint32_t)MIN(MAX(processors, 1), CORES_MAX_DEFAULT),
 		.fibers_max = FIBERS_MAX,
 		.offload_threads = OFFLOAD_THREADS,
 		.clock = &clock_real,
@@ -398,11 +445,12 @@ static void make_cores(struct daemon *daemon)
 		.store = daemon->store,
 		.app = &daemon->app,
 	});
-	daemon->quota = quota_new(&(struct quota_config){ .total_max = CONNECTIONS_MAX,
-							  .per_address_max = PER_ADDRESS_MAX,
-							  .exempt = daemon->app.trusted,
-							  .exempt_count = daemon->app.trusted_count },
-				  &random_real);
+	daemon->quota = quota_new(
+		&(struct quota_config){ .total_max = CONNECTIONS_MAX,
+					.per_address_max = PER_ADDRESS_MAX,
+					.exempt = daemon->app.trusted,
+					.exempt_count = daemon->app.trusted_count },
+		&random_real);
 	daemon->admin.cores = daemon->cores;
 	for (uint32_t i = 0; i < daemon->cores->count; i++) {
 		daemon_local_new(daemon->cores->core[i], i);
@@ -410,7 +458,8 @@ static void make_cores(struct daemon *daemon)
 	}
 }
 
-int daemon_new(struct config *config, const struct daemon_options *options, struct daemon **ret_daemon, char **error)
+int daemon_new(struct config *config, const struct daemon_options *options,
+	       struct daemon **ret_daemon, char **error)
 {
 	struct daemon *daemon = mem_zalloc(sizeof(*daemon));
 
@@ -463,10 +512,12 @@ static void run_dry(struct cores *cores)
 		uint64_t before = 0, after = 0;
 
 		for (uint32_t k = 0; k < cores->count; k++)
-			before += atomic_load(&core_stats(cores->core[k])->messages) + atomic_load(&store->stats.batches);
+			before += atomic_load(&core_stats(cores->core[k])->messages) +
+				atomic_load(&store->stats.batches);
 		turn_all(cores, 1000);
 		for (uint32_t k = 0; k < cores->count; k++)
-			after += atomic_load(&core_stats(cores->core[k])->messages) + atomic_load(&store->stats.batches);
+			after += atomic_load(&core_stats(cores->core[k])->messages) +
+				atomic_load(&store->stats.batches);
 		quiet = before == after ? quiet + 1 : 0;
 	}
 }
@@ -483,10 +534,11 @@ static void keep_sessions(struct daemon *daemon)
 	for (int i = 0; keeping->waiting && i < KEEP_TURNS; i++)
 		core_turn(cores->core[0], 1000);
 	if (keeping->waiting || keeping->failed)
-		log_warn("sessions could not be kept, they will identify anew r=%d", keeping->failed);
+		log_warn("sessions could not be kept, they will identify anew r=%d",
+			 keeping->failed);
 	else
-		log_info("sessions kept sessions=%u left_out=%u events=%u bytes=%lu", keeping->sessions, keeping->left_out, keeping->events,
-			 keeping->bytes);
+		log_info("sessions kept sessions=%u left_out=%u events=%u bytes=%lu",
+			 keeping->sessions, keeping->left_out, keeping->events, keeping->bytes);
 }
 
 int daemon_run(struct daemon *daemon)

@@ -13,16 +13,18 @@
 #include "model/tables.h"
 #include "store/store.h"
 
-enum { LEAD_MS = 500, RETRY_MS = 10 };
+enum { LEAD_MS = 500, RETRY_MS = 250, SAY_US = 60 * 1000 * 1000 };
 static const char name[] = "snowflake_ms"; /* and "_CORE" behind it */
 
 struct ids_keeper {
 	struct timer retry;
-	uint64_t first_ms;
+	uint64_t first_ms, said_us; /* 0: not yet */
 	void (*done)(struct core *core);
+	void (*waiting)(struct core *core, int r, bool first);
 };
 
-static void put_ceiling(struct core *core, uint64_t ms, void (*done)(struct core *, struct store_batch *, int), void *owner)
+static void put_ceiling(struct core *core, uint64_t ms,
+			void (*done)(struct core *, struct store_batch *, int), void *owner)
 {
 	struct counter_row row = { .value = (int64_t)ms };
 	struct store_batch *batch = store_batch_new(core, NULL);
@@ -67,7 +69,8 @@ static int read_ceiling_wait(struct core *core, uint64_t *ret_ms)
 
 	*ret_ms = 0;
 	arena_init(&arena);
-	int r = store_scan_wait(core, &arena, prefix_counter(&key), (struct str){}, (struct str){}, false, 0, &rows, &count);
+	int r = store_scan_wait(core, &arena, prefix_counter(&key), (struct str){}, (struct str){},
+				false, 0, &rows, &count);
 	for (uint32_t i = 0; !r && i < count; i++) {
 		struct counter_row row = {};
 		struct str which;
@@ -97,7 +100,13 @@ static void on_first(struct core *core, struct store_batch *batch, int r)
 
 	store_batch_free(batch);
 	if (r) {
-		log_warn("how far ids may go was not kept, waiting r=%d", r);
+		uint64_t now_us = core_now_us(core);
+
+		if (!keeper->said_us || now_us - keeper->said_us >= SAY_US) {
+			if (keeper->waiting)
+				keeper->waiting(core, r, !keeper->said_us);
+			keeper->said_us = now_us;
+		}
 		timer_set(core, &keeper->retry, RETRY_MS);
 		return;
 	}
@@ -114,7 +123,8 @@ static void read_back(struct core *core, void *arg)
 	if (r)
 		log_error("how far ids have gone cannot be read r=%d", r);
 	if (kept_ms > now_ms + LEAD_MS)
-		log_warn("the clock is behind an earlier run, ids go on from there behind_ms=%lu", kept_ms - now_ms);
+		log_warn("the clock is behind an earlier run, ids go on from there behind_ms=%lu",
+			 kept_ms - now_ms);
 	keeper->first_ms = MAX(kept_ms, now_ms) + LEAD_MS;
 	for (uint32_t i = 0; i < cores->count; i++) { /* the others wait for done() */
 		struct snowflake *ids = local_of(cores->core[i])->ids;
@@ -126,11 +136,13 @@ static void read_back(struct core *core, void *arg)
 	put_ceiling(core, keeper->first_ms, on_first, keeper);
 }
 
-struct ids_keeper *ids_keeper_new(struct core *core, void (*done)(struct core *core))
+struct ids_keeper *ids_keeper_new(struct core *core, void (*done)(struct core *core),
+				  void (*waiting)(struct core *core, int r, bool first))
 {
 	struct ids_keeper *keeper = mem_zalloc(sizeof(*keeper));
 
 	keeper->done = done;
+	keeper->waiting = waiting;
 	timer_init(&keeper->retry, on_retry);
 	if (fiber_start(core, read_back, keeper))
 		done(core);

@@ -7,6 +7,8 @@
 
 struct ids_keeper;
 
-/* On core 0, before anything makes ids: reads how far an earlier run went, sets every core's generator above it, then calls @done. */
-struct ids_keeper *ids_keeper_new(struct core *core, void (*done)(struct core *core));
+/* On core 0, before anything makes ids: reads how far an earlier run went, sets every core's generator above it, then calls @done. While
+ * the store refuses that (@r), it tries again several times a second and calls @waiting: at the first refusal, then once a minute (NULL: nobody). */
+struct ids_keeper *ids_keeper_new(struct core *core, void (*done)(struct core *core),
+				  void (*waiting)(struct core *core, int r, bool first));
 void ids_keeper_free(struct ids_keeper *keeper);

@@ -9,6 +9,7 @@ moment, comes back, and everything is compared with what the senders were told.
 import errno
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -332,6 +333,40 @@ def _():
             eq(read_within(scene, path)['content'], 'kept')
             server.stop()
     finally:
+        disk.done()
+
+
+@step('a disk below the reserve at the first start: said once with the numbers, and it serves when there is room')
+def _():
+    disk = Disk(128 << 20)
+    server = Server(data=disk.mount)  # the default reserve is twice that
+    try:
+        for tries in range(2):
+            try:
+                server.start(timeout=4, keep=True)
+                raise AssertionError('ready below the reserve')
+            except StartFailed:
+                assert server.alive(), server.log_tail()
+            log = server.log_tail(1 << 24)
+            said = re.findall(r'^rookeryd waiting .*disk_reserve.*$', log, re.M)
+            eq(len(said), tries + 1, 'what standard output says')
+            lines = [line for line in log.splitlines() if re.search(r'disk_reserve=268435456\b', line)]
+            eq(len(lines), tries + 1, 'warnings with the numbers')
+            free = int(re.search(r'\bfree=(\d+)', lines[-1]).group(1))
+            assert 0 < free < 128 << 20, lines[-1]
+            assert len(log.splitlines()) < 12 * (tries + 1), 'it wrote %d lines:\n%s' % (len(log.splitlines()), log[-1500:])
+            if tries == 0:
+                server.stop()  # nothing holds it up
+        disk._run('mount', '-o', 'remount,size=%d' % (512 << 20), disk.mount)
+        until = time.monotonic() + 5
+        while not server.ready_line or not server.ready_line.startswith('rookeryd ready'):
+            assert time.monotonic() < until, 'not ready with room:\n' + server.log_tail(1000)
+            time.sleep(0.05)
+        scene = Scene(server.url)
+        scene.say(scene.ann, 'there is room')
+        server.stop()
+    finally:
+        server.done()
         disk.done()
 
 
