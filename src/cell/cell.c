@@ -499,10 +499,14 @@ void cell_post(struct core *from, struct cell_work *work)
 	struct core *owner = cell_owner(core_cores(from), work->id);
 
 	work->msg.run = on_work;
-	if (owner == from && !fiber_self(from))
+	if (owner == from && !fiber_self(from)) {
 		start_work(from, work);
-	else
-		core_post(owner, &work->msg);
+		return;
+	}
+	if (owner != from)
+		atomic_fetch_add_explicit(&local_of(from)->cell->stats.hops, 1,
+					  memory_order_relaxed);
+	core_post(owner, &work->msg);
 }
 
 /* -- calls: the caller's fiber waits, its frame holds the work -- */

@@ -137,6 +137,7 @@ void cell_local_free(struct cell_local *local);
 struct cell_stats {
 	_Atomic uint64_t loaded, loads, restarts, evicted, txns, commits, events, intents;
 	_Atomic uint64_t load_failures, refusing; /* refusing: how many cells, now */
+	_Atomic uint64_t hops; /* work and publications handed to other cores */
 	_Atomic uint64_t landed; /* failed writes that were found on the disk */
 };
 const struct cell_stats *cell_stats(struct core *core);

@@ -394,6 +394,15 @@ static bool must_reach_all(const struct publication *pub)
 	return false;
 }
 
+static void count_events(struct core *core, const struct publication *pub)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < pub->count; i++)
+		count += pub->effects[i].kind == EFFECT_EVENT;
+	atomic_fetch_add_explicit(&local_of(core)->cell->stats.events, count, memory_order_relaxed);
+}
+
 /* One message to each core that has a view; our own is served at once. */
 static void publish(struct txn *txn)
 {
@@ -404,6 +413,7 @@ static void publish(struct txn *txn)
 	bool all = must_reach_all(pub);
 	uint64_t mask = all ? UINT64_MAX >> (64 - cores->count) : cell->views;
 
+	count_events(cell->core, pub);
 	if (cell->kind == CELL_DM && publish_forward)
 		publish_forward(cell, pub);
 	for (uint64_t rest = mask & ~(1ULL << own); rest; rest &= rest - 1) {
@@ -416,6 +426,8 @@ static void publish(struct txn *txn)
 			delivery->txn = txn;
 			txn->intents_left++;
 		}
+		atomic_fetch_add_explicit(&local_of(cell->core)->cell->stats.hops, 1,
+					  memory_order_relaxed);
 		core_post(cores->core[__builtin_ctzll(rest)], &delivery->msg);
 	}
 	if (mask & (1ULL << own))
