@@ -12,6 +12,7 @@ struct api_local {
 	struct auth_cache *auth;
 	struct limit_table *buckets, *login;
 	struct route_stats *routes;
+	struct limited_stats limited;
 	/* Requests that read pages of messages here, from their turn (or their waiting for it) until their answer is with the
 	 * socket on the core that they came from, which counts them out. */
 	_Atomic uint32_t reading;

@@ -54,6 +54,11 @@ const struct route_stats *api_route_stats(struct core *core, uint32_t route_id)
 	return &local_of(core)->api->routes[route_id];
 }
 
+const struct limited_stats *api_limited_stats(struct core *core)
+{
+	return &local_of(core)->api->limited;
+}
+
 static bool limits_on(struct core *core)
 {
 	return config_of(core)->rate_limits == RATE_LIMITS_DISCORD;
@@ -150,8 +155,21 @@ static void encode_error(struct req *req, int r, const struct error_desc *desc)
 	enc_obj_end(enc);
 }
 
+static void count_limited(struct req *req)
+{
+	struct limited_stats *stats = &local_of(req->home)->api->limited;
+	bool route = req->bucket_counted && req->bucket.over;
+
+	atomic_fetch_add_explicit(req->global_over ? &stats->global
+					  : route  ? &stats->route
+						   : &stats->user,
+				  1, memory_order_relaxed);
+}
+
 static void count(struct req *req, int status)
 {
+	if (status == 429)
+		count_limited(req);
 	if (!req->route)
 		return;
 	struct route_stats *stats = &local_of(req->home)->api->routes[req->route->id];

@@ -91,3 +91,9 @@ struct route_stats {
 	_Atomic uint64_t histogram[16]; /* powers of four from 16 µs */
 };
 const struct route_stats *api_route_stats(struct core *core, uint32_t route_id);
+/* Answers of 429, by what was over: all calls of an identity, a route's bucket, or another limit of one user or address (slow mode,
+ * logins). No limit here is shared between users. */
+struct limited_stats {
+	_Atomic uint64_t global, route, user;
+};
+const struct limited_stats *api_limited_stats(struct core *core);

@@ -244,6 +244,21 @@ static void run_timers(struct core *core)
 	}
 }
 
+const uint32_t core_turn_bounds_us[CORE_TURN_BOUNDS] = { 100,	 250,	 500,	 1000,	2500,
+							 5000,	 10000,	 25000,	 50000, 100000,
+							 250000, 500000, 1000000 };
+
+static void count_turn(struct core *core)
+{
+	uint64_t us = clock_mono_us(core->cores->clock) - core->now_us;
+	uint32_t n = 0;
+
+	while (n < CORE_TURN_BOUNDS && us > core_turn_bounds_us[n])
+		n++;
+	stat_add(&core->stats.turns_took[n], 1);
+	stat_add(&core->stats.turns_us, us);
+}
+
 uint64_t core_turn(struct core *core, uint64_t may_sleep_us)
 {
 	assert(!core->fibers.running);
@@ -255,6 +270,7 @@ uint64_t core_turn(struct core *core, uint64_t may_sleep_us)
 	run_events(core);
 	fibers_run(core);
 	run_deferred(core);
+	count_turn(core);
 	return has_work(core) ? 0 : until_timer_us(core, core->now_us);
 }
 

@@ -126,7 +126,11 @@ struct job {
 int core_offload(struct core *core, struct job *job);
 
 /* -- counters, for /metrics and the bars: monotonic, written by the core, read by anybody -- */
+/* How long turns took, without their sleep: turns_took[n] those up to core_turn_bounds_us[n], the last one the rest. */
+enum { CORE_TURN_BOUNDS = 13 };
+extern const uint32_t core_turn_bounds_us[CORE_TURN_BOUNDS];
 struct core_stats {
 	_Atomic uint64_t turns, messages, doorbells, timers, fibers_started, fibers_now, offloads;
+	_Atomic uint64_t turns_us, turns_took[CORE_TURN_BOUNDS + 1];
 };
 const struct core_stats *core_stats(const struct core *core);

@@ -14,6 +14,7 @@
 #include "http/server.h"
 #include "main/serve.h"
 #include "main/version.h"
+#include "message/latest.h"
 #include "store/store.h"
 
 /* A counter: name without the prefix, whether it only grows, where it is in its struct. */
@@ -46,6 +47,8 @@ static const struct counter cell_counters[] = {
 	COUNTER(cell_stats, commits, "cell_commits_total", "Transactions that wrote."),
 	COUNTER(cell_stats, events, "cell_events_total", "Events published."),
 	COUNTER(cell_stats, intents, "cell_intents_total", "Effects on other cells carried out."),
+	COUNTER(cell_stats, hops, "cell_hops_total",
+		"Work and publications handed to other cores."),
 };
 static const struct counter gateway_counters[] = {
 	GAUGE(gateway_stats, connections, "gateway_connections", "WebSocket connections."),
@@ -85,6 +88,14 @@ static const struct counter store_counters[] = {
 	COUNTER(store_stats, reads_disk, "store_reads_disk_total", "Reads that went to a reader thread."),
 	COUNTER(store_stats, failed, "store_failed_total", "Batches that failed."),
 	COUNTER(store_stats, refused, "store_refused_total", "Batches refused."),
+	GAUGE(store_stats, queued, "store_commit_queue",
+	      "Batches handed over and not decided on yet."),
+};
+static const struct counter latest_counters[] = {
+	COUNTER(latest_stats, hits, "message_cache_hits_total",
+		"Pages of latest messages answered from memory."),
+	COUNTER(latest_stats, misses, "message_cache_misses_total", "Those that had to be read."),
+	GAUGE(latest_stats, bytes, "message_cache_bytes", "What is kept of them."),
 };
 
 static void head(struct buf *buf, const char *name, const char *help, const char *type)
@@ -135,6 +146,75 @@ static const void *of_gateway(struct core *core)
 static const void *of_http(struct core *core)
 {
 	return serve_stats(core);
+}
+
+static const void *of_latest(struct core *core)
+{
+	return latest_stats(core);
+}
+
+static uint64_t value_of(const _Atomic uint64_t *value)
+{
+	return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void turns(struct buf *buf, struct cores *cores)
+{
+	head(buf, "core_turn_seconds", "How long turns of the loop took, without their sleep.",
+	     "histogram");
+	for (uint32_t i = 0; i < cores->count; i++) {
+		const struct core_stats *stats = core_stats(cores->core[i]);
+		uint64_t below = 0;
+
+		for (uint32_t n = 0; n < CORE_TURN_BOUNDS; n++) {
+			below += value_of(&stats->turns_took[n]);
+			buf_printf(buf,
+				   "rookery_core_turn_seconds_bucket{core=\"%u\",le=\"%g\"} %lu\n",
+				   i, (double)core_turn_bounds_us[n] / 1e6, below);
+		}
+		below += value_of(&stats->turns_took[CORE_TURN_BOUNDS]);
+		buf_printf(buf, "rookery_core_turn_seconds_bucket{core=\"%u\",le=\"+Inf\"} %lu\n",
+			   i, below);
+		buf_printf(buf, "rookery_core_turn_seconds_sum{core=\"%u\"} %.15g\n", i,
+			   (double)value_of(&stats->turns_us) / 1e6);
+		buf_printf(buf, "rookery_core_turn_seconds_count{core=\"%u\"} %lu\n", i, below);
+	}
+}
+
+static void rounds(struct buf *buf, const struct store_stats *stats)
+{
+	uint64_t below = 0;
+
+	head(buf, "store_round_batches", "Batches written together, with one sync.", "histogram");
+	for (uint32_t n = 0; n < STORE_ROUND_STEPS; n++) {
+		below += value_of(&stats->rounds[n]);
+		if (n < STORE_ROUND_STEPS - 1)
+			buf_printf(buf, "rookery_store_round_batches_bucket{le=\"%u\"} %lu\n",
+				   1u << n, below);
+	}
+	buf_printf(buf, "rookery_store_round_batches_bucket{le=\"+Inf\"} %lu\n", below);
+	buf_printf(buf, "rookery_store_round_batches_sum %lu\n", value_of(&stats->round_batches));
+	buf_printf(buf, "rookery_store_round_batches_count %lu\n", below);
+}
+
+static void limited(struct buf *buf, struct cores *cores)
+{
+	uint64_t global = 0, route = 0, user = 0;
+
+	for (uint32_t i = 0; i < cores->count; i++) {
+		const struct limited_stats *stats = api_limited_stats(cores->core[i]);
+
+		global += value_of(&stats->global);
+		route += value_of(&stats->route);
+		user += value_of(&stats->user);
+	}
+	head(buf, "rate_limited_total",
+	     "Answers of 429, by what was over: all calls, the route's bucket, another limit of "
+	     "one user.",
+	     "counter");
+	buf_printf(buf, "rookery_rate_limited_total{scope=\"global\"} %lu\n", global);
+	buf_printf(buf, "rookery_rate_limited_total{scope=\"route\"} %lu\n", route);
+	buf_printf(buf, "rookery_rate_limited_total{scope=\"user\"} %lu\n", user);
 }
 
 static void closes(struct buf *buf, struct cores *cores)
@@ -248,11 +328,15 @@ void metrics_write(struct buf *buf, struct cores *cores)
 	    atomic_load(&app->serving) && !store->ops->refusing(store));
 	one(buf, "store_refusing", "1 while writes are refused.", true, store->ops->refusing(store));
 	for (size_t n = 0; n < ARRAY_SIZE(store_counters); n++)
-		one(buf, store_counters[n].name, store_counters[n].help, false, (double)counter_of(&store->stats, &store_counters[n]));
+		one(buf, store_counters[n].name, store_counters[n].help, store_counters[n].gauge, (double)counter_of(&store->stats, &store_counters[n]));
+	rounds(buf, &store->stats);
 	each_core(buf, cores, core_counters, ARRAY_SIZE(core_counters), of_core);
+	turns(buf, cores);
 	each_core(buf, cores, cell_counters, ARRAY_SIZE(cell_counters), of_cells);
 	each_core(buf, cores, gateway_counters, ARRAY_SIZE(gateway_counters), of_gateway);
 	each_core(buf, cores, http_counters, ARRAY_SIZE(http_counters), of_http);
+	each_core(buf, cores, latest_counters, ARRAY_SIZE(latest_counters), of_latest);
+	limited(buf, cores);
 	closes(buf, cores);
 	route_metrics(buf, cores);
 }

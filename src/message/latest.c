@@ -1,5 +1,6 @@
 #include "message/latest.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "core/local.h"
@@ -39,7 +40,7 @@ static void drop(struct latest *latest, struct entry *entry)
 {
 	map_del(&latest->channels, entry->channel_id);
 	list_del(&entry->node);
-	latest->stats.bytes -= entry->bytes;
+	atomic_fetch_sub_explicit(&latest->stats.bytes, entry->bytes, memory_order_relaxed);
 	free(entry);
 }
 
@@ -58,9 +59,9 @@ void latest_free(struct latest *latest)
 	free(latest);
 }
 
-struct latest_stats latest_stats(const struct core *core)
+const struct latest_stats *latest_stats(struct core *core)
 {
-	return local_of((struct core *)core)->latest->stats;
+	return &local_of(core)->latest->stats;
 }
 
 uint64_t latest_shed(struct core *core)
@@ -79,10 +80,10 @@ bool latest_get(struct realm *realm, struct arena *arena, uint64_t channel_id, u
 	struct entry *entry = map_get(&latest->channels, channel_id);
 
 	if (!entry || entry->loaded != realm->loaded || (entry->count < limit && !entry->whole)) {
-		latest->stats.misses++;
+		atomic_fetch_add_explicit(&latest->stats.misses, 1, memory_order_relaxed);
 		return false;
 	}
-	latest->stats.hits++;
+	atomic_fetch_add_explicit(&latest->stats.hits, 1, memory_order_relaxed);
 	list_del(&entry->node);
 	list_add_head(&latest->used, &entry->node);
 
@@ -127,7 +128,7 @@ void latest_set(struct realm *realm, uint64_t channel_id, uint64_t writes, const
 	}
 	map_set(&latest->channels, channel_id, entry);
 	list_add_head(&latest->used, &entry->node);
-	latest->stats.bytes += bytes;
+	atomic_fetch_add_explicit(&latest->stats.bytes, bytes, memory_order_relaxed);
 	drop_down_to(latest, BYTES_MAX);
 }
 

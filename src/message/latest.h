@@ -6,12 +6,13 @@
 
 struct latest;
 struct latest_stats {
-	uint64_t hits, misses, bytes;
+	_Atomic uint64_t hits, misses, bytes;
 };
 struct latest *latest_new(void);
 /* NULL does nothing. */
 void latest_free(struct latest *latest);
-struct latest_stats latest_stats(const struct core *core);
+/* Any thread. */
+const struct latest_stats *latest_stats(struct core *core);
 /* Gives up all of it: memory is short. Bytes. */
 uint64_t latest_shed(struct core *core);
 

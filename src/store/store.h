@@ -101,8 +101,12 @@ int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, s
 int store_landed_wait(struct core *core, const struct store_batch *batch);
 
 /* -- whole-store matters; any thread unless said -- */
+enum { STORE_ROUND_STEPS = 12 };
 struct store_stats {
 	_Atomic uint64_t batches, syncs, rows, bytes, reads_memory, reads_disk, failed, refused;
+	/* The embedded store's: batches handed over and not decided on yet; rounds, each of which is one write of all that waited:
+	 * rounds[n] those of up to 2^n batches, the last one the rest; the batches in them. */
+	_Atomic uint64_t queued, rounds[STORE_ROUND_STEPS], round_batches;
 };
 struct store_ops {
 	void (*commit)(struct store *store, struct store_batch *batch);

@@ -18,11 +18,17 @@ enum {
 	DROP_PIECE = 1000000, /* rows */
 };
 
+static void stat_add(_Atomic uint64_t *stat, uint64_t n)
+{
+	atomic_fetch_add_explicit(stat, n, memory_order_relaxed);
+}
+
 void rocks_commit(struct store *store, struct store_batch *batch)
 {
 	struct rocks *r = rocks_of(store);
 	bool wake;
 
+	stat_add(&r->store.stats.queued, 1);
 	batch->msg.next = NULL;
 	pthread_mutex_lock(&r->mutex);
 	if (r->tail)
@@ -35,11 +41,6 @@ void rocks_commit(struct store *store, struct store_batch *batch)
 	pthread_mutex_unlock(&r->mutex);
 	if (wake)
 		pthread_cond_signal(&r->cond);
-}
-
-static void stat_add(_Atomic uint64_t *stat, uint64_t n)
-{
-	atomic_fetch_add_explicit(stat, n, memory_order_relaxed);
 }
 
 static uint64_t version_next(struct rocks *r)
@@ -279,11 +280,23 @@ static int admit(struct rocks *r, struct store_batch *batch)
 	return e;
 }
 
+static void count_round(struct rocks *r, uint64_t batches)
+{
+	uint32_t n = 0;
+
+	while (n < STORE_ROUND_STEPS - 1 && batches > 1u << n)
+		n++;
+	stat_add(&r->store.stats.rounds[n], 1);
+	stat_add(&r->store.stats.round_batches, batches);
+	atomic_fetch_sub_explicit(&r->store.stats.queued, batches, memory_order_relaxed);
+}
+
 static void complete(struct rocks *r, struct msg *round, int why)
 {
 	struct completions completions = {};
+	uint64_t count = 0;
 
-	while (round) {
+	for (; round; count++) {
 		struct store_batch *batch = container_of(round, struct store_batch, msg);
 		int result = batch_of(batch)->result;
 
@@ -299,6 +312,7 @@ static void complete(struct rocks *r, struct msg *round, int why)
 		}
 		completions_add(&completions, batch, result);
 	}
+	count_round(r, count); /* first: who hears of his batch finds it counted */
 	completions_post(&completions);
 }
 
