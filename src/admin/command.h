@@ -11,10 +11,12 @@
 #include "core/core.h"
 
 /* What commands share in one process. Core 0's, made before the cores run. */
+struct buf;
 struct admin {
 	struct cores *cores;
 	const char *data;    /* directory */
 	const char *version;
+	void (*metrics)(struct buf *buf, struct cores *cores); /* Prometheus' text of all counters; NULL: no daemon, nothing counts */
 	bool busy;           /* a long command runs (backup, check): one at a time */
 };
 
@@ -34,6 +36,7 @@ struct admin_call {
 	json_t *args;         /* an object; checked against the command's arguments */
 	json_t *result;       /* an object, empty at first */
 	char error[512];      /* "" or why not */
+	bool quiet;           /* asked every second, and changes nothing: no line in the log */
 };
 
 struct admin_command {
@@ -91,7 +94,7 @@ int admin_walk_wait(struct core *core, struct arena *arena, uint8_t table, uint6
 		    uint32_t *ret_count, uint64_t *ret_next);
 
 #define ADMIN_COMMANDS(X) \
-	X(admin_status) X(admin_users_list) X(admin_users_show) X(admin_users_create) X(admin_users_set_password) \
+	X(admin_status) X(admin_metrics) X(admin_users_list) X(admin_users_show) X(admin_users_create) X(admin_users_set_password) \
 	X(admin_users_disable) X(admin_users_enable) X(admin_users_delete) X(admin_users_reset_mfa) X(admin_users_link) \
 	X(admin_users_set_owner) X(admin_tokens_list) X(admin_tokens_revoke) X(admin_bots_list) X(admin_bots_create) \
 	X(admin_bots_reset_token) X(admin_bots_disable) X(admin_bots_enable) X(admin_guilds_list) X(admin_guilds_transfer) \

@@ -9,6 +9,7 @@
 
 const struct admin_command admin_commands[] = {
 	{ "status", "what the server is and how it is", {}, admin_status },
+	{ "metrics", "the counters of the running daemon, in Prometheus' format", {}, admin_metrics },
 	{ "users.list", "people and bots, by age",
 	  { { "after", ARG_NUMBER, false }, { "limit", ARG_NUMBER, false }, { "bots", ARG_FLAG, false } }, admin_users_list },
 	{ "users.show", "one account", { { "name", ARG_TEXT, true } }, admin_users_show },
@@ -143,7 +144,8 @@ json_t *admin_run_wait(struct admin *admin, struct core *core, const struct admi
 	arena_init(&arena);
 	json_object_set_new(call.result, "ok", json_true());
 	int r = command->run(&call);
-	log_info("command name=%s r=%d", command->name, r);
+	if (!call.quiet || r)
+		log_info("command name=%s r=%d", command->name, r);
 	if (r) {
 		json_object_set_new(call.result, "ok", json_false());
 		admin_set_str(call.result, "error", call.error[0] ? str_z(call.error) : str_z(strerror(r < 0 ? -r : EIO)));

@@ -2,6 +2,7 @@
 #include "admin/command.h"
 #include "admin/memory.h"
 #include "admin/owner.h"
+#include "base/buf.h"
 #include "cell/cell.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
@@ -31,5 +32,19 @@ int admin_status(struct admin_call *call)
 	admin_set_int(call->result, "memory_max", config_of(call->core)->memory_max);
 	admin_set_bool(call->result, "memory_short", atomic_load(&app_of(call->core)->memory_short));
 	admin_set_id(call->result, "owner_id", owner);
+	return 0;
+}
+
+int admin_metrics(struct admin_call *call)
+{
+	struct buf buf;
+
+	if (!call->admin->metrics)
+		return admin_fail(call, "no daemon runs here, so there is nothing to count");
+	call->quiet = true;
+	buf_init(&buf, ADMIN_REPLY_MAX / 4);
+	call->admin->metrics(&buf, call->admin->cores);
+	admin_set_str(call->result, "text", buf_str(&buf));
+	buf_done(&buf);
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include "gateway/gateway.h"
 #include "limit/limit.h"
 #include "main/ids.h"
+#include "main/metrics.h"
 #include "main/reload.h"
 #include "main/serve.h"
 #include "main/version.h"
@@ -430,6 +431,7 @@ static void make_cores(struct daemon *daemon)
 							  .exempt_count = daemon->app.trusted_count },
 				  &random_real);
 	daemon->admin.cores = daemon->cores;
+	daemon->admin.metrics = daemon->options.offline ? NULL : metrics_write;
 	for (uint32_t i = 0; i < daemon->cores->count; i++) {
 		daemon_local_new(daemon->cores->core[i], i);
 		serve_new(daemon->cores->core[i]);

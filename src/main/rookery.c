@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "main/daemon.h"
 #include "main/print.h"
+#include "main/top.h"
 #include "main/version.h"
 
 /* What it ends with. */
@@ -73,6 +74,7 @@ static void usage(FILE *to)
 		fprintf(to, "  %-52s %s\n", words, command->help);
 	}
 	fprintf(to, "  %-52s %s\n", "restore FROM", "puts a backup into the data directory, which must be empty; no daemon may run");
+	fprintf(to, "  %-52s %s\n", "top [--once] [--interval SECONDS]", "a live view of the running daemon; --json: a line of JSON each time");
 	fprintf(to, "  %-52s %s\n", "config check FILE", "reads a configuration, says what is wrong");
 	fputs("\nPasswords are asked for on the terminal, or read as a line from standard input.\n"
 	      "Without --data and --config: /etc/rookery/rookery.conf, or ./data where there is no such file.\n"
@@ -394,6 +396,47 @@ static int run_config_check(struct line *line, const char *path)
 	return finish(line, answer);
 }
 
+static int run_top(struct line *line, char **words)
+{
+	struct top top = { .interval_ms = 1000, .json = line->json };
+	char *error = NULL, *end;
+
+	for (; *words; words++) {
+		if (!strcmp(*words, "--once")) {
+			top.once = true;
+		} else if (!strcmp(*words, "--interval") && words[1]) {
+			double seconds = strtod(*++words, &end);
+
+			if (*end || !(seconds >= 0.1 && seconds <= 3600))
+				return say(WRONG_USE,
+					   "--interval takes seconds from 0.1 to 3600, not \"%s\"",
+					   *words);
+			top.interval_ms = (uint32_t)(seconds * 1000);
+		} else {
+			return say(WRONG_USE,
+				   "top knows --once, --interval SECONDS and --json, not \"%s\"",
+				   *words);
+		}
+	}
+	struct config *config = make_config(line, &error);
+	if (!config) {
+		int status = say(WRONG_USE, "%s", error ? error : "out of memory");
+
+		free(error);
+		return status;
+	}
+	top.data = config->data;
+	int r = top_run(&top);
+	int status = DONE;
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		status = say(UNREACHABLE, "no daemon runs on %s", config->data);
+	else if (r)
+		status = say(UNREACHABLE, "the daemon of %s does not answer: %s", config->data,
+			     strerror(-r));
+	config_free(config);
+	return status;
+}
+
 /* "users create" and "users.create" are the same. */
 static const struct admin_command *find_command(char **words, int *ret_used)
 {
@@ -427,6 +470,8 @@ static int run(struct line *line, char **words)
 	}
 	if (!strcmp(words[0], "config") && words[1] && !strcmp(words[1], "check") && words[2])
 		return run_config_check(line, words[2]);
+	if (!strcmp(words[0], "top"))
+		return run_top(line, words + 1);
 	line->command = find_command(words, &used);
 	if (!line->command)
 		return say(WRONG_USE, "there is no command \"%s%s%s\"; see rookery help", words[0], words[1] ? " " : "", words[1] ? words[1] : "");

@@ -247,59 +247,6 @@ def _():
             server.stop()
 
 
-@step('metrics: on an address of their own, and behind a token on the one for all; they count')
-def _():
-    port = free_port()
-    with Server(settings={'metrics_listen': '127.0.0.1:%d' % port, 'metrics_token': ''}) as server:
-        scene = Scene(server.url)
-        gateway = scene.ann.gateway()
-        scene.say(scene.ann, 'count me')
-        scene.ann.rest.get('/users/@me').ok(200)
-        scene.ann.rest.get('/channels/1')
-        own = http.client.HTTPConnection('127.0.0.1', port, timeout=10)
-        status, text = get(own, '/metrics')
-        eq(status, 200)
-        values = parse(text)
-        assert values['rookery_gateway_sessions{core="0"}'] + values['rookery_gateway_sessions{core="1"}'] == 1
-        assert values['rookery_route_seconds_count{route="create_message"}'] == 1
-        assert values['rookery_route_seconds_bucket{route="create_message",le="+Inf"}'] == 1
-        assert values['rookery_route_errors_total{route="get_channel",class="4xx"}'] == 1
-        assert values['rookery_ready'] == 1 and values['rookery_resident_memory_bytes'] > 1e6
-        assert values['rookery_store_batches_total'] > 0 and values['rookery_open_files'] > 10
-        eq(get(own, '/api/v10/gateway')[0], 404)
-        eq(get(own, '/healthz')[0], 200)
-        eq(scene.world.nobody.request('GET', '/../metrics').status >= 400, True)
-        everybody = http.client.HTTPConnection(server.host, server.port, timeout=10)
-        eq(get(everybody, '/metrics')[0], 404)
-        gateway.close()
-        server.stop()
-    with Server(settings={'metrics_token': 'let me see'}) as server:
-        everybody = http.client.HTTPConnection(server.host, server.port, timeout=10)
-        eq(get(everybody, '/metrics')[0], 401)
-        eq(get(everybody, '/metrics', {'Authorization': 'Bearer let me se'})[0], 401)
-        eq(get(everybody, '/metrics', {'Authorization': 'Bearer let me see'})[0], 200)
-        server.stop()
-
-
-def parse(text):
-    """Strictly: every line is a comment or a value of a metric whose type was said."""
-    values, types = {}, {}
-    for line in text.splitlines():
-        if line.startswith('# TYPE '):
-            name, kind = line.split()[2:]
-            assert name not in types, 'said twice: ' + name
-            types[name] = kind
-        elif not line.startswith('# HELP '):
-            found = re.fullmatch(r'([a-z_0-9]+)(\{[^}]*\})? ([-+.e0-9]+)', line)
-            assert found, line
-            base = re.sub(r'_(bucket|sum|count)$', '', found.group(1))
-            assert found.group(1) in types or types.get(base) == 'histogram', line
-            key = found.group(1) + (found.group(2) or '')
-            assert key not in values, 'twice: ' + key
-            values[key] = float(found.group(3))
-    return values
-
-
 @step('the readiness of systemd: READY=1 when it serves, STOPPING=1 when it ends')
 def _():
     with tempfile.TemporaryDirectory() as place:
