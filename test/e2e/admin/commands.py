@@ -9,7 +9,7 @@ import tempfile
 
 from .base import (DONE, PASSWORD, REFUSED, ROOKERY, UNREACHABLE, WRONG_USE, Scene, Server, ask, data_of, eq, login,
                    refused, run, step)
-from raw.files import send
+from lib.upload import send
 
 
 @step('an owner is made before the first start, and is there after it; then accounts need an invite')

@@ -2,13 +2,13 @@
 
 import base64
 import http.client
-import json
 import os
 import struct
 import time
 import urllib.parse
 
 from .base import UNKNOWN, eq, step
+from lib.upload import form, send
 
 
 def png(width, height, rest=b''):
@@ -17,21 +17,6 @@ def png(width, height, rest=b''):
 
 def data_uri(content, kind='image/png'):
     return 'data:%s;base64,%s' % (kind, base64.b64encode(content).decode())
-
-
-def form(body, *files):
-    """(raw, headers) of a multipart body; @files: (name, content) or (name, content, type)."""
-    boundary = os.urandom(12).hex()
-    parts = [b'Content-Disposition: form-data; name="payload_json"\r\n\r\n' + json.dumps(body).encode()]
-    for n, (name, content, *kind) in enumerate(files):
-        parts.append(('Content-Disposition: form-data; name="files[%d]"; filename="%s"\r\nContent-Type: %s\r\n\r\n' % (
-            n, name, kind[0] if kind else 'application/octet-stream')).encode() + content)
-    raw = b''.join(b'--%s\r\n%s\r\n' % (boundary.encode(), part) for part in parts) + b'--%s--\r\n' % boundary.encode()
-    return {'raw': raw, 'headers': {'Content-Type': 'multipart/form-data; boundary=' + boundary}}
-
-
-def send(who, channel, body, *files):
-    return who.rest.request('POST', '/channels/%s/messages' % channel, **form(body, *files))
 
 
 def fetch(scene, url, method='GET', body=None, **headers):
