@@ -190,7 +190,7 @@ def _():
         data, scene = data_of(server), Scene(server.url)
         said = scene.say(scene.bob, 'I was here')
         assert 'owns the guild' in refused(data, 'users', 'delete', scene.ann.name)
-        gateway = scene.ann.gateway()
+        gateway = scene.bot.gateway()  # a person is told of members only where he looks at them
         eq(ask(data, 'users', 'delete', scene.bob.name)['guilds_left'], 1)
         eq(gateway.wait('GUILD_MEMBER_REMOVE')['d']['user']['id'], scene.bob.id)
         eq(scene.bob.rest.get('/users/@me').status, 401)
