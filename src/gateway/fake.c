@@ -35,6 +35,7 @@ void event_unref(struct event *event)
 	bytes_unref(event->etf[0]);
 	bytes_unref(event->etf[1]);
 	free(event->mentions);
+	free(event->classes);
 	free(event);
 }
 

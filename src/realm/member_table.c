@@ -402,8 +402,9 @@ void member_table_gathered_wait(struct realm *realm)
 	struct member_table *table = &realm->members;
 	struct sort sort = { .realm = realm, .core = realm->cell->core };
 
-	qsort_r(table->gathered, table->gathered_count, sizeof(*table->gathered), compare_gathered,
-		&sort);
+	if (table->gathered_count)
+		qsort_r(table->gathered, table->gathered_count, sizeof(*table->gathered), compare_gathered,
+			&sort);
 	for (uint32_t i = 0; i < table->gathered_count; i++) {
 		roll_append(&table->names, table->gathered[i].entry);
 		let_others(&sort);

@@ -83,3 +83,4 @@ def _(scene):
 @step('an instance has no sounds of its own, and says so')
 def _(scene):
     eq(scene.bot.rest.get('/soundboard-default-sounds').ok(200), [])
+    scene.world.nobody.get('/soundboard-default-sounds').refused(401, 0)
