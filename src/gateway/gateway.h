@@ -31,6 +31,7 @@ struct gateway_config {
 	/* Sessions without a connection: for how long, and how many and how much of them. */
 	uint32_t detached_ms;
 	uint32_t detached_per_user; /* on a core */
+	uint64_t detached_user_bytes; /* of one user, on a core */
 	uint32_t detached_max; /* on a core */
 	uint64_t detached_bytes; /* on a core */
 	/* What a session holds at most for a slow or absent client. */

@@ -5,7 +5,8 @@
 
 enum {
 	DETACHED_MS = 300000,
-	DETACHED_PER_USER = 16,
+	DETACHED_PER_USER = 1024, /* a bot may have many shards, and lose them all at once; */
+	DETACHED_USER_BYTES = 128 << 20, /* but nobody has all the room */
 	DETACHED_MAX = 200000,
 	DETACHED_BYTES = 512 << 20,
 	RING_EVENTS = 8192,
@@ -25,6 +26,7 @@ void gateway_config_init(struct gateway_config *config)
 		.connections_max = UINT32_MAX,
 		.detached_ms = DETACHED_MS,
 		.detached_per_user = DETACHED_PER_USER,
+		.detached_user_bytes = DETACHED_USER_BYTES,
 		.detached_max = DETACHED_MAX,
 		.detached_bytes = DETACHED_BYTES,
 		.ring_events = RING_EVENTS,

@@ -218,6 +218,7 @@ void sessions_expire(struct core *core, struct timer *timer)
 static void detached_bound(struct gateway_local *gateway, uint64_t user_id)
 {
 	struct session *oldest = NULL;
+	uint64_t bytes = 0;
 	uint32_t count = 0;
 
 	for (struct sub *sub = view_account(gateway, user_id); sub; sub = sub->next) {
@@ -226,10 +227,11 @@ static void detached_bound(struct gateway_local *gateway, uint64_t user_id)
 		if (!session->waits)
 			continue;
 		count++;
+		bytes += session->ring.bytes;
 		if (!oldest || session->detached_us < oldest->detached_us)
 			oldest = session;
 	}
-	if (count > gateway->config.detached_per_user)
+	if (count > gateway->config.detached_per_user || bytes > gateway->config.detached_user_bytes)
 		session_end(oldest);
 	while (atomic_load_explicit(&gateway->stats.detached, memory_order_relaxed) >
 		       gateway->config.detached_max ||

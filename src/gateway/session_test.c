@@ -443,8 +443,10 @@ static void a_goodbye_ends_the_session_at_once_and_other_codes_do_not(void **sta
 static void too_many_detached_sessions_of_a_user_push_out_the_oldest(void **state)
 {
 	struct fake *fake = *state;
-	uint32_t max = fake_gateway(fake, 0)->config.detached_per_user;
+	uint32_t max = 16;
 	char first[64] = "";
+
+	fake_gateway(fake, 0)->config.detached_per_user = max;
 
 	for (uint32_t i = 0; i < max + 1; i++) {
 		struct client *client = bot_on(fake, 0, Q);
