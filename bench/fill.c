@@ -23,7 +23,8 @@ struct fill {
 };
 static struct fill fill;
 
-static void put(struct store_batch *batch, struct str key, const struct obj_desc *desc, const void *row)
+static void put(struct store_batch *batch, struct str key, const struct obj_desc *desc,
+		const void *row)
 {
 	struct buf value;
 
@@ -50,7 +51,8 @@ static void pump(struct core *core)
 {
 	while (fill.flying < IN_FLIGHT && fill.at < fill.count) {
 		struct store_batch *batch = store_batch_new(core, NULL);
-		struct message_author author = { .username = S("somebody"), .discriminator = S("0") };
+		struct message_author author = { .username = S("somebody"),
+						 .discriminator = S("0") };
 
 		for (uint32_t i = 0; i < BATCH && fill.at < fill.count; i++, fill.at++) {
 			uint64_t ms = fill.first_ms + fill.at * fill.step_us / 1000;
@@ -63,13 +65,22 @@ static void pump(struct core *core)
 				struct bucket_row row = { .first_message_id = id };
 
 				fill.bucket = bucket;
-				put(batch, key_bucket(&key, fill.realm, fill.channel, bucket), &desc_bucket_row, &row);
+				put(batch, key_bucket(&key, fill.realm, fill.channel, bucket),
+				    &desc_bucket_row, &row);
 			}
-			int n = snprintf(text, sizeof(text), "message %lu: the quick brown fox jumps over the lazy dog, %lx times or more, "
-					 "and nobody has counted how often it was asked to", fill.at, fill.at * 2654435761u);
-			struct message message = { .id = id, .channel_id = fill.channel, .content = { text, (size_t)n },
-						   .timestamp = (int64_t)ms * 1000, .author_id = fill.author, .author_copy = &author };
-			put(batch, key_message(&key, fill.channel, bucket, id), &desc_message, &message);
+			int n = snprintf(text, sizeof(text),
+					 "message %lu: the quick brown fox jumps over the lazy "
+					 "dog, %lx times or more, "
+					 "and nobody has counted how often it was asked to",
+					 fill.at, fill.at * 2654435761u);
+			struct message message = { .id = id,
+						   .channel_id = fill.channel,
+						   .content = { text, (size_t)n },
+						   .timestamp = (int64_t)ms * 1000,
+						   .author_id = fill.author,
+						   .author_copy = &author };
+			put(batch, key_message(&key, fill.channel, bucket, id), &desc_message,
+			    &message);
 		}
 		batch->done = on_done;
 		fill.flying++;
@@ -102,12 +113,20 @@ int main(int argc, char **argv)
 	uint64_t now_ms = clock_wall_us(&clock_real) / 1000, span_ms = 40ULL * 86400 * 1000;
 	fill.first_ms = now_ms - span_ms;
 	fill.step_us = span_ms * 1000 / (fill.count + 1);
-	int r = store_rocks_open(&(struct store_rocks_config){ .dir = dir, .cache_bytes = 64 << 20, .readers = 1, .sync_interval_ms = -1 }, &store);
+	int r = store_rocks_open(
+		&(struct store_rocks_config){
+			.dir = dir, .cache_bytes = 64 << 20, .readers = 1, .sync_interval_ms = -1 },
+		&store);
 	if (r) {
 		fprintf(stderr, "fill: %s: %s\n", dir, strerror(-r));
 		return 1;
 	}
-	fill.cores = cores_new(&(struct cores_config){ .count = 1, .fibers_max = 8, .offload_threads = 1, .clock = &clock_real, .random = &random_real, .store = store });
+	fill.cores = cores_new(&(struct cores_config){ .count = 1,
+						       .fibers_max = 8,
+						       .offload_threads = 1,
+						       .clock = &clock_real,
+						       .random = &random_real,
+						       .store = store });
 	fill.start.run = on_start;
 	core_post(fill.cores->core[0], &fill.start);
 	cores_start(fill.cores);

@@ -32,8 +32,9 @@ static uint32_t below(uint32_t n)
 
 static int make_name(char *name, size_t size)
 {
-	static const char *const syllables[] = { "an", "be", "cor", "da", "el", "fi", "gu", "ha", "io", "jo", "ka", "li",
-						 "mo", "na", "or", "pe", "qu", "ri", "sa", "to" };
+	static const char *const syllables[] = { "an", "be", "cor", "da", "el", "fi", "gu",
+						 "ha", "io", "jo",  "ka", "li", "mo", "na",
+						 "or", "pe", "qu",  "ri", "sa", "to" };
 	int len = 0;
 
 	for (int i = 0; i < 4; i++)
@@ -47,7 +48,8 @@ static void put_member(struct store_batch *batch, uint64_t id)
 	char username[40], shown[40], nick[40], avatar[40];
 	uint64_t roles[3];
 	struct member_row row = { .user_id = id,
-				  .joined_at = (int64_t)fill.first_ms * 1000 + (int64_t)fill.at * 1000003,
+				  .joined_at = (int64_t)fill.first_ms * 1000 +
+					  (int64_t)fill.at * 1000003,
 				  .discriminator = S("0") };
 	struct buf value;
 	struct key key;
@@ -60,13 +62,15 @@ static void put_member(struct store_batch *batch, uint64_t id)
 	if (below(10) == 0)
 		row.nick = (struct str){ nick, (size_t)make_name(nick, sizeof(nick)) };
 	if (below(10) < 6) {
-		snprintf(avatar, sizeof(avatar), "%016lx%016lx", id * 0x9e3779b97f4a7c15, id * 0xc4ceb9fe1a85ec53);
+		snprintf(avatar, sizeof(avatar), "%016lx%016lx", id * 0x9e3779b97f4a7c15,
+			 id * 0xc4ceb9fe1a85ec53);
 		row.user_avatar = (struct str){ avatar, 32 };
 	}
 	row.roles.items = roles;
 	for (uint32_t i = 0; i < 3 && fill.roles_count; i++)
 		if (below(3) == 0)
-			roles[row.roles.count++] = fill.roles[(below(fill.roles_count) + i) % fill.roles_count];
+			roles[row.roles.count++] =
+				fill.roles[(below(fill.roles_count) + i) % fill.roles_count];
 	buf_init(&value, 1 << 20);
 	row_put(&value, &desc_member_row, &row);
 	store_batch_put(batch, key_member(&key, fill.guild, id), buf_str(&value));
@@ -92,7 +96,8 @@ static void pump(struct core *core)
 		struct store_batch *batch = store_batch_new(core, NULL);
 
 		for (uint32_t i = 0; i < BATCH && fill.at < fill.count; i++, fill.at++)
-			put_member(batch, snowflake_at(fill.first_ms + fill.at * 500) | (fill.at & 0xfff));
+			put_member(batch,
+				   snowflake_at(fill.first_ms + fill.at * 500) | (fill.at & 0xfff));
 		batch->done = on_done;
 		fill.flying++;
 		store_commit(core_cores(core)->store, batch);
@@ -124,11 +129,10 @@ int main(int argc, char **argv)
 		fill.roles[fill.roles_count++] = strtoull(argv[i], NULL, 10);
 	random_seeded_init(&fill.random, 1);
 	fill.first_ms = clock_wall_us(&clock_real) / 1000 - 40ULL * 86400 * 1000;
-	int r = store_rocks_open(&(struct store_rocks_config){ .dir = dir,
-							       .cache_bytes = 64 << 20,
-							       .readers = 1,
-							       .sync_interval_ms = -1 },
-				 &store);
+	int r = store_rocks_open(
+		&(struct store_rocks_config){
+			.dir = dir, .cache_bytes = 64 << 20, .readers = 1, .sync_interval_ms = -1 },
+		&store);
 	if (r) {
 		fprintf(stderr, "fill_members: %s: %s\n", dir, strerror(-r));
 		return 1;

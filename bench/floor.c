@@ -59,12 +59,15 @@ static bool say(int fd, const char *text)
 /* The event as the server writes it, of about the same length. */
 static void publish(const char *content, size_t len)
 {
-	static const char event[] =
-		"{\"id\":\"1175000000000000000\",\"channel_id\":\"1175000000000000001\",\"type\":0,\"content\":\"%.*s\","
-		"\"timestamp\":\"2026-01-01T00:00:00.000000+00:00\",\"edited_timestamp\":null,\"tts\":false,\"mention_everyone\":false,"
-		"\"mentions\":[],\"mention_roles\":[],\"attachments\":[],\"embeds\":[],\"pinned\":false,\"flags\":0,\"author\":{\"id\":"
-		"\"1175000000000000002\",\"username\":\"somebody\",\"discriminator\":\"0\",\"avatar\":null,\"bot\":true},"
-		"\"guild_id\":\"1175000000000000003\",\"components\":[]}";
+	static const char event[] = "{\"id\":\"1175000000000000000\",\"channel_id\":"
+				    "\"1175000000000000001\",\"type\":0,\"content\":\"%.*s\","
+				    "\"timestamp\":\"2026-01-01T00:00:00.000000+00:00\",\"edited_"
+				    "timestamp\":null,\"tts\":false,\"mention_everyone\":false,"
+				    "\"mentions\":[],\"mention_roles\":[],\"attachments\":[],"
+				    "\"embeds\":[],\"pinned\":false,\"flags\":0,\"author\":{\"id\":"
+				    "\"1175000000000000002\",\"username\":\"somebody\","
+				    "\"discriminator\":\"0\",\"avatar\":null,\"bot\":true},"
+				    "\"guild_id\":\"1175000000000000003\",\"components\":[]}";
 
 	if (pending_count == PENDING_MAX)
 		exit(1);
@@ -101,7 +104,8 @@ static void enter(struct peer *peer)
 
 static bool on_request(struct peer *peer, ssize_t n)
 {
-	static const char upgrade[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+	static const char upgrade[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: "
+				      "websocket\r\nConnection: Upgrade\r\n\r\n";
 	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 	const char *content;
 
@@ -114,7 +118,8 @@ static bool on_request(struct peer *peer, ssize_t n)
 	if (!strstr(input, "Upgrade: "))
 		return send(peer->fd, ok, sizeof(ok) - 1, MSG_NOSIGNAL) > 0;
 	return send(peer->fd, upgrade, sizeof(upgrade) - 1, MSG_NOSIGNAL) > 0 &&
-		say(peer->fd, "{\"t\":null,\"s\":null,\"op\":10,\"d\":{\"heartbeat_interval\":41250}}");
+		say(peer->fd,
+		    "{\"t\":null,\"s\":null,\"op\":10,\"d\":{\"heartbeat_interval\":41250}}");
 }
 
 /* One frame with a mask of four bytes. */
@@ -132,7 +137,9 @@ static bool on_frame(struct peer *peer, ssize_t n)
 		return say(peer->fd, "{\"t\":null,\"s\":null,\"op\":11,\"d\":null}");
 	if (strstr(input + head, "\"op\":2,")) {
 		enter(peer);
-		return say(peer->fd, "{\"t\":\"READY\",\"s\":1,\"op\":0,\"d\":{\"v\":10,\"session_id\":\"0123456789abcdef0123456789abcdef\"}}") &&
+		return say(peer->fd,
+			   "{\"t\":\"READY\",\"s\":1,\"op\":0,\"d\":{\"v\":10,\"session_id\":"
+			   "\"0123456789abcdef0123456789abcdef\"}}") &&
 			say(peer->fd, "{\"t\":\"GUILD_CREATE\",\"s\":2,\"op\":0,\"d\":{}}");
 	}
 	return true;
@@ -144,7 +151,10 @@ static void on_readable(struct peer *peer)
 
 	if (n < 0 && errno == EAGAIN)
 		return;
-	if (n <= 0 || !((unsigned char)input[0] == 0x81 || (unsigned char)input[0] == 0x88 ? on_frame(peer, n) : on_request(peer, n)))
+	if (n <= 0 ||
+	    !((unsigned char)input[0] == 0x81 || (unsigned char)input[0] == 0x88
+		      ? on_frame(peer, n)
+		      : on_request(peer, n)))
 		leave(peer);
 }
 
@@ -187,7 +197,8 @@ static void flush(void)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct epoll_event events[256];
 	int on = 1, poll = epoll_create1(0), door = socket(AF_INET, SOCK_STREAM, 0);
 

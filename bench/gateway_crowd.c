@@ -54,8 +54,8 @@ double bucket_ms(uint32_t bucket)
 static void fault(const struct peer *peer, const char *what)
 {
 	if (stats->faults++ < 5)
-		fprintf(stderr, "gateway: session %ld of worker %u: %s (s %u, message %u)\n", (long)(peer - peers), self, what,
-			peer->s, peer->messages);
+		fprintf(stderr, "gateway: session %ld of worker %u: %s (s %u, message %u)\n",
+			(long)(peer - peers), self, what, peer->s, peer->messages);
 }
 
 /* -- connections -- */
@@ -105,7 +105,8 @@ static void cut(struct peer *peer)
 
 static void open_peer(struct peer *peer)
 {
-	static const char *const codings[] = { "", "&compress=zlib-stream", "&compress=zstd-stream" };
+	static const char *const codings[] = { "", "&compress=zlib-stream",
+					       "&compress=zstd-stream" };
 	char request[512];
 
 	peer->fd = dial(self);
@@ -119,10 +120,12 @@ static void open_peer(struct peer *peer)
 	}
 	struct epoll_event event = { EPOLLIN, { .ptr = peer } };
 	epoll_ctl(poller, EPOLL_CTL_ADD, peer->fd, &event);
-	int n = snprintf(request, sizeof(request),
-			 "GET /?v=10&encoding=json%s HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-			 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-			 codings[crowd->coding]);
+	int n = snprintf(
+		request, sizeof(request),
+		"GET /?v=10&encoding=json%s HTTP/1.1\r\nHost: bench\r\nUpgrade: "
+		"websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+		codings[crowd->coding]);
 	if (send(peer->fd, request, (size_t)n, MSG_NOSIGNAL) != n)
 		die("upgrade");
 	opening++;
@@ -158,11 +161,14 @@ static void say_hello(struct peer *peer)
 	int n;
 
 	if (peer->was_ready)
-		n = snprintf(payload, sizeof(payload), "{\"op\":6,\"d\":{\"token\":\"%.159s\",\"session_id\":\"%s\",\"seq\":%u}}",
-			     crowd->tokens[peer->token], peer->name, peer->s);
+		n = snprintf(
+			payload, sizeof(payload),
+			"{\"op\":6,\"d\":{\"token\":\"%.159s\",\"session_id\":\"%s\",\"seq\":%u}}",
+			crowd->tokens[peer->token], peer->name, peer->s);
 	else
 		n = snprintf(payload, sizeof(payload),
-			     "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"intents\":%d,\"properties\":{\"os\":\"l\",\"browser\":\"b\",\"device\":\"d\"}}}",
+			     "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"intents\":%d,\"properties\":{"
+			     "\"os\":\"l\",\"browser\":\"b\",\"device\":\"d\"}}}",
 			     crowd->tokens[peer->token], INTENTS);
 	send_frame(peer, payload, (size_t)n);
 	peer->state = OPENING;
@@ -229,7 +235,9 @@ static void on_payload(struct peer *peer, const char *payload, size_t len, uint6
 	switch (op ? strtol(op + 5, NULL, 10) : -1) {
 	case 10: say_hello(peer); break;
 	case 11: stats->acks++; break;
-	default: fault(peer, "an unexpected payload"); fprintf(stderr, "%.*s\n", (int)(len < 200 ? len : 200), payload);
+	default:
+		fault(peer, "an unexpected payload");
+		fprintf(stderr, "%.*s\n", (int)(len < 200 ? len : 200), payload);
 	}
 }
 
@@ -274,7 +282,8 @@ static bool on_frame(struct peer *peer, int opcode, char *data, size_t len, uint
 		if (!peer->stalled) {
 			char what[32];
 
-			snprintf(what, sizeof(what), "closed with %u", len >= 2 ? (unsigned)(uint8_t)data[0] << 8 | (uint8_t)data[1] : 0);
+			snprintf(what, sizeof(what), "closed with %u",
+				 len >= 2 ? (unsigned)(uint8_t)data[0] << 8 | (uint8_t)data[1] : 0);
 			fault(peer, what);
 		}
 		return false;
@@ -451,7 +460,9 @@ void worker(uint32_t index)
 	for (uint32_t i = 0; i < count; i++) {
 		peers[i].fd = -1;
 		/* The first token sends. */
-		peers[i].token = crowd->tokens_count > 1 ? 1 + (i * crowd->workers + index) % (crowd->tokens_count - 1) : 0;
+		peers[i].token = crowd->tokens_count > 1
+			? 1 + (i * crowd->workers + index) % (crowd->tokens_count - 1)
+			: 0;
 	}
 	pump();
 	for (;;) {
@@ -515,17 +526,24 @@ void bystander(double seconds)
 	stats = &own;
 	input = malloc(INPUT);
 	peer.fd = dial(91);
-	len = snprintf(request, sizeof(request),
-		       "GET /?v=10&encoding=json HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-		       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+	len = snprintf(
+		request, sizeof(request),
+		"GET /?v=10&encoding=json HTTP/1.1\r\nHost: bench\r\nUpgrade: "
+		"websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 	if (!input || send(peer.fd, request, (size_t)len, 0) != len)
 		die("bystander");
 	wait_for(peer.fd, "\"op\":10");
 	len = snprintf(payload, sizeof(payload),
-		       "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"intents\":0,\"properties\":{\"os\":\"l\"}}}", token);
+		       "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"intents\":0,\"properties\":{\"os\":"
+		       "\"l\"}}}",
+		       token);
 	send_frame(&peer, payload, (size_t)len);
 	wait_for(peer.fd, "\"READY\"");
-	len = snprintf(request, sizeof(request), "GET /api/v10/users/@me HTTP/1.1\r\nHost: bench\r\nAuthorization: Bot %s\r\n\r\n", token);
+	len = snprintf(
+		request, sizeof(request),
+		"GET /api/v10/users/@me HTTP/1.1\r\nHost: bench\r\nAuthorization: Bot %s\r\n\r\n",
+		token);
 	for (; now_ns() < end && n < 100000; n++) {
 		uint64_t start = now_ns();
 

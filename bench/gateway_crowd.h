@@ -30,7 +30,8 @@ enum order {
 /* Written by one worker, read by all. */
 struct worker_stats {
 	uint64_t ready, resumed, deliveries, acks, obeyed, stalled, faults, bytes;
-	uint64_t order_hash; /* at the end: of the numbers in the order they came, the same for all */
+	uint64_t
+		order_hash; /* at the end: of the numbers in the order they came, the same for all */
 	uint64_t latency[BUCKETS];
 };
 
@@ -48,7 +49,8 @@ struct crowd {
 	uint32_t said, said_before;
 	uint64_t delivered_before;
 	uint64_t sent_ns[MESSAGES_MAX];
-	uint64_t last_ns[WORKERS_MAX][MESSAGES_MAX]; /* when a message's last receiver there had it */
+	uint64_t last_ns[WORKERS_MAX]
+			[MESSAGES_MAX]; /* when a message's last receiver there had it */
 	struct worker_stats worker[WORKERS_MAX];
 };
 extern struct crowd *crowd;

@@ -81,13 +81,15 @@ static size_t answer_len(const char *in, size_t len)
 }
 
 /* One call on @fd, the whole answer in @ret. */
-static void call(int fd, const char *method, const char *path, const char *token, const char *body, char *ret)
+static void call(int fd, const char *method, const char *path, const char *token, const char *body,
+		 char *ret)
 {
 	char text[4096];
 	size_t len = 0, whole;
 
 	int n = snprintf(text, sizeof(text),
-			 "%s %s HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nContent-Type: application/json\r\n"
+			 "%s %s HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nContent-Type: "
+			 "application/json\r\n"
 			 "Content-Length: %zu\r\n\r\n%s",
 			 method, path, token, strlen(body), body);
 	send_all(fd, text, (size_t)n);
@@ -173,16 +175,23 @@ static void setup(struct person *p, int i)
 	static char ret[BUF];
 
 	p->http = dial();
-	snprintf(body, sizeof(body), "{\"username\":\"bench%d_%d\",\"password\":\"bench-password\",\"consent\":true}", (int)getpid(), i);
+	snprintf(body, sizeof(body),
+		 "{\"username\":\"bench%d_%d\",\"password\":\"bench-password\",\"consent\":true}",
+		 (int)getpid(), i);
 	call(p->http, "POST", "/api/v10/auth/register", "", body, ret);
 	field(ret, "\"token\":\"", p->token, sizeof(p->token));
 	call(p->http, "POST", "/api/v10/guilds", p->token, "{\"name\":\"bench\"}", ret);
 	field(ret, "\"system_channel_id\":\"", p->channel, sizeof(p->channel));
 	p->ws = dial();
-	const char *upgrade = "GET /?v=10&encoding=json HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-			      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+	const char *upgrade =
+		"GET /?v=10&encoding=json HTTP/1.1\r\nHost: bench\r\nUpgrade: "
+		"websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 	send_all(p->ws, upgrade, strlen(upgrade));
-	snprintf(body, sizeof(body), "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"properties\":{\"os\":\"l\",\"browser\":\"b\",\"device\":\"d\"}}}", p->token);
+	snprintf(body, sizeof(body),
+		 "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"properties\":{\"os\":\"l\",\"browser\":"
+		 "\"b\",\"device\":\"d\"}}}",
+		 p->token);
 	bool answered = false, identified = false;
 	for (uint64_t ready = 0; !ready;) {
 		ssize_t n = recv(p->ws, p->ws_in + p->ws_len, BUF - p->ws_len, 0);
@@ -209,11 +218,13 @@ static void setup(struct person *p, int i)
 
 static void post(struct person *p)
 {
-	static const char body[] = "{\"content\":\"A message of about the length that people write in a chat room, give or take.\"}";
+	static const char body[] = "{\"content\":\"A message of about the length that people write "
+				   "in a chat room, give or take.\"}";
 	char text[1024];
 
 	int n = snprintf(text, sizeof(text),
-			 "POST /api/v10/channels/%s/messages HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\n"
+			 "POST /api/v10/channels/%s/messages HTTP/1.1\r\nHost: "
+			 "bench\r\nAuthorization: %s\r\n"
 			 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 			 p->channel, p->token, sizeof(body) - 1, body);
 	send_all(p->http, text, (size_t)n);
@@ -267,7 +278,8 @@ static double cpu_s(int pid)
 		die(path);
 	fclose(f);
 	char *after = strrchr(text, ')');
-	if (sscanf(after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+	if (sscanf(after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+		   &system) != 2)
 		die(path);
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
@@ -311,12 +323,14 @@ int main(int argc, char **argv)
 		took[i] = heard - start;
 	}
 	qsort(took, SEQUENTIAL, sizeof(took[0]), compare);
-	printf("sequential send to event: p50 %.0f us, p99 %.0f us\n", took[SEQUENTIAL / 2] * 1e6, took[SEQUENTIAL * 99 / 100] * 1e6);
+	printf("sequential send to event: p50 %.0f us, p99 %.0f us\n", took[SEQUENTIAL / 2] * 1e6,
+	       took[SEQUENTIAL * 99 / 100] * 1e6);
 
 	/* All at once. */
 	int poll = epoll_create1(0);
 	for (int i = 0; i < count; i++) {
-		struct epoll_event http = { EPOLLIN, { .u32 = (uint32_t)i } }, ws = { EPOLLIN, { .u32 = (uint32_t)i | 1u << 31 } };
+		struct epoll_event http = { EPOLLIN, { .u32 = (uint32_t)i } },
+				   ws = { EPOLLIN, { .u32 = (uint32_t)i | 1u << 31 } };
 
 		epoll_ctl(poll, EPOLL_CTL_ADD, people[i].http, &http);
 		epoll_ctl(poll, EPOLL_CTL_ADD, people[i].ws, &ws);
@@ -350,7 +364,9 @@ int main(int argc, char **argv)
 		answers += people[i].answers;
 		events += people[i].events;
 	}
-	printf("%d in flight: %lu messages in %.1f s, %.0f a second, server CPU %.1f us a message; events %lu\n", count,
-	       (unsigned long)answers, wall, (double)answers / wall, used / (double)answers * 1e6, (unsigned long)events);
+	printf("%d in flight: %lu messages in %.1f s, %.0f a second, server CPU %.1f us a message; "
+	       "events %lu\n",
+	       count, (unsigned long)answers, wall, (double)answers / wall,
+	       used / (double)answers * 1e6, (unsigned long)events);
 	return answers == events ? 0 : 1;
 }

@@ -15,7 +15,8 @@ int fuzz_admin_request(const uint8_t *data, size_t size)
 	char why[64] = "";
 	json_t *args = NULL;
 
-	int r = admin_request_parse((struct str){ (const char *)data, size }, &command, &args, why, sizeof(why));
+	int r = admin_request_parse((struct str){ (const char *)data, size }, &command, &args, why,
+				    sizeof(why));
 	if (r) {
 		assert(why[0] && !args);
 		return 0;
@@ -40,7 +41,8 @@ int fuzz_manifest(const uint8_t *data, size_t size)
 		buf_init(&text, MANIFEST_TEXT_MAX);
 		manifest_text(&manifest, "x", &text);
 		assert(manifest_parse(buf_str(&text), &again) == 0);
-		assert(again.count == manifest.count && again.epoch == manifest.epoch && again.made_at_us == manifest.made_at_us);
+		assert(again.count == manifest.count && again.epoch == manifest.epoch &&
+		       again.made_at_us == manifest.made_at_us);
 		manifest_done(&again);
 		buf_done(&text);
 	}

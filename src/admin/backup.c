@@ -30,7 +30,8 @@ struct copying {
 	uint64_t bytes;
 };
 
-__attribute__((format(printf, 3, 4))) static int fail(struct backup_result *ret, int r, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int fail(struct backup_result *ret, int r,
+						      const char *format, ...)
 {
 	va_list args;
 
@@ -94,7 +95,12 @@ static int copy_below(struct copying *copying, const char *under)
 static int check_store(const char *dir, uint64_t epoch_min, struct backup_result *ret)
 {
 	struct store_rocks_config config = {
-		.dir = dir, .cache_bytes = CHECK_CACHE, .readers = 1, .sync_interval_ms = -1, .reserve_bytes = 1, .epoch_min = epoch_min,
+		.dir = dir,
+		.cache_bytes = CHECK_CACHE,
+		.readers = 1,
+		.sync_interval_ms = -1,
+		.reserve_bytes = 1,
+		.epoch_min = epoch_min,
 	};
 	struct store *store;
 	uint64_t bad = 0;
@@ -183,7 +189,8 @@ static int copy_secrets(struct copying *copying)
 	return r;
 }
 
-static int make(struct store *store, const char *data, const char *dest, const char *version, struct backup_result *ret)
+static int make(struct store *store, const char *data, const char *dest, const char *version,
+		struct backup_result *ret)
 {
 	struct copying copying = { .from = dest, .to = dest, .hash_only = true };
 	char store_dir[DISK_PATH_MAX];
@@ -222,7 +229,8 @@ static int make(struct store *store, const char *data, const char *dest, const c
 	return r;
 }
 
-int backup_make(struct store *store, const char *data, const char *dest, const char *version, struct backup_result *ret)
+int backup_make(struct store *store, const char *data, const char *dest, const char *version,
+		struct backup_result *ret)
 {
 	*ret = (struct backup_result){};
 	if (mkdir(dest, 0700))
@@ -259,7 +267,8 @@ static int read_manifest(const char *from, struct manifest *ret_manifest, struct
 	return r ? fail(ret, r, "the manifest of %s is damaged", from) : 0;
 }
 
-static int take_file(const struct manifest_file *file, const char *from, const char *to, struct backup_result *ret)
+static int take_file(const struct manifest_file *file, const char *from, const char *to,
+		     struct backup_result *ret)
 {
 	char source[DISK_PATH_MAX], place[DISK_PATH_MAX];
 	uint8_t sha256[DISK_SHA256];
@@ -275,7 +284,8 @@ static int take_file(const struct manifest_file *file, const char *from, const c
 	if (r)
 		return fail(ret, r, "%s: %s", file->name, strerror(-r));
 	if (size != file->size || memcmp(sha256, file->sha256, DISK_SHA256))
-		return fail(ret, -EBADMSG, "%s is not what the manifest says: the backup is damaged", file->name);
+		return fail(ret, -EBADMSG,
+			    "%s is not what the manifest says: the backup is damaged", file->name);
 	ret->files++;
 	ret->bytes += size;
 	return 0;
@@ -306,14 +316,19 @@ int backup_restore(const char *from, const char *data, struct backup_result *ret
 		return fail(ret, -ENAMETOOLONG, "the name is too long");
 	int r = disk_is_free(data);
 	if (r)
-		return fail(ret, r, r == -ENOTEMPTY ? "%s is not empty" : "%s cannot be read", data);
+		return fail(ret, r, r == -ENOTEMPTY ? "%s is not empty" : "%s cannot be read",
+			    data);
 	if (mkdir(aside, 0700))
-		return fail(ret, -errno, errno == EEXIST ? "%s is left of an earlier try: remove it" : "%s cannot be made", aside);
+		return fail(ret, -errno,
+			    errno == EEXIST ? "%s is left of an earlier try: remove it"
+					    : "%s cannot be made",
+			    aside);
 	r = restore_into(from, aside, ret);
 	if (!r) {
 		sync(); /* folders too; there is nothing else to wait for */
 		if ((rmdir(data) && errno != ENOENT) || rename(aside, data))
-			r = fail(ret, -errno, "%s cannot take its place: %s", aside, strerror(errno));
+			r = fail(ret, -errno, "%s cannot take its place: %s", aside,
+				 strerror(errno));
 	}
 	if (r)
 		disk_remove(aside);
@@ -334,12 +349,14 @@ static void work(void *arg)
 	struct backup_job *job = arg;
 	struct admin *admin = job->call->admin;
 
-	job->r = backup_make(admin->cores->store, admin->data, job->dest, admin->version, &job->result);
+	job->r = backup_make(admin->cores->store, admin->data, job->dest, admin->version,
+			     &job->result);
 }
 
 int admin_backup(struct admin_call *call)
 {
-	struct backup_job job = { .call = call, .dest = arena_str(call->arena, admin_text(call, "dest")).ptr };
+	struct backup_job job = { .call = call,
+				  .dest = arena_str(call->arena, admin_text(call, "dest")).ptr };
 
 	if (job.dest[0] != '/')
 		return admin_fail(call, "the place is named from the root: /...");
@@ -351,7 +368,8 @@ int admin_backup(struct admin_call *call)
 	if (r)
 		return admin_result(call, r, "backup");
 	if (job.r)
-		return admin_fail(call, "%s", job.result.why[0] ? job.result.why : strerror(-job.r));
+		return admin_fail(call, "%s",
+				  job.result.why[0] ? job.result.why : strerror(-job.r));
 	admin_set_str(call->result, "dest", str_z(job.dest));
 	admin_set_int(call->result, "files", job.result.files);
 	admin_set_int(call->result, "bytes", job.result.bytes);

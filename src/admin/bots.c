@@ -57,12 +57,15 @@ int admin_bots_create(struct admin_call *call)
 		return admin_fail(call, "a bot cannot own one");
 	if (r)
 		return admin_result(call, r, "the owner");
-	struct application application =
-		bot_application(call->arena, core_random(call->core), core_wall_us(call->core), owner_id, name);
-	struct account_new spec = { .username = bot_username(call->arena, name), .bot = true, .application = &application };
+	struct application application = bot_application(call->arena, core_random(call->core),
+							 core_wall_us(call->core), owner_id, name);
+	struct account_new spec = { .username = bot_username(call->arena, name),
+				    .bot = true,
+				    .application = &application };
 	r = account_create_wait(call->core, &spec, &id, token);
 	if (!r)
-		r = cell_call_wait(call->core, CELL_USER, owner_id, run_own, &(struct owning){ id });
+		r = cell_call_wait(call->core, CELL_USER, owner_id, run_own,
+				   &(struct owning){ id });
 	if (r)
 		return admin_result(call, r, "making the bot");
 	admin_set_str(call->result, "name", spec.username);

@@ -64,7 +64,8 @@ void admin_set_str(json_t *object, const char *key, struct str value)
 {
 	json_t *text = value.ptr ? json_stringn(value.ptr, value.len) : json_null();
 
-	json_object_set_new(object, key, text ? text : json_null()); /* no UTF-8: cannot come from a row */
+	json_object_set_new(object, key,
+			    text ? text : json_null()); /* no UTF-8: cannot come from a row */
 }
 
 void admin_set_id(json_t *object, const char *key, uint64_t id)
@@ -155,8 +156,9 @@ static struct str partition(char room[9], uint8_t table, uint64_t id)
 	return (struct str){ room, 9 };
 }
 
-int admin_walk_wait(struct core *core, struct arena *arena, uint8_t table, uint64_t from, uint32_t limit, struct admin_first **ret_list,
-		    uint32_t *ret_count, uint64_t *ret_next)
+int admin_walk_wait(struct core *core, struct arena *arena, uint8_t table, uint64_t from,
+		    uint32_t limit, struct admin_first **ret_list, uint32_t *ret_count,
+		    uint64_t *ret_next)
 {
 	struct admin_first *list = arena_array(arena, struct admin_first, limit);
 	uint32_t count = 0, found = 1;
@@ -165,15 +167,17 @@ int admin_walk_wait(struct core *core, struct arena *arena, uint8_t table, uint6
 	for (; count < limit; count++) {
 		struct store_row *rows;
 
-		int r = store_scan_wait(core, arena, (struct str){ (const char *)&table, 1 }, partition(room, table, from), (struct str){},
-					false, 1, &rows, &found);
+		int r = store_scan_wait(core, arena, (struct str){ (const char *)&table, 1 },
+					partition(room, table, from), (struct str){}, false, 1,
+					&rows, &found);
 		if (r)
 			return r;
 		if (!found || rows[0].key.len < 9)
 			break;
 		uint64_t big;
 		memcpy(&big, rows[0].key.ptr + 1, sizeof(big));
-		list[count] = (struct admin_first){ __builtin_bswap64(big), rows[0].key, rows[0].value };
+		list[count] = (struct admin_first){ __builtin_bswap64(big), rows[0].key,
+						    rows[0].value };
 		from = list[count].id + 1;
 		if (!from) { /* the last id there can be */
 			count++;

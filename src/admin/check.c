@@ -19,7 +19,7 @@ enum { PAGE = 256, SHOWN_MAX = 50, SUSPECTS_MAX = 10000, SETTLE_MS = 3000 };
 
 struct suspect {
 	struct str there, missing; /* keys, in the call's arena */
-	struct str guild;          /* the guild's row, when a deletion explains it */
+	struct str guild; /* the guild's row, when a deletion explains it */
 	const char *what;
 	uint64_t a, b;
 };
@@ -51,7 +51,8 @@ int check_exists_wait(struct checking *c, struct str key, bool *ret)
 }
 
 /* Where @there is, @wanted has to be. */
-static int want_wait(struct checking *c, struct str there, struct str wanted, struct str guild, const char *what, uint64_t a, uint64_t b)
+static int want_wait(struct checking *c, struct str there, struct str wanted, struct str guild,
+		     const char *what, uint64_t a, uint64_t b)
 {
 	bool found;
 
@@ -63,12 +64,18 @@ static int want_wait(struct checking *c, struct str there, struct str wanted, st
 		return 0;
 	}
 	struct arena *keep = c->call->arena;
-	c->suspects[c->suspects_count++] = (struct suspect){ arena_str(keep, there), arena_str(keep, wanted),
-							     guild.len ? arena_str(keep, guild) : guild, what, a, b };
+	c->suspects[c->suspects_count++] = (struct suspect){ arena_str(keep, there),
+							     arena_str(keep, wanted),
+							     guild.len ? arena_str(keep, guild)
+								       : guild,
+							     what,
+							     a,
+							     b };
 	return 0;
 }
 
-int check_each_wait(struct checking *c, struct str prefix, int (*on_row)(struct checking *c, struct str key, struct str value))
+int check_each_wait(struct checking *c, struct str prefix,
+		    int (*on_row)(struct checking *c, struct str key, struct str value))
 {
 	struct str from = {};
 	char room[STORE_KEY_MAX + 1];
@@ -80,7 +87,8 @@ int check_each_wait(struct checking *c, struct str prefix, int (*on_row)(struct 
 		struct arena arena;
 
 		arena_init(&arena);
-		r = store_scan_wait(c->call->core, &arena, prefix, from, (struct str){}, false, PAGE, &rows, &count);
+		r = store_scan_wait(c->call->core, &arena, prefix, from, (struct str){}, false,
+				    PAGE, &rows, &count);
 		for (uint32_t i = 0; !r && i < count; i++)
 			r = on_row(c, rows[i].key, rows[i].value);
 		if (!r && count == PAGE) {
@@ -104,7 +112,8 @@ static int on_member(struct checking *c, struct str key, struct str value)
 	c->members++;
 	if (!parse_member(key, &guild_id, &user_id))
 		return 0;
-	return want_wait(c, key, key_guild_entry(&wanted, user_id, guild_id), key_guild(&guild, guild_id),
+	return want_wait(c, key, key_guild_entry(&wanted, user_id, guild_id),
+			 key_guild(&guild, guild_id),
 			 "guild %lu has the member %lu, whose list lacks it", guild_id, user_id);
 }
 
@@ -117,8 +126,9 @@ static int on_channel(struct checking *c, struct str key, struct str value)
 	c->channels++;
 	if (!parse_channel(key, &realm_id, &channel_id))
 		return 0;
-	return want_wait(c, key, key_channel_entry(&wanted, channel_id), key_guild(&guild, realm_id),
-			 "the channel %2$lu of %1$lu is not in the directory", realm_id, channel_id);
+	return want_wait(
+		c, key, key_channel_entry(&wanted, channel_id), key_guild(&guild, realm_id),
+		"the channel %2$lu of %1$lu is not in the directory", realm_id, channel_id);
 }
 
 static int check_guild(struct checking *c, uint64_t id, struct str key, struct str value)
@@ -133,7 +143,8 @@ static int check_guild(struct checking *c, uint64_t id, struct str key, struct s
 	if (guild.deleted_at)
 		return 0; /* being swept away */
 	c->guilds++;
-	int r = want_wait(c, key, key_member(&wanted, id, guild.owner_id), key, "the owner of guild %lu, %lu, is not in it", id, guild.owner_id);
+	int r = want_wait(c, key, key_member(&wanted, id, guild.owner_id), key,
+			  "the owner of guild %lu, %lu, is not in it", id, guild.owner_id);
 	if (!r)
 		r = check_each_wait(c, prefix_member(&prefix, id), on_member);
 	return r;
@@ -159,7 +170,8 @@ static int check_realms(struct checking *c)
 			else
 				c->dms++;
 			if (!r)
-				r = check_each_wait(c, prefix_channel(&prefix, rows[i].id), on_channel);
+				r = check_each_wait(c, prefix_channel(&prefix, rows[i].id),
+						    on_channel);
 			if (!r)
 				r = check_attachments_wait(c, rows[i].id);
 		}
@@ -178,7 +190,8 @@ static int on_guild_entry(struct checking *c, struct str key, struct str value)
 	(void)value;
 	if (!parse_guild_entry(key, &user_id, &guild_id))
 		return 0;
-	return want_wait(c, key, key_member(&wanted, guild_id, user_id), key_guild(&guild, guild_id),
+	return want_wait(c, key, key_member(&wanted, guild_id, user_id),
+			 key_guild(&guild, guild_id),
 			 "user %lu lists the guild %lu, but is not in it", user_id, guild_id);
 }
 
@@ -190,8 +203,8 @@ static int on_dm_entry(struct checking *c, struct str key, struct str value)
 	(void)value;
 	if (!parse_dm_entry(key, &user_id, &channel_id))
 		return 0;
-	return want_wait(c, key, key_channel(&wanted, channel_id, channel_id), (struct str){}, "user %lu lists the DM %lu, which is not there",
-			 user_id, channel_id);
+	return want_wait(c, key, key_channel(&wanted, channel_id, channel_id), (struct str){},
+			 "user %lu lists the DM %lu, which is not there", user_id, channel_id);
 }
 
 static int check_user(struct checking *c, uint64_t id, struct str value)
@@ -207,7 +220,8 @@ static int check_user(struct checking *c, uint64_t id, struct str value)
 	c->users++;
 	if (!account.bot && !account.delete_at) {
 		struct str name = username_canonical(&c->page, account.username);
-		int r = name.ptr ? name_find_wait(c->call->core, NAME_USERNAME, name, &found) : ENOENT;
+		int r = name.ptr ? name_find_wait(c->call->core, NAME_USERNAME, name, &found)
+				 : ENOENT;
 
 		if (r && r != ENOENT)
 			return r;
@@ -275,7 +289,8 @@ static int look_again(struct checking *c)
 			char text[200];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-			snprintf(text, sizeof(text), s->what, s->a, s->b); /* a literal of this file */
+			snprintf(text, sizeof(text), s->what, s->a,
+				 s->b); /* a literal of this file */
 #pragma GCC diagnostic pop
 			check_fault(c, "%s", text);
 		}
@@ -306,7 +321,8 @@ static int check_wait(struct checking *c)
 	admin_set_int(c->call->result, "rows", rows.rows);
 	admin_set_int(c->call->result, "bad_rows", rows.bad);
 	if (rows.r)
-		return admin_fail(c->call, "the store cannot be read to its end: %s", strerror(-rows.r));
+		return admin_fail(c->call, "the store cannot be read to its end: %s",
+				  strerror(-rows.r));
 	if (rows.bad)
 		return admin_fail(c->call, "%lu of %lu rows are bad", rows.bad, rows.rows);
 	r = check_realms(c);

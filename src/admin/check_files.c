@@ -103,7 +103,8 @@ static int each_name_wait(struct checking *c, const char *path, uint64_t parent,
 			  int (*on_id)(struct checking *c, uint64_t parent, uint64_t id))
 {
 	struct folder *folder = mem_zalloc(sizeof(*folder));
-	bool more = snprintf(folder->path, sizeof(folder->path), "%s", path) < (int)sizeof(folder->path);
+	bool more = snprintf(folder->path, sizeof(folder->path), "%s", path) <
+		(int)sizeof(folder->path);
 	int r = 0;
 
 	while (!r && more) {
@@ -138,7 +139,8 @@ static int on_folder(struct checking *c, uint64_t parent, uint64_t channel_id)
 	char path[FILES_PATH_MAX];
 
 	(void)parent;
-	if (snprintf(path, sizeof(path), "%s/attachments/%lu", app_of(c->call->core)->files, channel_id) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/attachments/%lu", app_of(c->call->core)->files,
+		     channel_id) >= (int)sizeof(path))
 		return 0;
 	return each_name_wait(c, path, channel_id, on_file);
 }

@@ -59,8 +59,12 @@ static int set_up(void **state)
 	w->app.limits = limit_global_new();
 	atomic_store(&w->app.config, w->config);
 	w->store = store_mem_new(NULL);
-	w->cores = cores_new(&(struct cores_config){ .count = 1, .fibers_max = 64, .clock = &w->clock, .random = &random_real,
-						     .store = w->store, .app = &w->app });
+	w->cores = cores_new(&(struct cores_config){ .count = 1,
+						     .fibers_max = 64,
+						     .clock = &w->clock,
+						     .random = &random_real,
+						     .store = w->store,
+						     .app = &w->app });
 	daemon_local_new(w->cores->core[0], 0);
 	w->admin = (struct admin){ .cores = w->cores, .data = ".", .version = "test" };
 	w->batch = store_batch_new(w->cores->core[0], NULL);
@@ -149,7 +153,7 @@ static void assert_problems(const json_t *answer, size_t count, const char *cons
 	for (size_t i = 0; i < count; i++) {
 		bool found = false;
 
-		json_array_foreach (problems, at, problem)
+		json_array_foreach(problems, at, problem)
 			found = found || !strcmp(json_string_value(problem), wanted[i]);
 		if (!found)
 			fail_msg("not said: %s", wanted[i]);
@@ -162,7 +166,11 @@ static struct str no_name = { "", 0 };
 
 static void put_user(struct world *w, uint64_t id, bool deleted)
 {
-	struct account account = { .id = id, .username = no_name, .discriminator = S("0"), .bot = true, .delete_at = deleted };
+	struct account account = { .id = id,
+				   .username = no_name,
+				   .discriminator = S("0"),
+				   .bot = true,
+				   .delete_at = deleted };
 	struct key key;
 
 	account.null.accent_color = true;
@@ -171,7 +179,9 @@ static void put_user(struct world *w, uint64_t id, bool deleted)
 
 static void put_guild(struct world *w, uint64_t id, uint64_t owner_id, bool deleted)
 {
-	struct guild guild = { .id = id, .name = S("g"), .owner_id = owner_id, .deleted_at = deleted };
+	struct guild guild = {
+		.id = id, .name = S("g"), .owner_id = owner_id, .deleted_at = deleted
+	};
 	struct key key;
 
 	put(w, key_guild(&key, id), &desc_guild, &guild);
@@ -234,8 +244,10 @@ static void a_whole_instance_has_no_faults(void **state)
 static void every_row_that_has_lost_its_other_half_is_named(void **state)
 {
 	static const char *const wanted[] = {
-		"guild 10 has the member 3, whose list lacks it", "user 2 lists the guild 11, but is not in it",
-		"the channel 21 of 10 is not in the directory",	  "the owner of guild 12, 1, is not in it",
+		"guild 10 has the member 3, whose list lacks it",
+		"user 2 lists the guild 11, but is not in it",
+		"the channel 21 of 10 is not in the directory",
+		"the owner of guild 12, 1, is not in it",
 		"user 2 lists the DM 30, which is not there",
 	};
 	struct dm_entry_row dm = { .channel_id = 30 };
@@ -260,8 +272,8 @@ static void a_guild_that_is_being_swept_away_is_no_fault(void **state)
 
 	put_instance(w);
 	put_guild(w, 13, 1, true);
-	put_member(w, 13, 2);	       /* not yet gone */
-	put_entry(w, 1, 13);	       /* the same */
+	put_member(w, 13, 2);	      /* not yet gone */
+	put_entry(w, 1, 13);	     /* the same */
 	put_channel(w, 13, 23, false); /* its entry went first */
 	assert_problems(check(w), 0, NULL);
 }
@@ -281,7 +293,8 @@ static void a_name_that_leads_elsewhere_is_named(void **state)
 
 static void a_row_that_does_not_decode_is_named(void **state)
 {
-	static const char *const wanted[] = { "the account 5 does not decode", "the row of guild 14 does not decode" };
+	static const char *const wanted[] = { "the account 5 does not decode",
+					      "the row of guild 14 does not decode" };
 	struct world *w = *state;
 	struct key key;
 

@@ -14,10 +14,13 @@
 struct buf;
 struct admin {
 	struct cores *cores;
-	const char *data;    /* directory */
+	const char *data; /* directory */
 	const char *version;
-	void (*metrics)(struct buf *buf, struct cores *cores); /* Prometheus' text of all counters; NULL: no daemon, nothing counts */
-	bool busy;           /* a long command runs (backup, check): one at a time */
+	void (*metrics)(
+		struct buf *buf,
+		struct
+		cores *cores); /* Prometheus' text of all counters; NULL: no daemon, nothing counts */
+	bool busy; /* a long command runs (backup, check): one at a time */
 };
 
 enum admin_arg_kind { ARG_TEXT, ARG_NUMBER, ARG_FLAG, ARG_SECRET };
@@ -25,18 +28,19 @@ enum { ADMIN_ARGS_MAX = 6, ADMIN_REQUEST_MAX = 64 << 10, ADMIN_REPLY_MAX = 64 <<
 
 struct admin_arg {
 	const char *name;
-	enum admin_arg_kind kind; /* SECRET: never on a command line, asked for on the terminal or read from standard input */
-	bool needed;              /* a needed text stands without a name on the command line, in this order */
+	enum admin_arg_kind
+		kind; /* SECRET: never on a command line, asked for on the terminal or read from standard input */
+	bool needed; /* a needed text stands without a name on the command line, in this order */
 };
 
 struct admin_call {
 	struct admin *admin;
 	struct core *core;
-	struct arena *arena;  /* scratch; dropped after the answer */
-	json_t *args;         /* an object; checked against the command's arguments */
-	json_t *result;       /* an object, empty at first */
-	char error[512];      /* "" or why not */
-	bool quiet;           /* asked every second, and changes nothing: no line in the log */
+	struct arena *arena; /* scratch; dropped after the answer */
+	json_t *args; /* an object; checked against the command's arguments */
+	json_t *result; /* an object, empty at first */
+	char error[512]; /* "" or why not */
+	bool quiet; /* asked every second, and changes nothing: no line in the log */
 };
 
 struct admin_command {
@@ -53,16 +57,19 @@ const struct admin_command *admin_command_find(const char *name);
 
 /* Reads a request, `{"command":"users.create","args":{"name":"ann"}}`: any bytes. 0 with the command and its checked arguments (the
  * caller's reference); -EINVAL with a sentence. Any thread. */
-int admin_request_parse(struct str text, const struct admin_command **ret_command, json_t **ret_args, char *ret_why, size_t why_size);
+int admin_request_parse(struct str text, const struct admin_command **ret_command,
+			json_t **ret_args, char *ret_why, size_t why_size);
 /* Runs a command and makes its answer: {"ok":true,...} or {"ok":false,"error":"..."}. On a fiber of core 0; @args is borrowed. */
-json_t *admin_run_wait(struct admin *admin, struct core *core, const struct admin_command *command, json_t *args);
+json_t *admin_run_wait(struct admin *admin, struct core *core, const struct admin_command *command,
+		       json_t *args);
 /* {"ok":false,"error":why}. */
 json_t *admin_refusal(const char *why);
 
 /* -- for the commands -- */
 
 /* Says why not: returns -ECANCELED. */
-int admin_fail(struct admin_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int admin_fail(struct admin_call *call, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* The error of a call below in words: 0 stays 0. */
 int admin_result(struct admin_call *call, int r, const char *what);
 /* Arguments; the null view, 0 and false when absent. */
@@ -90,15 +97,21 @@ struct admin_first {
 	uint64_t id;
 	struct str key, value; /* in the arena */
 };
-int admin_walk_wait(struct core *core, struct arena *arena, uint8_t table, uint64_t from, uint32_t limit, struct admin_first **ret_list,
-		    uint32_t *ret_count, uint64_t *ret_next);
+int admin_walk_wait(struct core *core, struct arena *arena, uint8_t table, uint64_t from,
+		    uint32_t limit, struct admin_first **ret_list, uint32_t *ret_count,
+		    uint64_t *ret_next);
 
-#define ADMIN_COMMANDS(X) \
-	X(admin_status) X(admin_metrics) X(admin_users_list) X(admin_users_show) X(admin_users_create) X(admin_users_set_password) \
-	X(admin_users_disable) X(admin_users_enable) X(admin_users_delete) X(admin_users_reset_mfa) X(admin_users_link) \
-	X(admin_users_set_owner) X(admin_tokens_list) X(admin_tokens_revoke) X(admin_bots_list) X(admin_bots_create) \
-	X(admin_bots_reset_token) X(admin_bots_disable) X(admin_bots_enable) X(admin_guilds_list) X(admin_guilds_transfer) \
-	X(admin_guilds_delete) X(admin_secrets_rotate) X(admin_check) X(admin_backup) X(admin_fault)
+#define ADMIN_COMMANDS(X)                                                                          \
+	X(admin_status)                                                                            \
+	X(admin_metrics)                                                                           \
+	X(admin_users_list) X(admin_users_show) X(admin_users_create) X(admin_users_set_password)  \
+		X(admin_users_disable) X(admin_users_enable) X(admin_users_delete) X(              \
+			admin_users_reset_mfa) X(admin_users_link) X(admin_users_set_owner)        \
+			X(admin_tokens_list) X(admin_tokens_revoke) X(admin_bots_list) X(          \
+				admin_bots_create) X(admin_bots_reset_token) X(admin_bots_disable) \
+				X(admin_bots_enable) X(admin_guilds_list) X(admin_guilds_transfer) \
+					X(admin_guilds_delete) X(admin_secrets_rotate)             \
+						X(admin_check) X(admin_backup) X(admin_fault)
 #define DECLARE(name) int name(struct admin_call *call);
 ADMIN_COMMANDS(DECLARE)
 #undef DECLARE

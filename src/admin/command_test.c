@@ -10,7 +10,8 @@
 
 #include "base/mem.h"
 
-static int parse(const char *text, const struct admin_command **command, json_t **args, char why[256])
+static int parse(const char *text, const struct admin_command **command, json_t **args,
+		 char why[256])
 {
 	*args = NULL;
 	why[0] = '\0';
@@ -24,7 +25,10 @@ static void a_request_names_its_command_and_arguments(void **state)
 	json_t *args;
 
 	(void)state;
-	assert_int_equal(parse("{\"command\":\"users.create\",\"args\":{\"name\":\"ann\",\"password\":\"x\",\"owner\":true}}", &command, &args, why), 0);
+	assert_int_equal(parse("{\"command\":\"users.create\",\"args\":{\"name\":\"ann\","
+			       "\"password\":\"x\",\"owner\":true}}",
+			       &command, &args, why),
+			 0);
 	assert_string_equal(command->name, "users.create");
 	assert_string_equal(json_string_value(json_object_get(args, "name")), "ann");
 	assert_true(json_is_true(json_object_get(args, "owner")));
@@ -32,7 +36,10 @@ static void a_request_names_its_command_and_arguments(void **state)
 	assert_int_equal(parse("{\"command\":\"status\"}", &command, &args, why), 0);
 	assert_int_equal(json_object_size(args), 0);
 	json_decref(args);
-	assert_int_equal(parse("{\"command\":\"users.list\",\"args\":{\"after\":1574812551244414976,\"limit\":3}}", &command, &args, why), 0);
+	assert_int_equal(parse("{\"command\":\"users.list\",\"args\":{\"after\":"
+			       "1574812551244414976,\"limit\":3}}",
+			       &command, &args, why),
+			 0);
 	assert_true(json_integer_value(json_object_get(args, "after")) == 1574812551244414976);
 	json_decref(args);
 }
@@ -58,7 +65,8 @@ static void whatever_does_not_fit_is_refused_with_a_sentence(void **state)
 		"{\"command\":\"users.list\",\"args\":{\"limit\":-1}}",
 		"{\"command\":\"users.list\",\"args\":{\"limit\":1.5}}",
 		"{\"command\":\"users.list\",\"args\":{\"limit\":\"1\"}}",
-		"{\"command\":\"users.create\",\"args\":{\"name\":\"ann\",\"password\":\"x\",\"owner\":1}}",
+		"{\"command\":\"users.create\",\"args\":{\"name\":\"ann\",\"password\":\"x\","
+		"\"owner\":1}}",
 		"{\"command\":\"status\"} more",
 	};
 	const struct admin_command *command;
@@ -94,7 +102,8 @@ static void every_command_is_found_by_its_name_and_takes_each_argument_once(void
 		assert_true(command->help && command->help[0]);
 		for (int i = 0; i < ADMIN_ARGS_MAX && command->args[i].name; i++)
 			for (int n = 0; n < i; n++)
-				assert_string_not_equal(command->args[i].name, command->args[n].name);
+				assert_string_not_equal(command->args[i].name,
+							command->args[n].name);
 	}
 	assert_null(admin_command_find("no.such"));
 }

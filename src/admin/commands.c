@@ -9,40 +9,107 @@
 
 const struct admin_command admin_commands[] = {
 	{ "status", "what the server is and how it is", {}, admin_status },
-	{ "metrics", "the counters of the running daemon, in Prometheus' format", {}, admin_metrics },
-	{ "users.list", "people and bots, by age",
-	  { { "after", ARG_NUMBER, false }, { "limit", ARG_NUMBER, false }, { "bots", ARG_FLAG, false } }, admin_users_list },
+	{ "metrics",
+	  "the counters of the running daemon, in Prometheus' format",
+	  {},
+	  admin_metrics },
+	{ "users.list",
+	  "people and bots, by age",
+	  { { "after", ARG_NUMBER, false },
+	    { "limit", ARG_NUMBER, false },
+	    { "bots", ARG_FLAG, false } },
+	  admin_users_list },
 	{ "users.show", "one account", { { "name", ARG_TEXT, true } }, admin_users_show },
-	{ "users.create", "makes an account; --owner: the instance's owner, --operator: may do what operators may",
-	  { { "name", ARG_TEXT, true }, { "password", ARG_SECRET, true }, { "email", ARG_TEXT, false },
-	    { "operator", ARG_FLAG, false }, { "owner", ARG_FLAG, false } }, admin_users_create },
-	{ "users.set-password", "sets a password; all logins end",
-	  { { "name", ARG_TEXT, true }, { "password", ARG_SECRET, true } }, admin_users_set_password },
-	{ "users.set-owner", "makes an account the instance's owner", { { "name", ARG_TEXT, true } }, admin_users_set_owner },
-	{ "users.disable", "no login any more; all logins end", { { "name", ARG_TEXT, true } }, admin_users_disable },
+	{ "users.create",
+	  "makes an account; --owner: the instance's owner, --operator: may do what operators may",
+	  { { "name", ARG_TEXT, true },
+	    { "password", ARG_SECRET, true },
+	    { "email", ARG_TEXT, false },
+	    { "operator", ARG_FLAG, false },
+	    { "owner", ARG_FLAG, false } },
+	  admin_users_create },
+	{ "users.set-password",
+	  "sets a password; all logins end",
+	  { { "name", ARG_TEXT, true }, { "password", ARG_SECRET, true } },
+	  admin_users_set_password },
+	{ "users.set-owner",
+	  "makes an account the instance's owner",
+	  { { "name", ARG_TEXT, true } },
+	  admin_users_set_owner },
+	{ "users.disable",
+	  "no login any more; all logins end",
+	  { { "name", ARG_TEXT, true } },
+	  admin_users_disable },
 	{ "users.enable", "may log in again", { { "name", ARG_TEXT, true } }, admin_users_enable },
-	{ "users.delete", "leaves all guilds, loses name, mail and password; what was said stays", { { "name", ARG_TEXT, true } },
+	{ "users.delete",
+	  "leaves all guilds, loses name, mail and password; what was said stays",
+	  { { "name", ARG_TEXT, true } },
 	  admin_users_delete },
-	{ "users.reset-mfa", "takes the second factor off", { { "name", ARG_TEXT, true } }, admin_users_reset_mfa },
-	{ "users.link", "a one-time token to set a new password with, good for a day", { { "name", ARG_TEXT, true } }, admin_users_link },
-	{ "tokens.list", "logins of an account", { { "name", ARG_TEXT, true } }, admin_tokens_list },
-	{ "tokens.revoke", "ends all logins of an account, open sessions too", { { "name", ARG_TEXT, true } }, admin_tokens_revoke },
-	{ "bots.list", "bots and who they belong to", { { "after", ARG_NUMBER, false }, { "limit", ARG_NUMBER, false } }, admin_bots_list },
-	{ "bots.create", "an application with its bot; the token is shown this once",
-	  { { "name", ARG_TEXT, true }, { "owner", ARG_TEXT, true } }, admin_bots_create },
-	{ "bots.reset-token", "a new token; who had the old one is out", { { "id", ARG_TEXT, true } }, admin_bots_reset_token },
-	{ "bots.disable", "its token ends, and it gets no new one", { { "id", ARG_TEXT, true } }, admin_bots_disable },
-	{ "bots.enable", "may have a token again", { { "id", ARG_TEXT, true } }, admin_bots_enable },
-	{ "guilds.list", "guilds, by age", { { "after", ARG_NUMBER, false }, { "limit", ARG_NUMBER, false } }, admin_guilds_list },
-	{ "guilds.transfer", "gives a guild to one of its members", { { "id", ARG_TEXT, true }, { "name", ARG_TEXT, true } },
+	{ "users.reset-mfa",
+	  "takes the second factor off",
+	  { { "name", ARG_TEXT, true } },
+	  admin_users_reset_mfa },
+	{ "users.link",
+	  "a one-time token to set a new password with, good for a day",
+	  { { "name", ARG_TEXT, true } },
+	  admin_users_link },
+	{ "tokens.list",
+	  "logins of an account",
+	  { { "name", ARG_TEXT, true } },
+	  admin_tokens_list },
+	{ "tokens.revoke",
+	  "ends all logins of an account, open sessions too",
+	  { { "name", ARG_TEXT, true } },
+	  admin_tokens_revoke },
+	{ "bots.list",
+	  "bots and who they belong to",
+	  { { "after", ARG_NUMBER, false }, { "limit", ARG_NUMBER, false } },
+	  admin_bots_list },
+	{ "bots.create",
+	  "an application with its bot; the token is shown this once",
+	  { { "name", ARG_TEXT, true }, { "owner", ARG_TEXT, true } },
+	  admin_bots_create },
+	{ "bots.reset-token",
+	  "a new token; who had the old one is out",
+	  { { "id", ARG_TEXT, true } },
+	  admin_bots_reset_token },
+	{ "bots.disable",
+	  "its token ends, and it gets no new one",
+	  { { "id", ARG_TEXT, true } },
+	  admin_bots_disable },
+	{ "bots.enable",
+	  "may have a token again",
+	  { { "id", ARG_TEXT, true } },
+	  admin_bots_enable },
+	{ "guilds.list",
+	  "guilds, by age",
+	  { { "after", ARG_NUMBER, false }, { "limit", ARG_NUMBER, false } },
+	  admin_guilds_list },
+	{ "guilds.transfer",
+	  "gives a guild to one of its members",
+	  { { "id", ARG_TEXT, true }, { "name", ARG_TEXT, true } },
 	  admin_guilds_transfer },
-	{ "guilds.delete", "deletes a guild with all that was said in it", { { "id", ARG_TEXT, true } }, admin_guilds_delete },
-	{ "secrets.rotate", "a new key for links to files; links made before end", {}, admin_secrets_rotate },
-	{ "fault", "breaks a guild on purpose (assert, check, landed, load, row, write), where the server has faults = true",
-	  { { "name", ARG_TEXT, true }, { "id", ARG_TEXT, true }, { "times", ARG_NUMBER, false }, { "user", ARG_FLAG, false } },
+	{ "guilds.delete",
+	  "deletes a guild with all that was said in it",
+	  { { "id", ARG_TEXT, true } },
+	  admin_guilds_delete },
+	{ "secrets.rotate",
+	  "a new key for links to files; links made before end",
+	  {},
+	  admin_secrets_rotate },
+	{ "fault",
+	  "breaks a guild on purpose (assert, check, landed, load, row, write), where the server "
+	  "has faults = true",
+	  { { "name", ARG_TEXT, true },
+	    { "id", ARG_TEXT, true },
+	    { "times", ARG_NUMBER, false },
+	    { "user", ARG_FLAG, false } },
 	  admin_fault },
 	{ "check", "reads every row of the store, and whether they fit together", {}, admin_check },
-	{ "backup", "a copy of everything, checked, in a new directory", { { "dest", ARG_TEXT, true } }, admin_backup },
+	{ "backup",
+	  "a copy of everything, checked, in a new directory",
+	  { { "dest", ARG_TEXT, true } },
+	  admin_backup },
 	{},
 };
 
@@ -67,7 +134,9 @@ static bool fits(const struct admin_arg *arg, const json_t *value)
 {
 	switch (arg->kind) {
 	case ARG_TEXT:
-	case ARG_SECRET: return json_is_string(value) && json_string_length(value) > 0 && json_string_length(value) <= 4096;
+	case ARG_SECRET:
+		return json_is_string(value) && json_string_length(value) > 0 &&
+			json_string_length(value) <= 4096;
 	case ARG_NUMBER: return json_is_integer(value) && json_integer_value(value) >= 0;
 	case ARG_FLAG: return json_is_boolean(value);
 	}
@@ -79,7 +148,8 @@ static int check_args(const struct admin_command *command, json_t *args, char *w
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (args, key, value) {
+	json_object_foreach(args, key, value)
+	{
 		const struct admin_arg *arg = arg_find(command, key);
 
 		if (!arg) {
@@ -93,13 +163,15 @@ static int check_args(const struct admin_command *command, json_t *args, char *w
 	}
 	for (size_t i = 0; i < ADMIN_ARGS_MAX && command->args[i].name; i++)
 		if (command->args[i].needed && !json_object_get(args, command->args[i].name)) {
-			snprintf(why, size, "%s needs \"%s\"", command->name, command->args[i].name);
+			snprintf(why, size, "%s needs \"%s\"", command->name,
+				 command->args[i].name);
 			return -EINVAL;
 		}
 	return 0;
 }
 
-int admin_request_parse(struct str text, const struct admin_command **ret_command, json_t **ret_args, char *ret_why, size_t why_size)
+int admin_request_parse(struct str text, const struct admin_command **ret_command,
+			json_t **ret_args, char *ret_why, size_t why_size)
 {
 	json_t *tree = text.len <= ADMIN_REQUEST_MAX ? json_parse(text) : NULL;
 	const char *name = json_string_value(json_object_get(tree, "command"));
@@ -136,10 +208,13 @@ json_t *admin_refusal(const char *why)
 	return answer;
 }
 
-json_t *admin_run_wait(struct admin *admin, struct core *core, const struct admin_command *command, json_t *args)
+json_t *admin_run_wait(struct admin *admin, struct core *core, const struct admin_command *command,
+		       json_t *args)
 {
 	struct arena arena;
-	struct admin_call call = { .admin = admin, .core = core, .arena = &arena, .args = args, .result = json_object() };
+	struct admin_call call = {
+		.admin = admin, .core = core, .arena = &arena, .args = args, .result = json_object()
+	};
 
 	arena_init(&arena);
 	json_object_set_new(call.result, "ok", json_true());
@@ -148,7 +223,9 @@ json_t *admin_run_wait(struct admin *admin, struct core *core, const struct admi
 		log_info("command name=%s r=%d", command->name, r);
 	if (r) {
 		json_object_set_new(call.result, "ok", json_false());
-		admin_set_str(call.result, "error", call.error[0] ? str_z(call.error) : str_z(strerror(r < 0 ? -r : EIO)));
+		admin_set_str(call.result, "error",
+			      call.error[0] ? str_z(call.error)
+					    : str_z(strerror(r < 0 ? -r : EIO)));
 	}
 	arena_done(&arena);
 	return call.result;

@@ -97,7 +97,9 @@ static void take_request(struct core *core, struct conn *conn, struct str line)
 	char why[256] = "";
 
 	timer_clear(&conn->timer);
-	sock_watch(core, conn->sock, 0, on_writable); /* nothing more is read; a command ends even when nobody waits for it */
+	sock_watch(
+		core, conn->sock, 0,
+		on_writable); /* nothing more is read; a command ends even when nobody waits for it */
 	if (admin_request_parse(line, &conn->command, &conn->args, why, sizeof(why)))
 		answer(core, conn, admin_refusal(why));
 	else if (fiber_start(core, run, conn))
@@ -180,7 +182,10 @@ int control_open(struct admin *admin, struct control **ret_control)
 	list_init(&control->conns);
 	int r = address(admin->data, true, path, &control->dir);
 	if (!r)
-		r = listener_open(admin->cores, &(struct listener_config){ .address = path, .on_accept = on_accept, .owner = control },
+		r = listener_open(admin->cores,
+				  &(struct listener_config){ .address = path,
+							     .on_accept = on_accept,
+							     .owner = control },
 				  &control->listener);
 	if (r) {
 		control_free(control);
@@ -200,7 +205,7 @@ void control_free(struct control *control)
 {
 	if (!control)
 		return;
-	list_for_each(node, &control->conns)
+	list_for_each (node, &control->conns)
 		conn_free(control->admin->cores->core[0], list_entry(node, struct conn, node));
 	listener_free(control->listener);
 	if (control->dir >= 0)

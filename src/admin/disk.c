@@ -168,7 +168,8 @@ int disk_remove(const char *path)
 }
 
 /* @path has room for more; its first @root_len bytes are the root. */
-static int walk(char *path, size_t root_len, int depth, int (*on_file)(void *arg, const char *name), void *arg)
+static int walk(char *path, size_t root_len, int depth, int (*on_file)(void *arg, const char *name),
+		void *arg)
 {
 	size_t len = strlen(path);
 	struct stat st;
@@ -202,5 +203,6 @@ int disk_walk(const char *root, int (*on_file)(void *arg, const char *name), voi
 	char path[DISK_PATH_MAX];
 	int n = snprintf(path, sizeof(path), "%s", root);
 
-	return n < 0 || n >= DISK_PATH_MAX ? -ENAMETOOLONG : walk(path, strlen(root), 0, on_file, arg);
+	return n < 0 || n >= DISK_PATH_MAX ? -ENAMETOOLONG
+					   : walk(path, strlen(root), 0, on_file, arg);
 }

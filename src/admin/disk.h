@@ -12,7 +12,8 @@ int disk_path(char ret[DISK_PATH_MAX], const char *dir, const char *name);
 /* A file of its own, 0600, durable: written aside, synced, renamed over what was there. */
 int disk_write(const char *dir, const char *name, struct str data);
 /* Copies one file to a new one (0600), synced; the size and SHA-256 of what was copied. */
-int disk_copy(const char *from, const char *to, uint64_t *ret_size, uint8_t ret_sha256[DISK_SHA256]);
+int disk_copy(const char *from, const char *to, uint64_t *ret_size,
+	      uint8_t ret_sha256[DISK_SHA256]);
 /* Size and SHA-256 of a file. */
 int disk_hash(const char *path, uint64_t *ret_size, uint8_t ret_sha256[DISK_SHA256]);
 /* Makes the folders above @path (0700), below @root. */

@@ -61,16 +61,22 @@ int admin_fault(struct admin_call *call)
 {
 	uint64_t times = admin_number(call, "times");
 	struct str name = admin_text(call, "name"), id = admin_text(call, "id");
-	struct planting planting = { .core = call->core, .fiber = fiber_self(call->core), .times = 1 };
+	struct planting planting = { .core = call->core,
+				     .fiber = fiber_self(call->core),
+				     .times = 1 };
 
 	if (!config_of(call->core)->faults || !atomic_load(&app_of(call->core)->serving))
 		return admin_fail(call, "this server was not started with faults = true");
 	if (str_eq(name, S("assert")))
 		assert(false && "asked for by the operator");
 	if (!find(name, &planting.fault))
-		return admin_fail(call, "there is no fault \"%.*s\": assert, check, landed, load, row, write", (int)MIN(name.len, 40), name.ptr);
+		return admin_fail(
+			call, "there is no fault \"%.*s\": assert, check, landed, load, row, write",
+			(int)MIN(name.len, 40), name.ptr);
 	if (!str_u64(id, &planting.id) || times > TIMES_MAX)
-		return admin_fail(call, "fault NAME ID [--times N]: the id of a guild, or with --user of an account");
+		return admin_fail(call,
+				  "fault NAME ID [--times N]: the id of a guild, or with --user of "
+				  "an account");
 	planting.kind = admin_flag(call, "user") ? CELL_USER : CELL_GUILD;
 	if (times)
 		planting.times = (uint8_t)times;

@@ -21,7 +21,8 @@ static int count_members_wait(struct admin_call *call, uint64_t id, uint32_t *re
 	struct key key;
 
 	arena_init(&arena);
-	int r = store_scan_wait(call->core, &arena, prefix_member(&key, id), (struct str){}, (struct str){}, false, 0, &rows, ret);
+	int r = store_scan_wait(call->core, &arena, prefix_member(&key, id), (struct str){},
+				(struct str){}, false, 0, &rows, ret);
 	arena_done(&arena);
 	return r;
 }
@@ -36,7 +37,9 @@ int admin_guilds_list(struct admin_call *call)
 	limit = limit ? MIN(limit, (uint64_t)LIST_MAX) : LIST_DEFAULT;
 	json_object_set_new(call->result, "guilds", list);
 	while (next && json_array_size(list) < limit) {
-		int r = admin_walk_wait(call->core, call->arena, 32, next, (uint32_t)(limit - json_array_size(list)), &rows, &count, &next);
+		int r = admin_walk_wait(call->core, call->arena, 32, next,
+					(uint32_t)(limit - json_array_size(list)), &rows, &count,
+					&next);
 
 		if (r)
 			return admin_result(call, r, "reading guilds");
@@ -47,7 +50,8 @@ int admin_guilds_list(struct admin_call *call)
 			if (!parse_guild(rows[i].key, &id))
 				continue; /* a DM */
 			if (row_get(rows[i].value, &desc_guild, call->arena, &guild))
-				return admin_fail(call, "the guild %lu cannot be read: run check", id);
+				return admin_fail(call, "the guild %lu cannot be read: run check",
+						  id);
 			if (guild.deleted_at)
 				continue;
 			r = count_members_wait(call, id, &members);
@@ -77,7 +81,8 @@ static int run_transfer(struct txn *txn, void *arg)
 	if (realm->guild->owner_id == owner_id)
 		return 0;
 	struct guild row = *realm->guild;
-	struct audit audit = audit_begin(txn, row.owner_id, AUDIT_GUILD_UPDATE, row.id, S("by the operator"));
+	struct audit audit = audit_begin(txn, row.owner_id, AUDIT_GUILD_UPDATE, row.id,
+					 S("by the operator"));
 	audit_id(&audit, "owner_id", row.owner_id, owner_id);
 	row.owner_id = owner_id;
 	realm_put_guild(txn, &row);
@@ -103,7 +108,9 @@ int admin_guilds_transfer(struct admin_call *call)
 	if (!r)
 		r = admin_find_user_wait(call, admin_text(call, "name"), &owner_id);
 	if (!r)
-		r = admin_result(call, cell_call_wait(call->core, CELL_GUILD, id, run_transfer, &owner_id), "the guild");
+		r = admin_result(
+			call, cell_call_wait(call->core, CELL_GUILD, id, run_transfer, &owner_id),
+			"the guild");
 	if (r)
 		return r;
 	admin_set_id(call->result, "id", id);
@@ -131,7 +138,8 @@ int admin_guilds_delete(struct admin_call *call)
 
 	int r = guild_id_of(call, &id);
 	if (!r)
-		r = admin_result(call, cell_call_wait(call->core, CELL_GUILD, id, run_delete, NULL), "the guild");
+		r = admin_result(call, cell_call_wait(call->core, CELL_GUILD, id, run_delete, NULL),
+				 "the guild");
 	if (!r)
 		admin_set_id(call->result, "id", id);
 	return r;

@@ -30,7 +30,8 @@ struct manifest {
 
 enum { MANIFEST_TEXT_MAX = 1 << 30, MANIFEST_FILES_MAX = 1 << 24, MANIFEST_NAME_MAX = 1024 };
 
-void manifest_add(struct manifest *manifest, const char *name, uint64_t size, const uint8_t sha256[DISK_SHA256]);
+void manifest_add(struct manifest *manifest, const char *name, uint64_t size,
+		  const uint8_t sha256[DISK_SHA256]);
 /* Into @ret, made with a ceiling of MANIFEST_TEXT_MAX. */
 void manifest_text(const struct manifest *manifest, const char *version, struct buf *ret);
 /* 0 or -EBADMSG: not a manifest, or one with names that lead elsewhere. @ret is to be manifest_done() in either case. */

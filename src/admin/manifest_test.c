@@ -55,10 +55,15 @@ static void what_is_written_is_read_again(void **state)
 
 static void names_stay_inside(void **state)
 {
-	static const char *const good[] = { "secrets", "store/CURRENT", "store/000012.sst", "files/a/b/c", "files/a..b", "files/...", "files/.x" };
-	static const char *const bad[] = { "",		 "/",		 "/etc/passwd",	  "store",	   "store/",	     "files//a", "files/./a",
-					   "files/..",	 "files/../x",	 "store/../../x", "secrets/x",	   "secrets2",	     "other/x",	 "files/a/",
-					   "files/a\nb", "files/a\x7f b", "../store/x",	  "./store/x",	   "store/x/..",     "Store/x",	 "files/\tx" };
+	static const char *const good[] = { "secrets",	   "store/CURRENT", "store/000012.sst",
+					    "files/a/b/c", "files/a..b",    "files/...",
+					    "files/.x" };
+	static const char *const bad[] = {
+		"",	      "/",	  "/etc/passwd", "store",	  "store/",	"files//a",
+		"files/./a",  "files/..", "files/../x",	 "store/../../x", "secrets/x",	"secrets2",
+		"other/x",    "files/a/", "files/a\nb",	 "files/a\x7f b", "../store/x", "./store/x",
+		"store/x/..", "Store/x",  "files/\tx"
+	};
 	char longest[MANIFEST_NAME_MAX + 1] = "files/";
 
 	(void)state;
@@ -106,9 +111,11 @@ static void what_is_no_manifest_is_refused(void **state)
 	assert_int_equal(manifest.files[0].size, 12);
 	assert_int_equal(manifest.files[0].sha256[31], 31);
 	manifest_done(&manifest);
-	assert_int_equal(manifest_parse((struct str){ HEAD HASH " 12 secr\0ets\nend 1\n", sizeof(HEAD HASH " 12 secr\0ets\nend 1\n") - 1 },
-					&manifest),
-			 -EBADMSG);
+	assert_int_equal(
+		manifest_parse((struct str){ HEAD HASH " 12 secr\0ets\nend 1\n",
+					     sizeof(HEAD HASH " 12 secr\0ets\nend 1\n") - 1 },
+			       &manifest),
+		-EBADMSG);
 	manifest_done(&manifest);
 }
 

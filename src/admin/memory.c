@@ -36,7 +36,9 @@ uint64_t memory_resident(void)
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
-	return sscanf(text, "%llu %llu", &size, &resident) == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+	return sscanf(text, "%llu %llu", &size, &resident) == 2
+		? resident * (uint64_t)sysconf(_SC_PAGESIZE)
+		: 0;
 }
 
 struct step_msg {
@@ -55,7 +57,8 @@ static void on_step(struct core *core, struct msg *msg)
 		latest_shed(core);
 	uint32_t cells = step >= DROP_IDLE ? cell_evict_idle(core) : 0;
 	if (sessions || cells)
-		log_debug("dropped for memory core=%u cells=%u sessions=%u", core_index(core), cells, sessions);
+		log_debug("dropped for memory core=%u cells=%u sessions=%u", core_index(core),
+			  cells, sessions);
 }
 
 static void tell_cores(struct memory_watch *watch)
@@ -83,17 +86,20 @@ static void over(struct memory_watch *watch, uint64_t now, uint64_t max)
 {
 	if (watch->step == PLENTY) {
 		limit_cache(watch, CACHE_LEAST);
-		log_warn("over memory_max, dropping what is idle resident=%lu memory_max=%lu", now, max);
+		log_warn("over memory_max, dropping what is idle resident=%lu memory_max=%lu", now,
+			 max);
 	}
 	if (watch->step == DROP_DETACHED) {
 		atomic_store(&app_of(watch->core)->memory_short, true);
-		log_error("memory is short, nothing new is let in resident=%lu memory_max=%lu", now, max);
+		log_error("memory is short, nothing new is let in resident=%lu memory_max=%lu", now,
+			  max);
 	}
 	if (watch->step < SHUT)
 		watch->step++;
 	tell_cores(watch);
 	/* It walks every arena of the allocator: not more often than it helps. */
-	if (!watch->trimmed_us || core_now_us(watch->core) - watch->trimmed_us >= TRIM_MS * 1000ULL) {
+	if (!watch->trimmed_us ||
+	    core_now_us(watch->core) - watch->trimmed_us >= TRIM_MS * 1000ULL) {
 		watch->trimmed_us = core_now_us(watch->core);
 		malloc_trim(0);
 	}

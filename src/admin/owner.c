@@ -23,7 +23,9 @@ int owner_load_wait(struct core *core, uint64_t *ret_user_id)
 	if (!r)
 		r = row_get(value, &desc_instance_setting, &arena, &row);
 	/* A JSON text: "123". */
-	if (!r && (row.value.len < 3 || !str_u64((struct str){ row.value.ptr + 1, row.value.len - 2 }, ret_user_id)))
+	if (!r &&
+	    (row.value.len < 3 ||
+	     !str_u64((struct str){ row.value.ptr + 1, row.value.len - 2 }, ret_user_id)))
 		r = -EBADMSG;
 	arena_done(&arena);
 	if (!r)

@@ -65,7 +65,9 @@ int admin_secrets_rotate(struct admin_call *call)
 	if (!r) {
 		memcpy(app->file_keys[slot], rotation.key, FILE_KEY_BYTES);
 		atomic_store(&app->file_key_slot, slot);
-		fiber_sleep(call->core, 1000); /* whoever signs with the old one has done so before its place is taken again */
+		fiber_sleep(
+			call->core,
+			1000); /* whoever signs with the old one has done so before its place is taken again */
 	}
 	call->admin->busy = false;
 	return admin_result(call, r, "writing the secrets");

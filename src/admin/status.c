@@ -20,7 +20,9 @@ int admin_status(struct admin_call *call)
 	}
 	owner_load_wait(call->core, &owner);
 	admin_set_str(call->result, "version", str_z(call->admin->version));
-	admin_set_int(call->result, "uptime_s", (cores->clock->mono_us(cores->clock) - app_of(call->core)->started_us) / 1000000);
+	admin_set_int(call->result, "uptime_s",
+		      (cores->clock->mono_us(cores->clock) - app_of(call->core)->started_us) /
+			      1000000);
 	admin_set_int(call->result, "cores", cores->count);
 	admin_set_bool(call->result, "serving", atomic_load(&app_of(call->core)->serving));
 	admin_set_bool(call->result, "store_refusing", cores->store->ops->refusing(cores->store));
@@ -30,7 +32,8 @@ int admin_status(struct admin_call *call)
 	admin_set_int(call->result, "cells", cells);
 	admin_set_int(call->result, "memory_bytes", memory_resident());
 	admin_set_int(call->result, "memory_max", config_of(call->core)->memory_max);
-	admin_set_bool(call->result, "memory_short", atomic_load(&app_of(call->core)->memory_short));
+	admin_set_bool(call->result, "memory_short",
+		       atomic_load(&app_of(call->core)->memory_short));
 	admin_set_id(call->result, "owner_id", owner);
 	return 0;
 }

@@ -15,7 +15,13 @@
 #include "user/password.h"
 #include "user/user.h"
 
-enum { LIST_DEFAULT = 1000, LIST_MAX = 5000, PASSWORD_MIN = 8, PASSWORD_MAX = 72, LINK_US_DAY = 86400 };
+enum {
+	LIST_DEFAULT = 1000,
+	LIST_MAX = 5000,
+	PASSWORD_MIN = 8,
+	PASSWORD_MAX = 72,
+	LINK_US_DAY = 86400
+};
 #define LINK_US (LINK_US_DAY * 1000000LL)
 
 static json_t *show_account(const struct account *account)
@@ -44,7 +50,9 @@ static int list_wait(struct admin_call *call, bool people, bool bots, const char
 	limit = limit ? MIN(limit, (uint64_t)LIST_MAX) : LIST_DEFAULT;
 	json_object_set_new(call->result, name, list);
 	while (next && json_array_size(list) < limit) {
-		int r = admin_walk_wait(call->core, call->arena, 48, next, (uint32_t)(limit - json_array_size(list)), &rows, &count, &next);
+		int r = admin_walk_wait(call->core, call->arena, 48, next,
+					(uint32_t)(limit - json_array_size(list)), &rows, &count,
+					&next);
 
 		if (r)
 			return admin_result(call, r, "reading accounts");
@@ -55,7 +63,8 @@ static int list_wait(struct admin_call *call, bool people, bool bots, const char
 			if (!parse_account(rows[i].key, &id))
 				continue; /* rows of one who never came to be */
 			if (row_get(rows[i].value, &desc_account, call->arena, &account))
-				return admin_fail(call, "the account %lu cannot be read: run check", id);
+				return admin_fail(call, "the account %lu cannot be read: run check",
+						  id);
 			if (account.bot ? bots : people)
 				json_array_append_new(list, show_account(&account));
 		}
@@ -73,7 +82,18 @@ int admin_users_list(struct admin_call *call)
 
 struct change {
 	struct admin_call *call;
-	enum { SHOW, PASSWORD, DISABLE, ENABLE, RESET_MFA, OPERATOR, REVOKE, LINK, TOKENS, DELETE } what;
+	enum {
+		SHOW,
+		PASSWORD,
+		DISABLE,
+		ENABLE,
+		RESET_MFA,
+		OPERATOR,
+		REVOKE,
+		LINK,
+		TOKENS,
+		DELETE
+	} what;
 	char hash[PASSWORD_HASH_MAX];
 	char token[TOKEN_MAX];
 	uint64_t *ids; /* of guilds, or of owned applications; in the arena */
@@ -97,7 +117,8 @@ static void show(struct change *change, const struct user_state *user)
 
 static void list_tokens(struct change *change, const struct user_state *user)
 {
-	static const char *const kinds[] = { "person", "bot", "oauth2", "refresh", "mail", "reset", "mfa" };
+	static const char *const kinds[] = { "person", "bot",	"oauth2", "refresh",
+					     "mail",   "reset", "mfa" };
 	json_t *list = json_array();
 	uint32_t at = 0;
 	uint64_t id;
@@ -107,7 +128,8 @@ static void list_tokens(struct change *change, const struct user_state *user)
 		const struct token_row *row = ((struct live_token *)value)->row;
 		json_t *shown = json_object();
 
-		admin_set_str(shown, "kind", row->kind >= 0 && row->kind < 7 ? str_z(kinds[row->kind]) : S("?"));
+		admin_set_str(shown, "kind",
+			      row->kind >= 0 && row->kind < 7 ? str_z(kinds[row->kind]) : S("?"));
 		admin_set_time(shown, "created_at", row->created_at);
 		admin_set_time(shown, "expires_at", row->expires_at);
 		admin_set_str(shown, "address", row->address);
@@ -137,7 +159,7 @@ static void anonymize(struct txn *txn, struct account *row)
 	row->global_name = row->avatar = row->banner = row->bio = row->pronouns = (struct str){};
 	row->email = row->password_hash = row->totp_secret = row->date_of_birth = (struct str){};
 	row->backup_codes.count = 0;
-	row->operator = false;
+	row->operator= false;
 	row->disabled = true;
 	row->delete_at = (int64_t)core_wall_us(txn->core);
 }
@@ -162,7 +184,8 @@ static int run_change(struct txn *txn, void *arg)
 			return r;
 	}
 	user = user_of(txn);
-	struct account row = *(struct account *)obj_dup_arena(txn->arena, &desc_account, user->account);
+	struct account row = *(struct account *)obj_dup_arena(txn->arena, &desc_account,
+							      user->account);
 	change->ended = user->tokens.count;
 	if (change->what == REVOKE) {
 		user_del_tokens(txn, NULL);
@@ -184,7 +207,7 @@ static int run_change(struct txn *txn, void *arg)
 		row.backup_codes.count = 0;
 		row.totp_last_step = 0;
 		break;
-	case OPERATOR: row.operator = true; break;
+	case OPERATOR: row.operator= true; break;
 	case DELETE: anonymize(txn, &row); break;
 	default: break;
 	}
@@ -224,8 +247,10 @@ static int change_named_wait(struct admin_call *call, const char *arg, struct ch
 
 static int check_password(struct admin_call *call, struct str password)
 {
-	if (!str_utf8_valid(password) || str_utf8_len(password) < PASSWORD_MIN || str_utf8_len(password) > PASSWORD_MAX)
-		return admin_fail(call, "a password has %d to %d characters", PASSWORD_MIN, PASSWORD_MAX);
+	if (!str_utf8_valid(password) || str_utf8_len(password) < PASSWORD_MIN ||
+	    str_utf8_len(password) > PASSWORD_MAX)
+		return admin_fail(call, "a password has %d to %d characters", PASSWORD_MIN,
+				  PASSWORD_MAX);
 	return 0;
 }
 
@@ -248,10 +273,11 @@ int admin_users_create(struct admin_call *call)
 		.username = username_canonical(call->arena, name),
 		.password = password,
 		.email = admin_text(call, "email"),
-		.operator = owner || admin_flag(call, "operator"),
+		.operator= owner || admin_flag(call, "operator"),
 	};
 	if (!spec.username.ptr)
-		return admin_fail(call, "a user name has 2 to 32 of a-z 0-9 _ . and no two dots in a row");
+		return admin_fail(
+			call, "a user name has 2 to 32 of a-z 0-9 _ . and no two dots in a row");
 	r = account_create_wait(call->core, &spec, &id, token);
 	if (r)
 		return admin_result(call, r, "making the account");
@@ -288,7 +314,10 @@ int admin_users_set_password(struct admin_call *call)
 
 	int r = check_password(call, admin_text(call, "password"));
 	if (!r)
-		r = admin_result(call, password_hash_wait(call->core, admin_text(call, "password"), change.hash), "hashing");
+		r = admin_result(
+			call,
+			password_hash_wait(call->core, admin_text(call, "password"), change.hash),
+			"hashing");
 	if (!r)
 		r = change_named_wait(call, "name", &change);
 	if (!r)
@@ -324,7 +353,8 @@ int admin_users_link(struct admin_call *call)
 	if (r)
 		return r;
 	admin_set_str(call->result, "token", str_z(change.token));
-	admin_set_str(call->result, "use", S("POST /api/v10/auth/reset {\"token\":\"...\",\"password\":\"...\"}"));
+	admin_set_str(call->result, "use",
+		      S("POST /api/v10/auth/reset {\"token\":\"...\",\"password\":\"...\"}"));
 	admin_set_int(call->result, "valid_s", LINK_US_DAY);
 	return 0;
 }
@@ -357,7 +387,8 @@ static int run_collect(struct txn *txn, void *arg)
 	change->bot = user->account->bot;
 	change->username = arena_str(change->call->arena, user->account->username);
 	change->email = arena_str(change->call->arena, user->account->email);
-	change->ids = arena_array(change->call->arena, uint64_t, user->guilds.count + user->applications.count + 1);
+	change->ids = arena_array(change->call->arena, uint64_t,
+				  user->guilds.count + user->applications.count + 1);
 	while (map_next(&user->guilds, &at, &id, &value))
 		change->ids[change->ids_count++] = id;
 	return 0;
@@ -393,17 +424,23 @@ int admin_users_delete(struct admin_call *call)
 
 	int r = admin_find_user_wait(call, admin_text(call, "name"), &id);
 	if (!r)
-		r = admin_result(call, cell_call_wait(call->core, CELL_USER, id, run_collect, &change), "the account");
+		r = admin_result(call,
+				 cell_call_wait(call->core, CELL_USER, id, run_collect, &change),
+				 "the account");
 	/* What it owns has to go to somebody first: all of that is looked at before anything is changed. */
 	for (int check = 1; check >= 0; check--)
 		for (uint32_t i = 0; !r && i < change.ids_count; i++) {
 			struct leaving leaving = { .user_id = id, .check = check };
 
-			r = cell_call_wait(call->core, CELL_GUILD, change.ids[i], run_leave, &leaving);
+			r = cell_call_wait(call->core, CELL_GUILD, change.ids[i], run_leave,
+					   &leaving);
 			if (r == ENOENT)
 				r = 0;
 			if (!r && leaving.owns)
-				return admin_fail(call, "it owns the guild %lu: transfer or delete that first", change.ids[i]);
+				return admin_fail(
+					call,
+					"it owns the guild %lu: transfer or delete that first",
+					change.ids[i]);
 			r = admin_result(call, r, "leaving a guild");
 		}
 	if (!r)

@@ -16,7 +16,8 @@ enum { BACKUP_CODES = 10, CODES = 10, MINUTE_MS = 60000, HASH_TEXT = 2 * TOKEN_H
 
 static struct account copy_account(struct req *req)
 {
-	return *(struct account *)obj_dup_arena(req->arena, &desc_account, user_of(req->txn)->account);
+	return *(struct account *)obj_dup_arena(req->arena, &desc_account,
+						user_of(req->txn)->account);
 }
 
 /* The password is right, or a form error. Waits. */
@@ -25,14 +26,17 @@ static int check_password_wait(struct req *req, struct str password)
 	bool match = false;
 
 	if (!password.ptr)
-		return req_form_error(req, "password", "PASSWORD_DOES_NOT_MATCH", "Password does not match.");
+		return req_form_error(req, "password", "PASSWORD_DOES_NOT_MATCH",
+				      "Password does not match.");
 	struct account account = copy_account(req);
 	int r = password_verify_wait(req->core, password, account.password_hash, &match);
 	if (r)
 		return r;
 	if (req->txn->generation != req->cell->generation)
 		return ERR_RESTARTED;
-	return match ? 0 : req_form_error(req, "password", "PASSWORD_DOES_NOT_MATCH", "Password does not match.");
+	return match ? 0
+		     : req_form_error(req, "password", "PASSWORD_DOES_NOT_MATCH",
+				      "Password does not match.");
 }
 
 /* A token that replaces all others of this account; puts. */
@@ -54,7 +58,8 @@ static struct str new_login(struct req *req)
 	return arena_str(req->arena, str_z(token));
 }
 
-static int take_username_wait(struct req *req, const struct account *account, struct str wanted, struct str *ret)
+static int take_username_wait(struct req *req, const struct account *account, struct str wanted,
+			      struct str *ret)
 {
 	if (account->bot) {
 		*ret = wanted;
@@ -62,13 +67,15 @@ static int take_username_wait(struct req *req, const struct account *account, st
 	}
 	*ret = username_canonical(req->arena, wanted);
 	if (!ret->ptr)
-		return req_form_error(req, "username", "USERNAME_INVALID_CONTAINS",
-				      "Username may only use numbers, letters, underscores _ , or periods.");
+		return req_form_error(
+			req, "username", "USERNAME_INVALID_CONTAINS",
+			"Username may only use numbers, letters, underscores _ , or periods.");
 	if (str_eq(*ret, account->username))
 		return 0;
 	int r = name_take_wait(req->core, NAME_USERNAME, *ret, account->id);
 	if (r == ERR_NAME_TAKEN)
-		return req_form_error(req, "username", "USERNAME_ALREADY_TAKEN", "This username is already taken.");
+		return req_form_error(req, "username", "USERNAME_ALREADY_TAKEN",
+				      "This username is already taken.");
 	return r;
 }
 
@@ -77,7 +84,8 @@ int api_update_my_user(struct req *req, const struct user_edit *in, struct user_
 	struct account before = copy_account(req);
 	char hash[PASSWORD_HASH_MAX];
 	struct str username = before.username, token = {};
-	bool sensitive = in->has.username || in->has.email || in->new_password.ptr || in->has.date_of_birth;
+	bool sensitive = in->has.username || in->has.email || in->new_password.ptr ||
+		in->has.date_of_birth;
 
 	if (!before.bot && sensitive) {
 		int r = check_password_wait(req, in->password);
@@ -133,11 +141,13 @@ int api_update_my_user(struct req *req, const struct user_edit *in, struct user_
 		out->has.token = true;
 	}
 	if (!row.bot && !str_eq(username, before.username))
-		name_release_later(req->core, NAME_USERNAME, arena_str(req->arena, before.username), row.id);
+		name_release_later(req->core, NAME_USERNAME, arena_str(req->arena, before.username),
+				   row.id);
 	return 0;
 }
 
-int api_update_my_profile(struct req *req, const struct profile_edit *in, struct profile_metadata *out)
+int api_update_my_profile(struct req *req, const struct profile_edit *in,
+			  struct profile_metadata *out)
 {
 	struct account row = copy_account(req);
 
@@ -183,10 +193,12 @@ int api_list_auth_sessions(struct req *req, struct auth_sessions *out)
 	uint64_t id;
 	void *value;
 
-	out->user_sessions.items = arena_array(req->arena, struct auth_session, user->tokens.count + 1);
+	out->user_sessions.items = arena_array(req->arena, struct auth_session,
+					       user->tokens.count + 1);
 	while (map_next(&user->tokens, &at, &id, &value)) {
 		const struct live_token *token = value;
-		struct auth_session_client *client = arena_new(req->arena, struct auth_session_client);
+		struct auth_session_client *client = arena_new(req->arena,
+							       struct auth_session_client);
 		char text[HASH_TEXT];
 
 		if (token->row->kind != TOKEN_PERSON)
@@ -205,7 +217,8 @@ int api_list_auth_sessions(struct req *req, struct auth_sessions *out)
 int api_logout_auth_sessions(struct req *req, const struct auth_sessions_logout *in)
 {
 	struct user_state *user = user_of(req->txn);
-	uint8_t (*doomed)[TOKEN_HASH_BYTES] = arena_alloc(req->arena, (user->tokens.count + 1) * sizeof(*doomed));
+	uint8_t(*doomed)[TOKEN_HASH_BYTES] = arena_alloc(
+		req->arena, (user->tokens.count + 1) * sizeof(*doomed));
 	uint32_t at = 0, count = 0;
 	uint64_t id;
 	void *value;
@@ -274,11 +287,13 @@ int api_totp_enable(struct req *req, const struct totp_enable *in, struct totp_e
 	out->backup_codes.items = arena_array(req->arena, struct wire_backup_code, BACKUP_CODES);
 	out->backup_codes.count = BACKUP_CODES;
 	for (uint32_t i = 0; i < BACKUP_CODES; i++) {
-		struct str code = arena_printf(req->arena, "%04lx%04lx", random_below(core_random(req->core), 0x10000),
+		struct str code = arena_printf(req->arena, "%04lx%04lx",
+					       random_below(core_random(req->core), 0x10000),
 					       random_below(core_random(req->core), 0x10000));
 
 		row.backup_codes.items[i].code = code;
-		out->backup_codes.items[i] = (struct wire_backup_code){ .user_id = row.id, .code = code };
+		out->backup_codes.items[i] = (struct wire_backup_code){ .user_id = row.id,
+									.code = code };
 	}
 	user_put_account(req->txn, &row);
 	bot_tell_owner_mfa(req->txn, true);
@@ -289,14 +304,16 @@ int api_totp_enable(struct req *req, const struct totp_enable *in, struct totp_e
 /* Marks what fits as used in @row. */
 static bool use_code(struct req *req, struct account *row, struct str code)
 {
-	uint64_t step = totp_check(row->totp_secret, code, core_wall_us(req->core) / 1000000, (uint64_t)row->totp_last_step);
+	uint64_t step = totp_check(row->totp_secret, code, core_wall_us(req->core) / 1000000,
+				   (uint64_t)row->totp_last_step);
 
 	if (step) {
 		row->totp_last_step = (int64_t)step;
 		return true;
 	}
 	for (uint32_t i = 0; i < row->backup_codes.count; i++)
-		if (!row->backup_codes.items[i].consumed && code.len == row->backup_codes.items[i].code.len &&
+		if (!row->backup_codes.items[i].consumed &&
+		    code.len == row->backup_codes.items[i].code.len &&
 		    sodium_memcmp(code.ptr, row->backup_codes.items[i].code.ptr, code.len) == 0) {
 			row->backup_codes.items[i].consumed = true;
 			return true;
@@ -352,7 +369,8 @@ static int run_second_step(struct txn *txn, void *arg)
 	int64_t now = (int64_t)core_wall_us(txn->core);
 	if (!ticket || ticket->row->kind != TOKEN_MFA || ticket->row->expires_at < now)
 		return ERR_INVALID_MFA_TICKET;
-	struct account row = *(struct account *)obj_dup_arena(txn->arena, &desc_account, user_of(txn)->account);
+	struct account row = *(struct account *)obj_dup_arena(txn->arena, &desc_account,
+							      user_of(txn)->account);
 	if (!use_code(req, &row, step->in->code))
 		return ERR_INVALID_MFA_CODE;
 	struct token_row login = { .user_id = user_id,
@@ -393,7 +411,8 @@ int api_verify_mfa_login(struct req *req, const struct mfa_login *in, struct log
 
 /* -- a lost password: without mail, the operator's command makes the link -- */
 
-int api_forgot_password(struct req *req, const struct forgot_password *in, struct forgot_password_result *out)
+int api_forgot_password(struct req *req, const struct forgot_password *in,
+			struct forgot_password_result *out)
 {
 	(void)req;
 	(void)in;
@@ -422,11 +441,14 @@ static int run_reset(struct txn *txn, void *arg)
 	struct live_token *link = user_token(user_of(txn), hash);
 	if (!link || link->row->kind != TOKEN_RESET || link->row->expires_at < now)
 		return ERR_INVALID_TOKEN;
-	struct account row = *(struct account *)obj_dup_arena(txn->arena, &desc_account, user_of(txn)->account);
+	struct account row = *(struct account *)obj_dup_arena(txn->arena, &desc_account,
+							      user_of(txn)->account);
 	row.password_hash = str_z(resetting->hash);
 	user_put_account(txn, &row);
 	user_del_tokens(txn, NULL);
-	struct token_row login = { .user_id = user_id, .kind = TOKEN_PERSON, .created_at = now, .last_used_at = now };
+	struct token_row login = {
+		.user_id = user_id, .kind = TOKEN_PERSON, .created_at = now, .last_used_at = now
+	};
 	token_make(core_random(txn->core), user_id, (uint64_t)now / 1000000, token, hash);
 	user_put_token(txn, hash, &login);
 	resetting->token = arena_str(req->arena, str_z(token));

@@ -21,9 +21,10 @@ static struct str text_of(struct arena *arena, struct str json)
 {
 	json_t *tree = json.ptr ? json_parse(json) : NULL;
 	json_t *text = json_is_object(tree) ? json_object_get(tree, "default") : tree;
-	struct str s = json_is_string(text) ?
-			       arena_str(arena, (struct str){ json_string_value(text), json_string_length(text) }) :
-			       S("");
+	struct str s = json_is_string(text)
+		? arena_str(arena,
+			    (struct str){ json_string_value(text), json_string_length(text) })
+		: S("");
 
 	json_decref(tree);
 	return s;
@@ -34,7 +35,9 @@ static int own(struct req *req, struct user_state **ret)
 {
 	struct user_state *state = user_of(req->txn);
 
-	if (!state->application || (state->application->owner_id != req->who.user_id && req->txn->cell->id != req->who.user_id))
+	if (!state->application ||
+	    (state->application->owner_id != req->who.user_id &&
+	     req->txn->cell->id != req->who.user_id))
 		return ERR_UNKNOWN_APPLICATION;
 	*ret = state;
 	return 0;
@@ -43,7 +46,8 @@ static int own(struct req *req, struct user_state **ret)
 /* The whole application, for its owner. Waits for the owner's name. */
 static int show_own_wait(struct req *req, struct application *out)
 {
-	struct user *bot = arena_new(req->arena, struct user), *owner = arena_new(req->arena, struct user);
+	struct user *bot = arena_new(req->arena, struct user),
+		    *owner = arena_new(req->arena, struct user);
 	struct user_state *state;
 
 	int r = own(req, &state);
@@ -61,7 +65,8 @@ static int show_own_wait(struct req *req, struct application *out)
 	return 0;
 }
 
-int api_create_application(struct req *req, const struct application_create *in, struct application *out)
+int api_create_application(struct req *req, const struct application_create *in,
+			   struct application *out)
 {
 	struct user_state *user = user_of(req->txn);
 	char token[TOKEN_MAX];
@@ -71,13 +76,16 @@ int api_create_application(struct req *req, const struct application_create *in,
 		return ERR_MISSING_ACCESS;
 	if (user->applications.count >= APPLICATIONS_MAX)
 		return ERR_MAX_APPLICATIONS;
-	struct application application =
-		bot_application(req->arena, core_random(req->core), core_wall_us(req->core), req->who.user_id, in->name);
+	struct application application = bot_application(req->arena, core_random(req->core),
+							 core_wall_us(req->core), req->who.user_id,
+							 in->name);
 	if (in->description.ptr)
 		application.description = in->description;
 	application.bot_require_code_grant = in->bot_require_code_grant;
 	application.owner_mfa = req->who.elevated;
-	struct account_new spec = { .username = bot_username(req->arena, in->name), .bot = true, .application = &application };
+	struct account_new spec = { .username = bot_username(req->arena, in->name),
+				    .bot = true,
+				    .application = &application };
 	int r = account_create_wait(req->core, &spec, &id, token);
 	if (r)
 		return r;
@@ -94,7 +102,8 @@ int api_create_application(struct req *req, const struct application_create *in,
 	return 0;
 }
 
-int api_list_applications(struct req *req, const struct applications_query *query, struct application_list *out)
+int api_list_applications(struct req *req, const struct applications_query *query,
+			  struct application_list *out)
 {
 	struct user_state *user = user_of(req->txn);
 	uint64_t *ids = arena_array(req->arena, uint64_t, user->applications.count + 1);
@@ -143,7 +152,8 @@ static int edit(struct req *req, const struct application_edit *in, struct appli
 		return r;
 	struct image_edit images[] = {
 		image_edit("icon", "app-icons", req->cell->id, in->has.icon, in->icon),
-		image_edit("cover_image", "app-icons", req->cell->id, in->has.cover_image, in->cover_image),
+		image_edit("cover_image", "app-icons", req->cell->id, in->has.cover_image,
+			   in->cover_image),
 	};
 	r = images_store_wait(req, images, ARRAY_SIZE(images));
 	if (!r)
@@ -158,12 +168,13 @@ static int edit(struct req *req, const struct application_edit *in, struct appli
 	if (in->has.description) {
 		row.description = text_of(req->arena, in->description);
 		if (str_utf8_len(row.description) > DESCRIPTION_MAX)
-			return req_form_error(req, "description", "BASE_TYPE_MAX_LENGTH", "Must be %d or fewer in length.",
-					      DESCRIPTION_MAX);
+			return req_form_error(req, "description", "BASE_TYPE_MAX_LENGTH",
+					      "Must be %d or fewer in length.", DESCRIPTION_MAX);
 	}
 	if (in->has.flags && !in->null.flags) {
 		if ((in->flags ^ row.flags) & ~(int64_t)FLAGS_EDITABLE)
-			return req_form_error(req, "flags", "APPLICATION_FLAGS_INVALID", "Only the flags of privileged intents can be set.");
+			return req_form_error(req, "flags", "APPLICATION_FLAGS_INVALID",
+					      "Only the flags of privileged intents can be set.");
 		row.flags = in->flags;
 	}
 	if (in->has.tags) {
@@ -204,7 +215,9 @@ static int edit(struct req *req, const struct application_edit *in, struct appli
 		row.bot_require_code_grant = in->bot_require_code_grant;
 	user_put_application(req->txn, &row);
 	images_drop_old(req, images, ARRAY_SIZE(images));
-	txn_effect(req->txn, &(struct effect){ .kind = EFFECT_FORGET }); /* the flags go with a remembered token */
+	txn_effect(req->txn,
+		   &(struct effect){
+			   .kind = EFFECT_FORGET }); /* the flags go with a remembered token */
 	struct user *owner = out->owner;
 	struct user *bot = arena_new(req->arena, struct user);
 	*out = application_view(state, bot);
@@ -213,12 +226,14 @@ static int edit(struct req *req, const struct application_edit *in, struct appli
 	return 0;
 }
 
-int api_update_my_application(struct req *req, const struct application_edit *in, struct application *out)
+int api_update_my_application(struct req *req, const struct application_edit *in,
+			      struct application *out)
 {
 	return edit(req, in, out);
 }
 
-int api_update_application(struct req *req, const struct application_edit *in, struct application *out)
+int api_update_application(struct req *req, const struct application_edit *in,
+			   struct application *out)
 {
 	return edit(req, in, out);
 }
@@ -295,7 +310,8 @@ int api_reset_client_secret(struct req *req, const struct code_body *in, struct 
 	if (r)
 		return r;
 	random_fill(core_random(req->core), secret, sizeof(secret));
-	sodium_bin2base64(text, sizeof(text), secret, sizeof(secret), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	sodium_bin2base64(text, sizeof(text), secret, sizeof(secret),
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	out->secret = arena_str(req->arena, str_z(text));
 	secret_hash(out->secret, hash);
 	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));

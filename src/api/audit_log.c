@@ -19,7 +19,7 @@ enum {
 struct reading {
 	struct req *req;
 	const struct audit_log_query *query;
-	bool up;		 /* from older to newer: `after` alone */
+	bool up;	 /* from older to newer: `after` alone */
 	uint64_t low, high; /* ids between them, both left out */
 	struct audit_log_entry_list *out;
 };

@@ -12,7 +12,8 @@ enum { REMEMBERED_MAX = 1 << 16 };
 
 struct auth_cache {
 	struct map entries; /* first 8 bytes of the hash → struct who */
-	uint64_t generation; /* grows with each forgetting: an answer from before it is not remembered */
+	uint64_t
+		generation; /* grows with each forgetting: an answer from before it is not remembered */
 };
 
 struct auth_cache *auth_cache_new(void)
@@ -75,7 +76,8 @@ bool auth_cached(struct core *core, struct str header, struct who *ret)
 	uint8_t hash[32];
 	uint64_t user_id;
 
-	return token_parse(header, &user_id, hash) && remembered(local_of(core)->api->auth, hash, ret);
+	return token_parse(header, &user_id, hash) &&
+		remembered(local_of(core)->api->auth, hash, ret);
 }
 
 int auth_wait(struct core *core, struct str header, struct who *ret)
@@ -100,7 +102,8 @@ int auth_wait(struct core *core, struct str header, struct who *ret)
 	if (generation == cache->generation) {
 		if (cache->entries.count >= REMEMBERED_MAX)
 			drop(cache, 0);
-		free(map_set(&cache->entries, query.who.token_id, mem_dup(&query.who, sizeof(query.who))));
+		free(map_set(&cache->entries, query.who.token_id,
+			     mem_dup(&query.who, sizeof(query.who))));
 	}
 	return 0;
 }

@@ -12,15 +12,18 @@ enum { MINUTE_MS = 60000, LOGINS = 20, LOGINS_OF_NAME = 10, REGISTRATIONS = 10 }
 
 static struct str os_of(const struct req *req)
 {
-	return req->user_agent.len > 256 ? (struct str){ req->user_agent.ptr, 256 } : req->user_agent;
+	return req->user_agent.len > 256 ? (struct str){ req->user_agent.ptr, 256 }
+					 : req->user_agent;
 }
 
 static int taken(struct req *req, int r)
 {
 	if (r == ERR_NAME_TAKEN)
-		return req_form_error(req, "username", "USERNAME_ALREADY_TAKEN", "This username is already taken.");
+		return req_form_error(req, "username", "USERNAME_ALREADY_TAKEN",
+				      "This username is already taken.");
 	if (r == ERR_EMAIL_TAKEN)
-		return req_form_error(req, "email", "EMAIL_ALREADY_REGISTERED", "Email is already registered.");
+		return req_form_error(req, "email", "EMAIL_ALREADY_REGISTERED",
+				      "Email is already registered.");
 	return r;
 }
 
@@ -32,15 +35,19 @@ static int may_register(struct req *req, struct str invite)
 	uint64_t guild_id;
 
 	if (policy == REGISTRATION_DEFAULT)
-		policy = config_is_local(config) && !atomic_load(&app_of(req->core)->has_owner) ? REGISTRATION_OPEN :
-												  REGISTRATION_INVITE;
+		policy = config_is_local(config) && !atomic_load(&app_of(req->core)->has_owner)
+			? REGISTRATION_OPEN
+			: REGISTRATION_INVITE;
 	if (policy == REGISTRATION_OPEN)
 		return 0;
 	if (policy == REGISTRATION_CLOSED)
-		return req_form_error(req, "username", "REGISTRATION_CLOSED", "This server takes no new accounts.");
-	int r = invite.len ? invite_find_wait(req->core, req->arena, invite, &guild_id) : ERR_UNKNOWN_INVITE;
+		return req_form_error(req, "username", "REGISTRATION_CLOSED",
+				      "This server takes no new accounts.");
+	int r = invite.len ? invite_find_wait(req->core, req->arena, invite, &guild_id)
+			   : ERR_UNKNOWN_INVITE;
 	if (r == ERR_UNKNOWN_INVITE)
-		return req_form_error(req, "invite", "INVITE_REQUIRED", "An invite is needed to make an account here.");
+		return req_form_error(req, "invite", "INVITE_REQUIRED",
+				      "An invite is needed to make an account here.");
 	return r;
 }
 
@@ -67,11 +74,14 @@ int api_register(struct req *req, const struct account_register *in, struct regi
 	if (r)
 		return r;
 	if (!in->username.ptr)
-		return req_form_error(req, "username", "BASE_TYPE_REQUIRED", "This field is required");
+		return req_form_error(req, "username", "BASE_TYPE_REQUIRED",
+				      "This field is required");
 	if (!in->password.ptr)
-		return req_form_error(req, "password", "BASE_TYPE_REQUIRED", "This field is required");
+		return req_form_error(req, "password", "BASE_TYPE_REQUIRED",
+				      "This field is required");
 	if (!in->consent)
-		return req_form_error(req, "consent", "BASE_TYPE_REQUIRED", "The terms must be agreed to.");
+		return req_form_error(req, "consent", "BASE_TYPE_REQUIRED",
+				      "The terms must be agreed to.");
 	struct account_new spec = {
 		.username = username_canonical(req->arena, in->username),
 		.global_name = in->global_name,
@@ -82,8 +92,9 @@ int api_register(struct req *req, const struct account_register *in, struct regi
 		.os = os_of(req),
 	};
 	if (!spec.username.ptr)
-		return req_form_error(req, "username", "USERNAME_INVALID_CONTAINS",
-				      "Username may only use numbers, letters, underscores _ , or periods.");
+		return req_form_error(
+			req, "username", "USERNAME_INVALID_CONTAINS",
+			"Username may only use numbers, letters, underscores _ , or periods.");
 	r = account_create_wait(req->core, &spec, &id, token);
 	if (r)
 		return taken(req, r);
@@ -119,12 +130,9 @@ int api_login(struct req *req, const struct login *in, struct login_result *out)
 	if (r)
 		return r;
 	switch (outcome) {
-	case LOGIN_WRONG:
-		return wrong_login(req);
-	case LOGIN_DISABLED:
-		return ERR_ACCOUNT_DISABLED;
-	case LOGIN_DELETED:
-		return ERR_ACCOUNT_SCHEDULED_FOR_DELETION;
+	case LOGIN_WRONG: return wrong_login(req);
+	case LOGIN_DISABLED: return ERR_ACCOUNT_DISABLED;
+	case LOGIN_DELETED: return ERR_ACCOUNT_SCHEDULED_FOR_DELETION;
 	case LOGIN_MFA:
 		out->mfa = out->has.mfa = true;
 		out->ticket = arena_str(req->arena, str_z(token));

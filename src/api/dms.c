@@ -11,7 +11,9 @@
 /* The channel as its user sees it: the others are its recipients. */
 static int view_wait(struct req *req, const struct dm_entry_row *entry, struct channel *out)
 {
-	struct user_list users = { arena_array(req->arena, struct user, entry->recipient_ids.count + 1), 0 };
+	struct user_list users = {
+		arena_array(req->arena, struct user, entry->recipient_ids.count + 1), 0
+	};
 
 	*out = (struct channel){ .id = entry->channel_id,
 				 .type = entry->type,
@@ -24,7 +26,8 @@ static int view_wait(struct req *req, const struct dm_entry_row *entry, struct c
 	out->has.last_message_id = out->has.last_pin_timestamp = out->has.recipients = true;
 	out->has.name = out->has.icon = out->has.owner_id = entry->type == GROUP_DM_TYPE;
 	for (uint32_t i = 0; i < entry->recipient_ids.count; i++) {
-		int r = user_public_wait(req->core, req->arena, entry->recipient_ids.items[i], &users.items[users.count]);
+		int r = user_public_wait(req->core, req->arena, entry->recipient_ids.items[i],
+					 &users.items[users.count]);
 
 		if (!r)
 			users.count++;
@@ -63,8 +66,9 @@ static int create_pair(struct req *req, uint64_t other_id, struct channel *out)
 	if (r)
 		return r;
 	const struct dm_entry_row *old = map_get(&user_of(req->txn)->dms, channel_id);
-	struct dm_entry_row entry = old ? *(struct dm_entry_row *)obj_dup_arena(req->arena, &desc_dm_entry_row, old) :
-					  dm_entry(channel_id, DM_TYPE, 0, users, 2, req->who.user_id, req->arena);
+	struct dm_entry_row entry = old
+		? *(struct dm_entry_row *)obj_dup_arena(req->arena, &desc_dm_entry_row, old)
+		: dm_entry(channel_id, DM_TYPE, 0, users, 2, req->who.user_id, req->arena);
 	entry.closed = false;
 	r = view_wait(req, &entry, out);
 	if (r)
@@ -93,7 +97,10 @@ static int create_group(struct req *req, const struct u64_list *others, struct c
 			return ERR_INVALID_RECIPIENTS;
 		count++;
 	}
-	struct dm_making making = { .channel_id = id_next(req->core, 0), .owner = req->who.user_id, .users = users, .count = count };
+	struct dm_making making = { .channel_id = id_next(req->core, 0),
+				    .owner = req->who.user_id,
+				    .users = users,
+				    .count = count };
 	int r = directory_write_wait(req->core, making.channel_id, CELL_DM, making.channel_id);
 	if (!r)
 		r = cell_create_wait(req->core, CELL_DM, making.channel_id, dm_make_run, &making);
@@ -101,15 +108,19 @@ static int create_group(struct req *req, const struct u64_list *others, struct c
 		r = txn_outbox_wait(req->txn);
 	if (r)
 		return r;
-	struct dm_entry_row entry = dm_entry(making.channel_id, GROUP_DM_TYPE, making.owner, users, count, req->who.user_id, req->arena);
+	struct dm_entry_row entry = dm_entry(making.channel_id, GROUP_DM_TYPE, making.owner, users,
+					     count, req->who.user_id, req->arena);
 	r = view_wait(req, &entry, out);
 	if (r)
 		return r;
 	list_it(req, &entry, out);
 	for (uint32_t i = 1; i < count; i++) {
-		struct dm_entry_row theirs = dm_entry(making.channel_id, GROUP_DM_TYPE, making.owner, users, count, users[i].id, req->arena);
+		struct dm_entry_row theirs = dm_entry(making.channel_id, GROUP_DM_TYPE,
+						      making.owner, users, count, users[i].id,
+						      req->arena);
 
-		txn_intent(req->txn, INTENT_DM_OPEN, CELL_USER, users[i].id, &desc_dm_entry_row, &theirs);
+		txn_intent(req->txn, INTENT_DM_OPEN, CELL_USER, users[i].id, &desc_dm_entry_row,
+			   &theirs);
 	}
 	return 0;
 }
@@ -123,21 +134,24 @@ int api_create_dm(struct req *req, const struct dm_create *in, struct channel *o
 	if (in->recipients.count == 1)
 		return create_pair(req, in->recipients.items[0], out);
 	if (!in->has.recipients && !in->has.recipient_id)
-		return req_form_error(req, "recipient_id", "BASE_TYPE_REQUIRED", "This field is required");
+		return req_form_error(req, "recipient_id", "BASE_TYPE_REQUIRED",
+				      "This field is required");
 	return create_group(req, &in->recipients, out);
 }
 
 int api_list_private_channels(struct req *req, struct channel_list *out)
 {
 	struct user_state *user = user_of(req->txn);
-	struct dm_entry_row *rows = arena_array(req->arena, struct dm_entry_row, user->dms.count + 1);
+	struct dm_entry_row *rows = arena_array(req->arena, struct dm_entry_row,
+						user->dms.count + 1);
 	uint32_t at = 0, count = 0;
 	uint64_t id;
 	void *value;
 
 	while (map_next(&user->dms, &at, &id, &value))
 		if (!((struct dm_entry_row *)value)->closed)
-			rows[count++] = *(struct dm_entry_row *)obj_dup_arena(req->arena, &desc_dm_entry_row, value);
+			rows[count++] = *(struct dm_entry_row *)obj_dup_arena(
+				req->arena, &desc_dm_entry_row, value);
 	out->items = arena_array(req->arena, struct channel, count + 1);
 	for (uint32_t i = 0; i < count; i++) {
 		int r = view_wait(req, &rows[i], &out->items[out->count]);

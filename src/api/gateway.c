@@ -11,7 +11,8 @@ static struct str url_of(struct req *req)
 
 	if (configured)
 		return str_z(configured);
-	return arena_printf(req->arena, "%s://%.*s", req->secure ? "wss" : "ws", STR_FMT(req->host));
+	return arena_printf(req->arena, "%s://%.*s", req->secure ? "wss" : "ws",
+			    STR_FMT(req->host));
 }
 
 int api_get_gateway(struct req *req, struct gateway_url *out)

@@ -152,20 +152,22 @@ static int edit_mfa_level(const struct req *req, const struct reach *reach, int6
 
 enum { IMAGES = 5 };
 
-static void list_images(const struct guild_edit *in, uint64_t guild_id, struct image_edit ret[IMAGES])
+static void list_images(const struct guild_edit *in, uint64_t guild_id,
+			struct image_edit ret[IMAGES])
 {
 	ret[0] = image_edit("icon", "icons", guild_id, in->has.icon, in->icon);
 	ret[1] = image_edit("splash", "splashes", guild_id, in->has.splash, in->splash);
 	ret[2] = image_edit("banner", "banners", guild_id, in->has.banner, in->banner);
-	ret[3] = image_edit("discovery_splash", "discovery-splashes", guild_id, in->has.discovery_splash,
-			    in->discovery_splash);
-	ret[4] = image_edit("home_header", "home-headers", guild_id, in->has.home_header, in->home_header);
+	ret[3] = image_edit("discovery_splash", "discovery-splashes", guild_id,
+			    in->has.discovery_splash, in->discovery_splash);
+	ret[4] = image_edit("home_header", "home-headers", guild_id, in->has.home_header,
+			    in->home_header);
 }
 
 static void take_images(struct req *req, struct image_edit images[IMAGES], struct guild *row)
 {
-	struct str *fields[IMAGES] = { &row->icon, &row->splash, &row->banner, &row->discovery_splash,
-				       &row->home_header };
+	struct str *fields[IMAGES] = { &row->icon, &row->splash, &row->banner,
+				       &row->discovery_splash, &row->home_header };
 
 	for (uint32_t i = 0; i < IMAGES; i++)
 		image_take(req, &images[i], fields[i]);

@@ -15,7 +15,9 @@
 int api_create_guild(struct req *req, const struct guild_new *in, struct guild *out)
 {
 	struct user_state *user = user_of(req->txn);
-	struct guild_making making = { .id = id_next(req->core, 0), .body = in, .arena = req->arena };
+	struct guild_making making = { .id = id_next(req->core, 0),
+				       .body = in,
+				       .arena = req->arena };
 
 	if (user->guilds.count >= LIMIT_GUILDS)
 		return ERR_MAX_GUILDS;

@@ -9,7 +9,8 @@
 
 enum { INVITES_MAX = 1000, WRONG_CODES = 20, MINUTE_MS = 60000 };
 
-static void view_of(struct req *req, struct realm *realm, const struct invite_row *row, bool metadata, struct invite *out)
+static void view_of(struct req *req, struct realm *realm, const struct invite_row *row,
+		    bool metadata, struct invite *out)
 {
 	struct live_channel *channel = realm_channel(realm, row->channel_id);
 	struct live_member *inviter = realm_member(realm, row->inviter_id);
@@ -18,7 +19,10 @@ static void view_of(struct req *req, struct realm *realm, const struct invite_ro
 	struct guild *guild = arena_new(req->arena, struct guild);
 
 	*guild = *realm->guild;
-	*out = (struct invite){ .code = row->code, .expires_at = row->expires_at, .guild = guild, .guild_id = guild->id };
+	*out = (struct invite){ .code = row->code,
+				.expires_at = row->expires_at,
+				.guild = guild,
+				.guild_id = guild->id };
 	out->has.guild = out->has.guild_id = true;
 	if (channel) {
 		shown->id = channel->row->id;
@@ -40,7 +44,8 @@ static void view_of(struct req *req, struct realm *realm, const struct invite_ro
 	out->max_uses = row->max_uses;
 	out->uses = row->uses;
 	out->temporary = row->temporary;
-	out->has.created_at = out->has.max_age = out->has.max_uses = out->has.uses = out->has.temporary = true;
+	out->has.created_at = out->has.max_age = out->has.max_uses = out->has.uses =
+		out->has.temporary = true;
 }
 
 /* -- on the guild's or channel's cell -- */
@@ -67,8 +72,9 @@ int api_create_channel_invite(struct req *req, const struct invite_create *in, s
 	int64_t now = req_now_us(req);
 	/* The same person, channel and terms: the same link, unless another is asked for. */
 	for (uint32_t i = 0; !in->unique && i < count; i++) {
-		if (rows[i].channel_id != req->path.channel_id || rows[i].inviter_id != req->who.user_id ||
-		    rows[i].max_age != in->max_age || rows[i].max_uses != in->max_uses || rows[i].temporary != in->temporary)
+		if (rows[i].channel_id != req->path.channel_id ||
+		    rows[i].inviter_id != req->who.user_id || rows[i].max_age != in->max_age ||
+		    rows[i].max_uses != in->max_uses || rows[i].temporary != in->temporary)
 			continue;
 		view_of(req, reach.realm, &rows[i], true, out);
 		return 0;
@@ -153,7 +159,8 @@ static int run_resolve(struct txn *txn, void *arg)
 	if (in->counts) {
 		in->out->approximate_member_count = realm->members.count;
 		in->out->approximate_presence_count = realm->online_count;
-		in->out->has.approximate_member_count = in->out->has.approximate_presence_count = true;
+		in->out->has.approximate_member_count = in->out->has.approximate_presence_count =
+			true;
 	}
 	return 0;
 }
@@ -168,14 +175,17 @@ static int at_guild_wait(struct req *req, int (*fn)(struct txn *, void *), void 
 		r = cell_call_wait(req->core, CELL_GUILD, guild_id, fn, arg);
 	if (r == ENOENT || r == ERR_USER_BANNED)
 		r = ERR_UNKNOWN_INVITE;
-	if (r == ERR_UNKNOWN_INVITE && req_throttled(req, S("invite"), req->address, WRONG_CODES, MINUTE_MS))
+	if (r == ERR_UNKNOWN_INVITE &&
+	    req_throttled(req, S("invite"), req->address, WRONG_CODES, MINUTE_MS))
 		return ERR_RATE_LIMITED; /* guessing codes */
 	return r;
 }
 
 int api_invite_resolve(struct req *req, const struct invite_query *query, struct invite *out)
 {
-	return at_guild_wait(req, run_resolve, &(struct by_code){ .req = req, .out = out, .counts = query->with_counts });
+	return at_guild_wait(
+		req, run_resolve,
+		&(struct by_code){ .req = req, .out = out, .counts = query->with_counts });
 }
 
 static int run_accept(struct txn *txn, void *arg)

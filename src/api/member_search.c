@@ -246,8 +246,8 @@ static void done(struct search *search)
 	json_decref(search->after);
 }
 
-static int gather_wait(struct txn *txn, const struct search *search, struct hit *found, uint32_t max,
-		       uint32_t *ret_count)
+static int gather_wait(struct txn *txn, const struct search *search, struct hit *found,
+		       uint32_t max, uint32_t *ret_count)
 {
 	struct realm *realm = realm_of(txn);
 	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
@@ -258,8 +258,8 @@ static int gather_wait(struct txn *txn, const struct search *search, struct hit 
 	while (count < max && (member = member_walk_next_wait(&walk, txn, &r)))
 		if (query_fits(realm, search->any, false, member->row) &&
 		    query_fits(realm, search->all, true, member->row))
-			found[count++] =
-				(struct hit){ member->row->user_id, member->row->joined_at };
+			found[count++] = (struct hit){ member->row->user_id,
+						       member->row->joined_at };
 	*ret_count = count;
 	return r;
 }
@@ -296,7 +296,8 @@ int api_search_guild_members_moderation(struct req *req, const struct member_sea
 				 parse(in->after) };
 	uint32_t max = reach.realm->members.count, count;
 	struct hit *found = arena_array(req->arena, struct hit, max + 1);
-	struct order order = { .core = req->core, .joined = sort == SORT_JOINED_DOWN || sort == SORT_JOINED_UP };
+	struct order order = { .core = req->core,
+			       .joined = sort == SORT_JOINED_DOWN || sort == SORT_JOINED_UP };
 	r = gather_wait(req->txn, &search, found, max, &count);
 	if (!r) {
 		qsort_r(found, count, sizeof(*found), compare, &order);
@@ -323,7 +324,8 @@ int api_search_guild_members_moderation(struct req *req, const struct member_sea
 		const struct live_member *member = realm_member(reach.realm, found[i].id);
 
 		if (member) /* still */
-			out->members.items[out->members.count++] = supplemental(req, reach.realm, member);
+			out->members.items[out->members.count++] = supplemental(req, reach.realm,
+										member);
 	}
 	out->page_result_count = out->members.count;
 	return 0;

@@ -67,7 +67,8 @@ static int check_age(struct req *req, const struct message_edit *in, const struc
 	if (!says_more(req, in) || snowflake_ms(message->id) + OLD_MS > now_ms)
 		return 0;
 	struct str who = arena_printf(req->arena, "%lu/%lu", req->who.user_id, message->channel_id);
-	return req_limited(req, S("old edits"), who, OLD_EDITS, OLD_MS) ? ERR_MAX_OLD_MESSAGE_EDITS : 0;
+	return req_limited(req, S("old edits"), who, OLD_EDITS, OLD_MS) ? ERR_MAX_OLD_MESSAGE_EDITS
+									: 0;
 }
 
 static void edit_flags(const struct req *req, const struct message_edit *in,

@@ -388,8 +388,7 @@ static struct message compose(struct req *req, const struct sending *sending)
 		.tts = in->tts,
 		.mention_everyone = sending->mentions.everyone,
 		.mention_here = sending->mentions.here,
-		.flags = in->flags &
-			MESSAGE_FLAGS_CREATE, /* others are left out without a word */
+		.flags = in->flags & MESSAGE_FLAGS_CREATE, /* others are left out without a word */
 		.author_id = req->who.user_id,
 		.author_copy = message_author_copy(req->arena, sending->reach.member->row),
 		.components = in->components,

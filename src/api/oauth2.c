@@ -34,11 +34,13 @@ static int run_peek(struct txn *txn, void *arg)
 static int read_bot_wait(struct req *req, uint64_t client_id, struct bot_reading *reading)
 {
 	*reading = (struct bot_reading){ .arena = req->arena };
-	int r = client_id ? txn_call_wait(req->txn, CELL_USER, client_id, bot_read_run, reading) : ENOENT;
+	int r = client_id ? txn_call_wait(req->txn, CELL_USER, client_id, bot_read_run, reading)
+			  : ENOENT;
 	return r == ENOENT ? ERR_UNKNOWN_APPLICATION : r;
 }
 
-int api_oauth2_authorize_info(struct req *req, const struct authorize_query *query, struct authorize_info *out)
+int api_oauth2_authorize_info(struct req *req, const struct authorize_query *query,
+			      struct authorize_info *out)
 {
 	struct bot_reading *reading = arena_new(req->arena, struct bot_reading);
 	uint64_t *guilds, id;
@@ -81,7 +83,8 @@ static bool redirect_known(const struct application *application, struct str uri
 }
 
 /* RFC 6749 4.1.2. Values that we add need no escaping; the state comes back as it came, escaped. */
-static struct str redirect(struct req *req, const struct authorize_query *query, const char *key, struct str value)
+static struct str redirect(struct req *req, const struct authorize_query *query, const char *key,
+			   struct str value)
 {
 	struct str uri = query->redirect_uri.len ? query->redirect_uri : S("/oauth2/authorized");
 	char joint = str_find(uri, '?') < uri.len ? '&' : '?';
@@ -92,12 +95,14 @@ static struct str redirect(struct req *req, const struct authorize_query *query,
 		buf_put_str(&state, S("&state="));
 		url_encode(&state, query->state);
 	}
-	struct str text = arena_printf(req->arena, "%.*s%c%s=%.*s%.*s", STR_FMT(uri), joint, key, STR_FMT(value), STR_FMT(buf_str(&state)));
+	struct str text = arena_printf(req->arena, "%.*s%c%s=%.*s%.*s", STR_FMT(uri), joint, key,
+				       STR_FMT(value), STR_FMT(buf_str(&state)));
 	buf_done(&state);
 	return text;
 }
 
-static int add_bot_wait(struct req *req, const struct bot_reading *reading, uint64_t guild_id, uint64_t permissions)
+static int add_bot_wait(struct req *req, const struct bot_reading *reading, uint64_t guild_id,
+			uint64_t permissions)
 {
 	struct realm_join join = { .user = reading->user,
 				   .inviter = req->who.user_id,
@@ -107,15 +112,16 @@ static int add_bot_wait(struct req *req, const struct bot_reading *reading, uint
 				   .reason = req->reason };
 
 	if (!guild_id)
-		return req_form_error(req, "guild_id", "BASE_TYPE_REQUIRED", "This field is required");
+		return req_form_error(req, "guild_id", "BASE_TYPE_REQUIRED",
+				      "This field is required");
 	if (!reading->application.bot_public && reading->application.owner_id != req->who.user_id)
 		return ERR_MISSING_ACCESS;
 	int r = txn_call_wait(req->txn, CELL_GUILD, guild_id, realm_join_run, &join);
 	return r == ENOENT ? ERR_UNKNOWN_GUILD : r;
 }
 
-int api_oauth2_authorize_accept(struct req *req, const struct authorize_accept *in, const struct authorize_query *query,
-				struct authorize_result *out)
+int api_oauth2_authorize_accept(struct req *req, const struct authorize_accept *in,
+				const struct authorize_query *query, struct authorize_result *out)
 {
 	struct bot_reading reading;
 
@@ -123,20 +129,26 @@ int api_oauth2_authorize_accept(struct req *req, const struct authorize_accept *
 	if (r)
 		return r;
 	struct str_list scopes = oauth_scopes(req->arena, query->scope);
-	bool bot = oauth_scope_in(&scopes, S("bot")), code = str_eq(query->response_type, S("code"));
+	bool bot = oauth_scope_in(&scopes, S("bot")),
+	     code = str_eq(query->response_type, S("code"));
 	if (!scopes.count)
 		return req_form_error(req, "scope", "BASE_TYPE_REQUIRED", "This field is required");
 	if (code && !redirect_known(&reading.application, query->redirect_uri))
-		return req_form_error(req, "redirect_uri", "INVALID_OAUTH_REDIRECT_URI", "Redirect URI is not registered.");
+		return req_form_error(req, "redirect_uri", "INVALID_OAUTH_REDIRECT_URI",
+				      "Redirect URI is not registered.");
 	if (!code && !bot)
-		return req_form_error(req, "response_type", "BASE_TYPE_CHOICES", "Value must be one of ('code',).");
-	uint64_t guild_id = in->guild_id ? in->guild_id : in->bot_guild_id ? in->bot_guild_id : query->guild_id;
+		return req_form_error(req, "response_type", "BASE_TYPE_CHOICES",
+				      "Value must be one of ('code',).");
+	uint64_t guild_id = in->guild_id ? in->guild_id
+		: in->bot_guild_id	 ? in->bot_guild_id
+					 : query->guild_id;
 	if (!in->authorize) {
 		out->location = out->url = redirect(req, query, "error", S("access_denied"));
 		return 0;
 	}
 	if (bot) {
-		r = add_bot_wait(req, &reading, guild_id, in->has.permissions ? in->permissions : query->permissions);
+		r = add_bot_wait(req, &reading, guild_id,
+				 in->has.permissions ? in->permissions : query->permissions);
 		if (r)
 			return r;
 	}

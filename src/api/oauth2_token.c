@@ -22,7 +22,8 @@ static int refuse(struct req *req, uint16_t status, struct str error, struct str
 }
 
 /* "Basic base64(id:secret)", or the two fields of the body. */
-static bool read_client(struct req *req, uint64_t body_id, struct str body_secret, uint64_t *ret_id, struct str *ret_secret)
+static bool read_client(struct req *req, uint64_t body_id, struct str body_secret, uint64_t *ret_id,
+			struct str *ret_secret)
 {
 	struct str header = http_header(req->http, S("authorization"));
 	char *text;
@@ -34,7 +35,8 @@ static bool read_client(struct req *req, uint64_t body_id, struct str body_secre
 		return body_id != 0;
 	header = str_skip(header, 6);
 	text = arena_alloc(req->arena, header.len + 1);
-	if (sodium_base642bin((unsigned char *)text, header.len + 1, header.ptr, header.len, NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL))
+	if (sodium_base642bin((unsigned char *)text, header.len + 1, header.ptr, header.len, NULL,
+			      &len, NULL, sodium_base64_VARIANT_ORIGINAL))
 		return false;
 	size_t colon = str_find((struct str){ text, len }, ':');
 	if (colon == len || !str_u64((struct str){ text, colon }, ret_id))
@@ -43,7 +45,8 @@ static bool read_client(struct req *req, uint64_t body_id, struct str body_secre
 	return true;
 }
 
-static int check_client_wait(struct req *req, uint64_t id, struct str secret, struct application *ret)
+static int check_client_wait(struct req *req, uint64_t id, struct str secret,
+			     struct application *ret)
 {
 	struct bot_reading reading = { .arena = req->arena };
 	uint8_t hash[TOKEN_HASH_BYTES];
@@ -76,7 +79,9 @@ static int answer(struct req *req, const struct oauth_exchange *exchange)
 
 int api_oauth2_token(struct req *req, const struct token_request *in)
 {
-	struct oauth_exchange exchange = { .arena = req->arena, .redirect_uri = in->redirect_uri, .verifier = in->code_verifier };
+	struct oauth_exchange exchange = { .arena = req->arena,
+					   .redirect_uri = in->redirect_uri,
+					   .verifier = in->code_verifier };
 	struct application application;
 	uint8_t hash[TOKEN_HASH_BYTES];
 	uint64_t client_id, user_id;
@@ -89,20 +94,24 @@ int api_oauth2_token(struct req *req, const struct token_request *in)
 	if (str_eq(in->grant_type, S("authorization_code"))) {
 		exchange.code = in->code;
 		if (!token_parse(in->code, &user_id, hash))
-			return refuse(req, 400, S("invalid_grant"), S("Invalid \"code\" in request."));
+			return refuse(req, 400, S("invalid_grant"),
+				      S("Invalid \"code\" in request."));
 	} else if (str_eq(in->grant_type, S("refresh_token"))) {
 		exchange.refresh_token = in->refresh_token;
 		if (!token_parse(in->refresh_token, &user_id, hash))
-			return refuse(req, 400, S("invalid_grant"), S("Invalid \"refresh_token\" in request."));
+			return refuse(req, 400, S("invalid_grant"),
+				      S("Invalid \"refresh_token\" in request."));
 	} else if (str_eq(in->grant_type, S("client_credentials"))) {
 		user_id = application.owner_id;
 		exchange.scopes = oauth_scopes(req->arena, in->scope);
 	} else {
-		return refuse(req, 400, S("unsupported_grant_type"), S("Grant type None is not supported"));
+		return refuse(req, 400, S("unsupported_grant_type"),
+			      S("Grant type None is not supported"));
 	}
 	int r = cell_call_wait(req->core, CELL_USER, user_id, oauth_exchange_run, &exchange);
 	if (r == ERR_INVALID_GRANT || r == ENOENT)
-		return refuse(req, 400, S("invalid_grant"), S("The grant is unknown, used or expired."));
+		return refuse(req, 400, S("invalid_grant"),
+			      S("The grant is unknown, used or expired."));
 	return r ? r : answer(req, &exchange);
 }
 

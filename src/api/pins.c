@@ -35,7 +35,8 @@ static void tell(struct req *req, const struct reach *reach, struct message *mes
 	row.last_pin_timestamp = event.last_pin_timestamp;
 	row.has.last_pin_timestamp = true;
 	realm_put_channel(req->txn, &row);
-	struct event *told = txn_event(req->txn, EVENT_CHANNEL_PINS_UPDATE, aud_channel(reach->channel), &event);
+	struct event *told = txn_event(req->txn, EVENT_CHANNEL_PINS_UPDATE,
+				       aud_channel(reach->channel), &event);
 	told->channel_id = row.id;
 	told->pin_at = event.last_pin_timestamp;
 	message->pinned = pins_has(reach->channel->pins, message->id);

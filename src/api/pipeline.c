@@ -85,14 +85,17 @@ static void add_cors(struct req *req, struct headers *headers)
 		return;
 	add(headers, S("Access-Control-Allow-Origin"), S("*"));
 	add(headers, S("Access-Control-Expose-Headers"),
-	    S("Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Reset-After, "
+	    S("Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, "
+	      "X-RateLimit-Reset-After, "
 	      "X-RateLimit-Bucket, X-RateLimit-Global, X-RateLimit-Scope"));
 	if (req->http->head.method != HTTP_OPTIONS)
 		return;
 	add(headers, S("Access-Control-Allow-Methods"), S("GET, HEAD, POST, PUT, PATCH, DELETE"));
 	add(headers, S("Access-Control-Allow-Headers"),
-	    S("Authorization, Content-Type, X-Audit-Log-Reason, X-Super-Properties, X-Discord-Locale, "
-	      "X-Discord-Timezone, X-Debug-Options, X-Discord-MFA-Authorization, X-RateLimit-Precision, X-Track, X-Context-Properties, X-Fingerprint"));
+	    S("Authorization, Content-Type, X-Audit-Log-Reason, X-Super-Properties, "
+	      "X-Discord-Locale, "
+	      "X-Discord-Timezone, X-Debug-Options, X-Discord-MFA-Authorization, "
+	      "X-RateLimit-Precision, X-Track, X-Context-Properties, X-Fingerprint"));
 	add(headers, S("Access-Control-Max-Age"), S("86400"));
 }
 
@@ -111,14 +114,17 @@ static void add_limits(struct req *req, struct headers *headers, int status)
 		double wall = (double)core_wall_us(req->home) / 1e6;
 
 		add(headers, S("X-RateLimit-Limit"), arena_printf(arena, "%u", state->limit));
-		add(headers, S("X-RateLimit-Remaining"), arena_printf(arena, "%u", state->remaining));
+		add(headers, S("X-RateLimit-Remaining"),
+		    arena_printf(arena, "%u", state->remaining));
 		add(headers, S("X-RateLimit-Reset"), seconds_text(arena, wall + after));
 		add(headers, S("X-RateLimit-Reset-After"), seconds_text(arena, after));
-		add(headers, S("X-RateLimit-Bucket"), str_z(route_buckets[req->route->bucket].hash));
+		add(headers, S("X-RateLimit-Bucket"),
+		    str_z(route_buckets[req->route->bucket].hash));
 	}
 	if (status != 429)
 		return;
-	add(headers, S("Retry-After"), arena_printf(arena, "%.0f", fmax(1, ceil(req->retry_after))));
+	add(headers, S("Retry-After"),
+	    arena_printf(arena, "%.0f", fmax(1, ceil(req->retry_after))));
 	add(headers, S("X-RateLimit-Scope"), req->global_over ? S("global") : S("user"));
 	if (req->global_over)
 		add(headers, S("X-RateLimit-Global"), S("true"));
@@ -135,8 +141,10 @@ static void encode_error(struct req *req, int r, const struct error_desc *desc)
 	enc_obj_begin(enc);
 	enc_key(enc, "message");
 	if (r == ERR_NOT_FOUND && req->route && !req->route->served)
-		enc_str(enc, arena_printf(&req->http->arena, "404: Not Found (%.*s %s)",
-					  STR_FMT(http_method_name(req->route->method)), req->route->template));
+		enc_str(enc,
+			arena_printf(&req->http->arena, "404: Not Found (%.*s %s)",
+				     STR_FMT(http_method_name(req->route->method)),
+				     req->route->template));
 	else
 		enc_str(enc, str_z(desc->message));
 	if (r == ERR_RATE_LIMITED) {
@@ -173,7 +181,8 @@ static void count(struct req *req, int status)
 	if (!req->route)
 		return;
 	struct route_stats *stats = &local_of(req->home)->api->routes[req->route->id];
-	uint64_t us = core_cores(req->home)->clock->mono_us(core_cores(req->home)->clock) - req->started_us;
+	uint64_t us = core_cores(req->home)->clock->mono_us(core_cores(req->home)->clock) -
+		req->started_us;
 	uint32_t step = 0;
 
 	for (uint64_t bound = 16; us > bound && step < 15; bound *= 4)
@@ -226,7 +235,8 @@ static void finish(struct req *req)
 	if (r == -EAGAIN)
 		r = ERR_UNAVAILABLE;
 	if (r == ENOENT)
-		r = req->route && req->route->owner == OWNER_GUILD ? ERR_UNKNOWN_GUILD : ERR_UNKNOWN_CHANNEL;
+		r = req->route && req->route->owner == OWNER_GUILD ? ERR_UNKNOWN_GUILD
+								   : ERR_UNKNOWN_CHANNEL;
 	if (r < 0) {
 		log_error("request failed route=%s r=%d", req->route ? req->route->name : "?", r);
 		r = ERR_INTERNAL;
@@ -296,7 +306,8 @@ bool req_limited(struct req *req, struct str what, struct str who, uint32_t limi
 	return state.over;
 }
 
-bool req_throttled(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms)
+bool req_throttled(struct req *req, struct str what, struct str who, uint32_t limit,
+		   uint32_t per_ms)
 {
 	/* Calls of one address land on every core: each has its part of the allowance. */
 	return req_limited(req, what, who, MAX(1u, limit / core_cores(req->core)->count), per_ms);
@@ -320,12 +331,13 @@ static bool over_bucket(struct req *req)
 
 	if (!limits_on(req->core) || bucket->limit == 0)
 		return false;
-	uint64_t major = req->path.channel_id ? req->path.channel_id :
-			 req->path.guild_id   ? req->path.guild_id :
-						req->path.webhook_id;
+	uint64_t major = req->path.channel_id ? req->path.channel_id
+		: req->path.guild_id	      ? req->path.guild_id
+					      : req->path.webhook_id;
 	uint64_t who = req->who.user_id ? req->who.token_id : hash_u64(addr_hash(&req->http->peer));
 	uint64_t key = hash_u64(who ^ hash_u64(major ^ hash_u64(req->route->bucket + 1u)));
-	req->bucket = limit_hit(local_of(req->core)->api->buckets, key, bucket->limit, bucket->per_ms);
+	req->bucket = limit_hit(local_of(req->core)->api->buckets, key, bucket->limit,
+				bucket->per_ms);
 	req->bucket_counted = true;
 	if (req->bucket.over)
 		req->retry_after = (double)req->bucket.reset_after_us / 1e6;
@@ -367,7 +379,9 @@ static int run_work(struct txn *txn, struct cell_work *work)
 	if (route->early && txn->cell->kind == CELL_GUILD)
 		r = realm_member_fetch_wait(txn, req->who.user_id);
 	if (!r)
-		r = route->method == HTTP_GET && route->owner == OWNER_CHANNEL ? run_in_turn_wait(req) : run(req);
+		r = route->method == HTTP_GET && route->owner == OWNER_CHANNEL
+			? run_in_turn_wait(req)
+			: run(req);
 	req->txn = NULL;
 	req->cell = NULL;
 	return r;
@@ -403,7 +417,8 @@ static int authenticate_wait(struct req *req)
 	if (bearer != req->who.oauth || (!bearer && bot != req->who.bot))
 		return ERR_UNAUTHORIZED;
 	if (bearer) {
-		bool open = route->auth & AUTH_OAUTH2 && (route->scopes == OAUTH_SCOPES_ANY || route->scopes & req->who.scopes);
+		bool open = route->auth & AUTH_OAUTH2 &&
+			(route->scopes == OAUTH_SCOPES_ANY || route->scopes & req->who.scopes);
 
 		return open || route->auth & AUTH_NONE ? 0 : ERR_MISSING_REQUIRED_OAUTH2_SCOPE;
 	}
@@ -419,8 +434,8 @@ static bool over_global(struct req *req)
 	if (!limits_on(req->home) || route_buckets[req->route->bucket].global_exempt)
 		return false;
 	uint64_t identity = req->who.user_id ? req->who.token_id : addr_hash(&req->http->peer);
-	struct limit_state state = limit_global_hit(app_of(req->home)->limits, identity, GLOBAL_PER_SECOND,
-						    core_wall_us(req->home));
+	struct limit_state state = limit_global_hit(app_of(req->home)->limits, identity,
+						    GLOBAL_PER_SECOND, core_wall_us(req->home));
 	if (state.over) {
 		req->retry_after = (double)state.reset_after_us / 1e6;
 		req->global_over = true;
@@ -446,9 +461,11 @@ static int read_body(struct req *req)
 			for (uint32_t i = 0; i < http->form.count; i++) {
 				const struct form_part *part = &http->form.parts[i];
 
-				if (!part->filename.ptr && str_utf8_valid(part->name) && str_utf8_valid(part->data))
-					json_object_setn_new(req->body, part->name.ptr, part->name.len,
-							     json_stringn(part->data.ptr, part->data.len));
+				if (!part->filename.ptr && str_utf8_valid(part->name) &&
+				    str_utf8_valid(part->data))
+					json_object_setn_new(
+						req->body, part->name.ptr, part->name.len,
+						json_stringn(part->data.ptr, part->data.len));
 			}
 			return 0;
 		}
@@ -489,8 +506,8 @@ static int prepare_wait(struct req *req)
 		return ERR_NOT_FOUND;
 	if (req->path.bad.ptr)
 		return req_form_error(req, req->path.bad_name, "NUMBER_TYPE_COERCE",
-				      "Value \"%.*s\" is not snowflake.", (int)MIN(req->path.bad.len, (size_t)64),
-				      req->path.bad.ptr);
+				      "Value \"%.*s\" is not snowflake.",
+				      (int)MIN(req->path.bad.len, (size_t)64), req->path.bad.ptr);
 	r = read_body(req);
 	if (r)
 		return r;
@@ -498,7 +515,9 @@ static int prepare_wait(struct req *req)
 		read_reason(req);
 
 	struct cell_work *work = &req->work;
-	*work = (struct cell_work){ .run = run_work, .done = on_work_done, .early = req->route->early };
+	*work = (struct cell_work){ .run = run_work,
+				    .done = on_work_done,
+				    .early = req->route->early };
 	switch (req->route->owner) {
 	case OWNER_USER:
 		work->kind = CELL_USER;
@@ -515,9 +534,7 @@ static int prepare_wait(struct req *req)
 	case OWNER_CHANNEL:
 		r = directory_channel_wait(req->home, req->path.channel_id, &work->kind, &work->id);
 		return r == ENOENT ? ERR_UNKNOWN_CHANNEL : r;
-	default: /* any: here, without a transaction */
-		work->run = NULL;
-		break;
+	default: /* any: here, without a transaction */ work->run = NULL; break;
 	}
 	return 0;
 }
@@ -549,7 +566,8 @@ bool api_strip(struct str *path)
 			end++;
 		struct str version = { rest.ptr + 2, end - 2 };
 		if (version.len && (end == rest.len || rest.ptr[end] == '/')) {
-			if (!str_eq(version, S("9")) && !str_eq(version, S("10")) && !str_eq(version, S("6")))
+			if (!str_eq(version, S("9")) && !str_eq(version, S("10")) &&
+			    !str_eq(version, S("6")))
 				return false;
 			rest = str_skip(rest, end);
 		}
@@ -584,7 +602,8 @@ void api_refuse(struct core *core, struct http_request *http, int r)
 	struct str path = http->head.path;
 
 	/* With its route, so that it is counted. */
-	if (!api_strip(&path) || route_find(http->head.method, path, &req->route, &req->path, req->arena))
+	if (!api_strip(&path) ||
+	    route_find(http->head.method, path, &req->route, &req->path, req->arena))
 		req->route = NULL;
 	go_home(req, r);
 }

@@ -186,7 +186,9 @@ static int run_piece(struct txn *txn, void *arg)
 	for (uint32_t i = 0; i < piece->count; i++) {
 		const struct live_member *member = realm_member(realm, piece->ids[i]);
 
-		if (member && prunable(realm, piece->terms, realm_member(realm, piece->terms->actor_id), member))
+		if (member &&
+		    prunable(realm, piece->terms, realm_member(realm, piece->terms->actor_id),
+			     member))
 			piece->gone += realm_leave(txn, piece->ids[i], piece->terms->actor_id);
 	}
 	return 0;

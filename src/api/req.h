@@ -25,16 +25,17 @@ struct req {
 	struct route_params path;
 	struct who who;
 	struct arena *arena; /* the request's own: freed after the answer */
-	struct txn *txn;   /* NULL for routes of owner "any" */
+	struct txn *txn; /* NULL for routes of owner "any" */
 	struct cell *cell; /* txn->cell */
 	struct str query, reason, method_text, host, user_agent;
 	struct str address; /* of the client, as text */
-	bool secure;        /* https */
-	json_t *body;       /* NULL: none */
+	bool secure; /* https */
+	json_t *body; /* NULL: none */
 	struct req_file *files;
 	uint32_t files_count;
 	/* the answer */
-	uint16_t status; /* 0: the route's own; a handler may set another, with an error too (400 and above) */
+	uint16_t
+		status; /* 0: the route's own; a handler may set another, with an error too (400 and above) */
 	struct buf reply;
 	struct enc enc;
 	struct dec dec; /* form errors */
@@ -56,8 +57,9 @@ struct req_file {
 	struct str field, filename, content_type;
 	int64_t index; /* n of the field files[n]; -1: it has another name */
 	uint64_t size;
-	struct str bytes;      /* in memory while small, else the null view: */
-	struct incoming *incoming; /* cdn/incoming.h; NULL: @bytes has all (routes without multipart = true) */
+	struct str bytes; /* in memory while small, else the null view: */
+	struct incoming *
+		incoming; /* cdn/incoming.h; NULL: @bytes has all (routes without multipart = true) */
 };
 
 /* The generated wrappers' side. 0 or ERR_INVALID_FORM_BODY with the tree in req->dec. */
@@ -71,7 +73,8 @@ int req_form_error(struct req *req, const char *path, const char *code, const ch
 	__attribute__((format(printf, 4, 5)));
 /* Counts a try of @what ("login") by @who (an address, a name); true when there were more than @limit in @per_ms: answer
  * ERR_RATE_LIMITED. Never with rate_limits = off. On the core where the request arrived. */
-bool req_throttled(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms);
+bool req_throttled(struct req *req, struct str what, struct str who, uint32_t limit,
+		   uint32_t per_ms);
 /* The same where all tries come to one core: on the owner of what is tried. */
 bool req_limited(struct req *req, struct str what, struct str who, uint32_t limit, uint32_t per_ms);
 /* The audit reason, decoded; null view when there is none. */

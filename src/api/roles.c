@@ -182,7 +182,8 @@ int api_update_guild_role(struct req *req, const struct role_create *in, struct 
 	struct live_role *role;
 	struct reach reach;
 
-	struct image_edit icon = image_edit("icon", "role-icons", req->path.role_id, in->has.icon, in->icon);
+	struct image_edit icon = image_edit("icon", "role-icons", req->path.role_id, in->has.icon,
+					    in->icon);
 
 	int r = reach_role(req, &reach, &role);
 	if (!r)

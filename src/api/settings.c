@@ -15,7 +15,8 @@ int api_get_settings_legacy(struct req *req, struct user_settings *out)
 	return settings_read_wait(req->txn, out);
 }
 
-int api_update_settings_legacy(struct req *req, const struct user_settings_edit *in, struct user_settings *out)
+int api_update_settings_legacy(struct req *req, const struct user_settings_edit *in,
+			       struct user_settings *out)
 {
 	int r = settings_read_wait(req->txn, out);
 
@@ -38,7 +39,8 @@ static int kind_of(struct req *req, uint8_t *ret)
 	uint64_t kind;
 
 	if (!str_u64(req->path.type, &kind) || kind < 1 || kind > KIND_MAX)
-		return req_form_error(req, "type", "BASE_TYPE_CHOICES", "Value must be one of (1, 2, 3).");
+		return req_form_error(req, "type", "BASE_TYPE_CHOICES",
+				      "Value must be one of (1, 2, 3).");
 	*ret = (uint8_t)kind;
 	return 0;
 }
@@ -60,7 +62,8 @@ static bool decode(struct arena *arena, struct str base64, struct str *ret)
 	unsigned char *raw = arena_alloc(arena, base64.len + 1);
 	size_t len;
 
-	if (sodium_base642bin(raw, base64.len + 1, base64.ptr, base64.len, NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL))
+	if (sodium_base642bin(raw, base64.len + 1, base64.ptr, base64.len, NULL, &len, NULL,
+			      sodium_base64_VARIANT_ORIGINAL))
 		return false;
 	*ret = (struct str){ (char *)raw, len };
 	return true;
@@ -71,7 +74,8 @@ static struct str encode(struct arena *arena, struct str raw)
 	size_t size = sodium_base64_ENCODED_LEN(raw.len, sodium_base64_VARIANT_ORIGINAL);
 	char *text = arena_alloc(arena, size);
 
-	sodium_bin2base64(text, size, (const unsigned char *)raw.ptr, raw.len, sodium_base64_VARIANT_ORIGINAL);
+	sodium_bin2base64(text, size, (const unsigned char *)raw.ptr, raw.len,
+			  sodium_base64_VARIANT_ORIGINAL);
 	return str_z(text);
 }
 
@@ -88,7 +92,8 @@ int api_get_settings_proto(struct req *req, struct settings_proto *out)
 	return r;
 }
 
-int api_update_settings_proto(struct req *req, const struct settings_proto_edit *in, struct settings_proto_result *out)
+int api_update_settings_proto(struct req *req, const struct settings_proto_edit *in,
+			      struct settings_proto_result *out)
 {
 	struct settings_row row;
 	struct str old, change, merged;
@@ -100,7 +105,8 @@ int api_update_settings_proto(struct req *req, const struct settings_proto_edit 
 		r = read_proto_wait(req, kind, true, &row);
 	if (r)
 		return r;
-	if (in->has.required_data_version && !in->null.required_data_version && in->required_data_version < row.version) {
+	if (in->has.required_data_version && !in->null.required_data_version &&
+	    in->required_data_version < row.version) {
 		out->settings = row.data;
 		out->out_of_date = out->has.out_of_date = true;
 		return 0;
@@ -128,26 +134,31 @@ int api_update_settings_proto(struct req *req, const struct settings_proto_edit 
 
 /* -- guilds -- */
 
-static void apply_mute(struct arena *arena, const struct mute_config_edit *in, struct mute_config **ret)
+static void apply_mute(struct arena *arena, const struct mute_config_edit *in,
+		       struct mute_config **ret)
 {
 	struct mute_config *config = in ? arena_new(arena, struct mute_config) : NULL;
 
 	if (in) {
 		config->end_time = in->end_time;
 		config->selected_time_window = in->selected_time_window;
-		config->null.selected_time_window = !in->has.selected_time_window || in->null.selected_time_window;
+		config->null.selected_time_window = !in->has.selected_time_window ||
+			in->null.selected_time_window;
 	}
 	*ret = config;
 }
 
-static struct channel_override *override_of(struct arena *arena, struct user_guild_settings *row, uint64_t channel_id)
+static struct channel_override *override_of(struct arena *arena, struct user_guild_settings *row,
+					    uint64_t channel_id)
 {
 	for (uint32_t i = 0; i < row->channel_overrides.count; i++)
 		if (row->channel_overrides.items[i].channel_id == channel_id)
 			return &row->channel_overrides.items[i];
-	struct channel_override *items = arena_array(arena, struct channel_override, row->channel_overrides.count + 1);
+	struct channel_override *items = arena_array(arena, struct channel_override,
+						     row->channel_overrides.count + 1);
 	if (row->channel_overrides.count)
-		memcpy(items, row->channel_overrides.items, row->channel_overrides.count * sizeof(*items));
+		memcpy(items, row->channel_overrides.items,
+		       row->channel_overrides.count * sizeof(*items));
 	struct channel_override *fresh = &items[row->channel_overrides.count++];
 	fresh->channel_id = channel_id;
 	fresh->message_notifications = 3;
@@ -155,13 +166,14 @@ static struct channel_override *override_of(struct arena *arena, struct user_gui
 	return fresh;
 }
 
-#define TAKE_FIELD(to, in, field)                          \
-	do {                                               \
-		if ((in)->has.field && !(in)->null.field)  \
-			(to)->field = (in)->field;         \
+#define TAKE_FIELD(to, in, field)                         \
+	do {                                              \
+		if ((in)->has.field && !(in)->null.field) \
+			(to)->field = (in)->field;        \
 	} while (0)
 
-static void apply_guild(struct arena *arena, struct user_guild_settings *row, const struct user_guild_settings_edit *in)
+static void apply_guild(struct arena *arena, struct user_guild_settings *row,
+			const struct user_guild_settings_edit *in)
 {
 	TAKE_FIELD(row, in, message_notifications);
 	TAKE_FIELD(row, in, muted);

@@ -95,7 +95,8 @@ static int read_profile_wait(struct req *req, uint64_t user_id, struct profile_r
 	return r == ENOENT ? ERR_UNKNOWN_USER : r;
 }
 
-int api_get_user_profile(struct req *req, const struct profile_query *query, struct user_profile *out)
+int api_get_user_profile(struct req *req, const struct profile_query *query,
+			 struct user_profile *out)
 {
 	struct profile_reading theirs, mine;
 	struct user *user = arena_new(req->arena, struct user);
@@ -106,15 +107,19 @@ int api_get_user_profile(struct req *req, const struct profile_query *query, str
 		r = read_profile_wait(req, req->who.user_id, &mine);
 	if (r)
 		return r;
-	out->mutual_guilds.items = arena_array(req->arena, struct mutual_guild, theirs.guilds_count + 1);
+	out->mutual_guilds.items = arena_array(req->arena, struct mutual_guild,
+					       theirs.guilds_count + 1);
 	for (uint32_t i = 0; i < theirs.guilds_count; i++) {
-		struct nick_reading nick = { .arena = req->arena, .asker = req->who.user_id, .user_id = req->path.user_id };
+		struct nick_reading nick = { .arena = req->arena,
+					     .asker = req->who.user_id,
+					     .user_id = req->path.user_id };
 
 		if (!listed(&mine, theirs.guilds[i]))
 			continue;
 		r = cell_call_wait(req->core, CELL_GUILD, theirs.guilds[i], run_read_nick, &nick);
 		if (!r)
-			out->mutual_guilds.items[out->mutual_guilds.count++] = (struct mutual_guild){ theirs.guilds[i], nick.nick };
+			out->mutual_guilds.items[out->mutual_guilds.count++] =
+				(struct mutual_guild){ theirs.guilds[i], nick.nick };
 	}
 	/* Of strangers nothing is told. */
 	if (!out->mutual_guilds.count && req->path.user_id != req->who.user_id)
@@ -123,7 +128,9 @@ int api_get_user_profile(struct req *req, const struct profile_query *query, str
 	user->bio = theirs.account.bio.ptr ? theirs.account.bio : S("");
 	user->has.bio = true;
 	*metadata = (struct profile_metadata){ .bio = user->bio,
-					       .pronouns = theirs.account.pronouns.ptr ? theirs.account.pronouns : S(""),
+					       .pronouns = theirs.account.pronouns.ptr
+						       ? theirs.account.pronouns
+						       : S(""),
 					       .accent_color = theirs.account.accent_color,
 					       .banner = theirs.account.banner };
 	metadata->null.accent_color = theirs.account.null.accent_color;
@@ -132,7 +139,8 @@ int api_get_user_profile(struct req *req, const struct profile_query *query, str
 	out->badges = out->guild_badges = out->connected_accounts = S("[]");
 	out->premium_type = theirs.account.bot ? 0 : 2;
 	out->has.mutual_guilds = query->with_mutual_guilds;
-	out->has.mutual_friends = query->with_mutual_friends; /* nobody has friends here yet: an empty list */
+	out->has.mutual_friends =
+		query->with_mutual_friends; /* nobody has friends here yet: an empty list */
 	if (query->with_mutual_friends_count)
 		out->has.mutual_friends_count = true;
 	return 0;

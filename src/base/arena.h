@@ -18,7 +18,8 @@ void arena_done(struct arena *arena);
 [[nodiscard]] void *arena_dup(struct arena *arena, const void *src, size_t size);
 /* A copy of @s; a NUL byte follows it, not counted. */
 struct str arena_str(struct arena *arena, struct str s);
-struct str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct str arena_printf(struct arena *arena, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* arena_new(arena, struct message): one zeroed object. arena_array(arena, struct message, n): n of them. */
 #define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define arena_array(arena, type, n) ((type *)arena_alloc((arena), sizeof(type) * (size_t)(n)))

@@ -46,7 +46,7 @@ static inline struct list *list_pop(struct list *head)
 	return node;
 }
 /* list_for_each(node, head) allows that @node is removed (or freed) in the body. */
-#define list_for_each(node, head)                                                             \
+#define list_for_each(node, head)                                                         \
 	for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
 	     node = node##_next, node##_next = node->next)
 #define list_entry(node, type, member) container_of(node, type, member)

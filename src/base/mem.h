@@ -18,11 +18,11 @@
 
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 /* Moves ownership out of a CLEANUP variable: the value, and NULL left behind. */
-#define TAKE(ptr)                    \
-	({                           \
+#define TAKE(ptr)                       \
+	({                              \
 		typeof(ptr) t_ = (ptr); \
-		(ptr) = NULL;        \
-		t_;                  \
+		(ptr) = NULL;           \
+		t_;                     \
 	})
 /* DEFINE_CLEANUP(struct session, session_free) makes session_freep() for CLEANUP(). */
 #define DEFINE_CLEANUP(type, fn)             \
@@ -32,7 +32,7 @@
 	}
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 

@@ -106,7 +106,9 @@ static void a_buffer_writes_numbers_and_is_consumed_from_the_front(void **state)
 	static const struct {
 		uint64_t n;
 		const char *text;
-	} cases[] = { { 0, "0" }, { 9, "9" }, { 10, "10" }, { UINT64_MAX, "18446744073709551615" } };
+	} cases[] = {
+		{ 0, "0" }, { 9, "9" }, { 10, "10" }, { UINT64_MAX, "18446744073709551615" }
+	};
 	struct buf buf;
 
 	(void)state;
@@ -163,7 +165,7 @@ static void a_list_keeps_order_and_survives_removal_while_walked(void **state)
 	}
 	assert_int_equal(list_entry(head.next, struct item, node)->n, 4);
 	assert_int_equal(list_entry(head.prev, struct item, node)->n, 5);
-	list_for_each(node, &head) {
+	list_for_each (node, &head) {
 		struct item *item = list_entry(node, struct item, node);
 
 		sum = sum * 10 + item->n;

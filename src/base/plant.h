@@ -7,10 +7,10 @@
 
 enum plant {
 	PLANT_REPLY_BEFORE_SYNC, /* cell/txn.c: answered when handed to the store */
-	PLANT_LOST_INTENT,       /* cell/intents.c: a restart does not look for them */
-	PLANT_LATE_CLASS,        /* realm/class.c: new sight is told with the next change */
-	PLANT_REPEATED_SEQ,      /* gateway/resume.c: one event again */
-	PLANT_NO_ROW_LOCK,       /* cell/txn.c: two fibers change one row */
+	PLANT_LOST_INTENT, /* cell/intents.c: a restart does not look for them */
+	PLANT_LATE_CLASS, /* realm/class.c: new sight is told with the next change */
+	PLANT_REPEATED_SEQ, /* gateway/resume.c: one event again */
+	PLANT_NO_ROW_LOCK, /* cell/txn.c: two fibers change one row */
 	PLANT_COUNT,
 };
 

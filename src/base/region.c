@@ -23,7 +23,7 @@ void region_init(struct region *region)
 
 void region_drop(struct region *region)
 {
-	list_for_each(node, &region->blocks)
+	list_for_each (node, &region->blocks)
 		free(list_entry(node, struct block, node));
 	region_init(region);
 }

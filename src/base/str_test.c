@@ -93,15 +93,15 @@ static void utf8_is_taken_only_when_well_formed(void **state)
 		{ S("gr\xc3\xbc\xc3\x9f"), true },
 		{ S("\xe2\x82\xac"), true },
 		{ S("\xf0\x9f\x90\xa6"), true },
-		{ S("\xf4\x8f\xbf\xbf"), true },     /* U+10FFFF */
-		{ S("\xf4\x90\x80\x80"), false },    /* beyond */
-		{ S("\xc0\x80"), false },            /* overlong */
+		{ S("\xf4\x8f\xbf\xbf"), true },	 /* U+10FFFF */
+		{ S("\xf4\x90\x80\x80"), false },	  /* beyond */
+		{ S("\xc0\x80"), false },	  /* overlong */
 		{ S("\xe0\x80\x80"), false },
 		{ S("\xf0\x80\x80\x80"), false },
-		{ S("\xed\xa0\x80"), false },        /* a surrogate */
-		{ S("\xed\x9f\xbf"), true },         /* the last before them */
+		{ S("\xed\xa0\x80"), false },	      /* a surrogate */
+		{ S("\xed\x9f\xbf"), true },	     /* the last before them */
 		{ S("\x80"), false },
-		{ S("1234567\xc3"), false },         /* cut short, past the fast path */
+		{ S("1234567\xc3"), false },	     /* cut short, past the fast path */
 		{ S("12345678\xff"), false },
 		{ S("\xe2\x82"), false },
 		{ S("\xf0\x9f\x90"), false },

@@ -19,7 +19,7 @@
 enum {
 	CHUNK = 256 << 10,	   /* one write */
 	PENDING_MAX = 4 * CHUNK, /* then the socket waits */
-	HELD_SHARE = 8,	/* of memory_max, for all that is on its way in */
+	HELD_SHARE = 8, /* of memory_max, for all that is on its way in */
 	SNIFF_MAX = 16 << 20,
 };
 

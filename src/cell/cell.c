@@ -11,8 +11,8 @@
 #include "store/store.h"
 
 enum {
-	IDLE_MS = 60 * 1000,           /* unused this long: out of memory */
-	FAILURES_MAX = 3,              /* loads that fail in a row: then it refuses */
+	IDLE_MS = 60 * 1000,	     /* unused this long: out of memory */
+	FAILURES_MAX = 3,	  /* loads that fail in a row: then it refuses */
 };
 /* After so many failures the next try comes so much later. */
 static const uint32_t retry_after_ms[] = { 100, 500, 5000, 10000, 20000, 40000, 60000 };
@@ -52,7 +52,7 @@ static void shell_free(struct cell *cell)
 	doubts_drop(cell);
 	region_drop(&cell->region);
 	store_gate_unref(cell->gate);
-	list_for_each(node, &cell->intents)
+	list_for_each (node, &cell->intents)
 		intent_free(list_entry(node, struct intent, node));
 	free(cell);
 }
@@ -102,7 +102,8 @@ static void drop_state(struct cell *cell)
 	cell->partial = false;
 	region_drop(&cell->region);
 	cell->status = CELL_EMPTY;
-	atomic_fetch_sub_explicit(&local_of(cell->core)->cell->stats.loaded, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&local_of(cell->core)->cell->stats.loaded, 1,
+				  memory_order_relaxed);
 }
 
 static int run_nothing(struct txn *txn, void *arg)
@@ -181,7 +182,8 @@ uint32_t cell_evict_idle(struct core *core)
 		}
 		free(idle);
 	}
-	return (uint32_t)(atomic_load_explicit(&local->stats.evicted, memory_order_relaxed) - before);
+	return (uint32_t)(atomic_load_explicit(&local->stats.evicted, memory_order_relaxed) -
+			  before);
 }
 
 struct cell *cell_shell(struct core *core, enum cell_kind kind, uint64_t id)
@@ -341,7 +343,7 @@ static int load_wait(struct cell *cell, bool create)
 static bool present(const struct cell *cell)
 {
 	return cell->status == CELL_READY || cell->status == CELL_LOADING || cell->restarted ||
-	       (cell->status == CELL_BROKEN && cell->views);
+		(cell->status == CELL_BROKEN && cell->views);
 }
 
 static int call_run(struct txn *txn, struct cell_work *work);
@@ -350,10 +352,12 @@ static int call_run(struct txn *txn, struct cell_work *work);
  * comes just now, though that one's fiber may run earlier. */
 static bool comes_behind(const struct cell *cell, bool waited)
 {
-	return !waited && cell->waiting && (cell->status == CELL_READY || cell->status == CELL_EMPTY);
+	return !waited && cell->waiting &&
+		(cell->status == CELL_READY || cell->status == CELL_EMPTY);
 }
 
-static int enter_wait(struct core *core, struct cell *cell, const struct cell_work *work, bool *waited)
+static int enter_wait(struct core *core, struct cell *cell, const struct cell_work *work,
+		      bool *waited)
 {
 	for (;;) {
 		if (work->if_loaded && !present(cell))
@@ -413,7 +417,8 @@ int cell_enter_wait(struct core *core, const struct cell_work *work, struct cell
 void cell_leave(struct cell *cell)
 {
 	cell->fibers--;
-	if (cell->fibers == 0 && cell->status == CELL_READY && cell->state && cell_type(cell->kind)->quiet)
+	if (cell->fibers == 0 && cell->status == CELL_READY && cell->state &&
+	    cell_type(cell->kind)->quiet)
 		cell_type(cell->kind)->quiet(cell);
 	if (!cell->state && cell->status == CELL_READY && quiet(cell))
 		drop_state(cell); /* it was to be made, and was not (or was deleted) */
@@ -424,10 +429,12 @@ void cell_break(struct cell *cell, const char *why, int r)
 {
 	if (cell->status != CELL_READY)
 		return;
-	log_error("restarting kind=%s id=%lu why=\"%s\" r=%d", cell_type(cell->kind)->name, cell->id, why, r);
+	log_error("restarting kind=%s id=%lu why=\"%s\" r=%d", cell_type(cell->kind)->name,
+		  cell->id, why, r);
 	cell->status = CELL_BROKEN;
 	cell->generation++;
-	atomic_fetch_add_explicit(&local_of(cell->core)->cell->stats.restarts, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&local_of(cell->core)->cell->stats.restarts, 1,
+				  memory_order_relaxed);
 	cell_settle(cell);
 }
 
@@ -554,7 +561,11 @@ static int call_wait(struct core *core, enum cell_kind kind, uint64_t id, bool c
 		     int (*fn)(struct txn *txn, void *arg), void *arg)
 {
 	struct call call = {
-		.work = { .kind = kind, .id = id, .create = create, .run = call_run, .done = call_done },
+		.work = { .kind = kind,
+			  .id = id,
+			  .create = create,
+			  .run = call_run,
+			  .done = call_done },
 		.caller = core,
 		.fiber = fiber_self(core),
 		.fn = fn,

@@ -54,22 +54,22 @@ struct cell {
 	/* the runtime's own */
 	enum cell_status { CELL_EMPTY, CELL_LOADING, CELL_READY, CELL_BROKEN } status;
 	struct store_gate *gate;
-	uint32_t fibers;          /* inside now */
-	uint32_t failures;        /* loads that failed, in a row */
+	uint32_t fibers; /* inside now */
+	uint32_t failures; /* loads that failed, in a row */
 	uint64_t refuse_until_us; /* after one: not tried again before */
-	struct timer retry;       /* then by itself */
-	struct list txns;         /* queued, oldest first */
-	struct list locks;        /* row locks held (cell/txn.h) */
+	struct timer retry; /* then by itself */
+	struct list txns; /* queued, oldest first */
+	struct list locks; /* row locks held (cell/txn.h) */
 	struct fiber_wait entering;
-	uint32_t waiting;         /* fibers that have waited to enter, and are not in yet */
-	uint64_t views;        /* cores that have a view of it (bit mask) */
-	struct list intents;   /* waiting to be carried out, in order */
+	uint32_t waiting; /* fibers that have waited to enter, and are not in yet */
+	uint64_t views; /* cores that have a view of it (bit mask) */
+	struct list intents; /* waiting to be carried out, in order */
 	bool intents_running, outbox_marked;
-	bool partial;   /* in memory, but for what load_rest_wait() is reading */
+	bool partial; /* in memory, but for what load_rest_wait() is reading */
 	bool restarted; /* watchers must be told when it is back */
-	bool away;      /* they were told that it is not there */
+	bool away; /* they were told that it is not there */
 	struct doubts *doubts; /* cell/doubts.c; NULL: none */
-	uint32_t generation;   /* grows with each restart */
+	uint32_t generation; /* grows with each restart */
 	struct timer idle;
 	uint8_t faults[FAULT_COUNT]; /* still to happen */
 };
@@ -84,8 +84,8 @@ struct cell_work {
 	enum cell_kind kind;
 	uint64_t id;
 	bool if_loaded; /* do not load it for this: done(ENOENT) when it is not in memory, nor coming back after a restart */
-	bool early;     /* can do with a cell of which some is still being loaded */
-	bool create;    /* when there is no such cell: enter it with state NULL, run() makes it */
+	bool early; /* can do with a cell of which some is still being loaded */
+	bool create; /* when there is no such cell: enter it with state NULL, run() makes it */
 	/* On the owner, on a fiber, inside the cell. Returns 0 (its effects count), a positive outcome or negative errno (no
 	 * effects were made: put nothing before the last check). */
 	int (*run)(struct txn *txn, struct cell_work *work);
@@ -112,12 +112,12 @@ void cell_tell(struct core *from, enum cell_kind kind, uint64_t id, bool if_load
 /* Marks the cell broken, logs once with @why. Waits of its fibers return ERR_RESTARTED. */
 void cell_break(struct cell *cell, const char *why, int r);
 /* For invariants and rows that spoil only one realm: breaks the cell and returns ERR_RESTARTED from the caller. */
-#define realm_check(cell, condition)                                          \
-	do {                                                                  \
-		if (!(condition)) {                                           \
-			cell_break((cell), "check failed: " #condition, 0);   \
-			return ERR_RESTARTED;                                 \
-		}                                                             \
+#define realm_check(cell, condition)                                        \
+	do {                                                                \
+		if (!(condition)) {                                         \
+			cell_break((cell), "check failed: " #condition, 0); \
+			return ERR_RESTARTED;                               \
+		}                                                           \
 	} while (0)
 
 /* Makes @times of these happen in the cell (cell/fault.h). On the owner's loop or a fiber of it, not inside the cell. */

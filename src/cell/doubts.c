@@ -8,7 +8,7 @@
 #include "store/store.h"
 
 enum {
-	DOUBTS_MAX = 8,                /* the oldest goes, and with it the knowledge */
+	DOUBTS_MAX = 8, /* the oldest goes, and with it the knowledge */
 	DOUBT_BYTES_MAX = 256 << 10,
 };
 
@@ -22,7 +22,8 @@ static void forget(struct doubts *doubts, uint32_t i)
 {
 	store_batch_free(doubts->batches[i]);
 	doubts->count--;
-	memmove(&doubts->batches[i], &doubts->batches[i + 1], (doubts->count - i) * sizeof(doubts->batches[0]));
+	memmove(&doubts->batches[i], &doubts->batches[i + 1],
+		(doubts->count - i) * sizeof(doubts->batches[0]));
 }
 
 void doubts_add(struct cell *cell, struct store_batch *batch)
@@ -59,9 +60,11 @@ bool doubts_landed_wait(struct cell *cell)
 		}
 	}
 	if (landed) {
-		atomic_fetch_add_explicit(&local_of(cell->core)->cell->stats.landed, 1, memory_order_relaxed);
-		log_warn("a write that failed is on the disk, watchers are told anew kind=%s id=%lu", cell_type(cell->kind)->name,
-			 cell->id);
+		atomic_fetch_add_explicit(&local_of(cell->core)->cell->stats.landed, 1,
+					  memory_order_relaxed);
+		log_warn(
+			"a write that failed is on the disk, watchers are told anew kind=%s id=%lu",
+			cell_type(cell->kind)->name, cell->id);
 	}
 	return landed;
 }

@@ -8,18 +8,18 @@
 struct cell;
 
 /* name on the command line, what it does */
-#define FAULTS(X)                                                                                          \
-	X(CHECK, "check", "the next operation in it finds a broken invariant")                             \
-	X(ROW, "row", "the next row it reads does not decode")                                             \
-	X(WRITE, "write", "its next write fails")                                                          \
-	X(LANDED, "landed", "its next write fails, and is on the disk nevertheless")                       \
+#define FAULTS(X)                                                                    \
+	X(CHECK, "check", "the next operation in it finds a broken invariant")       \
+	X(ROW, "row", "the next row it reads does not decode")                       \
+	X(WRITE, "write", "its next write fails")                                    \
+	X(LANDED, "landed", "its next write fails, and is on the disk nevertheless") \
 	X(LOAD, "load", "it is broken now, and cannot be loaded for so many times")
 
 enum fault {
 #define X(name, text, doc) FAULT_##name,
 	FAULTS(X)
 #undef X
-	FAULT_COUNT
+		FAULT_COUNT
 };
 
 /* One of them happens here, if any are left. */

@@ -26,23 +26,28 @@ static const struct {
 #undef INTENT
 };
 
-static struct str key_of_intent(struct key *key, enum cell_kind kind, uint64_t cell_id, uint64_t number)
+static struct str key_of_intent(struct key *key, enum cell_kind kind, uint64_t cell_id,
+				uint64_t number)
 {
-	return kind == CELL_USER ? key_user_intent(key, cell_id, number) : key_realm_intent(key, cell_id, number);
+	return kind == CELL_USER ? key_user_intent(key, cell_id, number)
+				 : key_realm_intent(key, cell_id, number);
 }
 
 static struct str prefix_of_intents(struct key *key, enum cell_kind kind, uint64_t cell_id)
 {
-	return kind == CELL_USER ? prefix_user_intent(key, cell_id) : prefix_realm_intent(key, cell_id);
+	return kind == CELL_USER ? prefix_user_intent(key, cell_id)
+				 : prefix_realm_intent(key, cell_id);
 }
 
-static struct str key_of_applied(struct key *key, enum cell_kind kind, uint64_t cell_id, uint64_t source)
+static struct str key_of_applied(struct key *key, enum cell_kind kind, uint64_t cell_id,
+				 uint64_t source)
 {
-	return kind == CELL_USER ? key_user_applied(key, cell_id, 0, source) :
-				   key_realm_applied(key, cell_id, 0, source);
+	return kind == CELL_USER ? key_user_applied(key, cell_id, 0, source)
+				 : key_realm_applied(key, cell_id, 0, source);
 }
 
-static struct pending_intent *intent_new(uint64_t source, uint64_t number, const struct intent_row *row)
+static struct pending_intent *intent_new(uint64_t source, uint64_t number,
+					 const struct intent_row *row)
 {
 	struct pending_intent *pending = mem_zalloc(sizeof(*pending) + row->payload.len);
 	char *payload = (char *)(pending + 1);
@@ -73,7 +78,8 @@ bool intents_pending(const struct cell *cell)
 /* Above all that this cell gave out before, in this run of the process (a core's counter) or an earlier one (the epoch). */
 static uint64_t next_number(struct cell *cell)
 {
-	return (core_cores(cell->core)->store->epoch << 36) + ++local_of(cell->core)->cell->intents_given;
+	return (core_cores(cell->core)->store->epoch << 36) +
+		++local_of(cell->core)->cell->intents_given;
 }
 
 void txn_intent(struct txn *txn, enum intent_kind kind, enum cell_kind dest_kind, uint64_t dest,
@@ -88,18 +94,21 @@ void txn_intent(struct txn *txn, enum intent_kind kind, enum cell_kind dest_kind
 	if (payload)
 		row_put(&text, desc, payload);
 	assert(!text.full);
-	struct intent_row row = { .kind = kind, .target_kind = dest_kind, .target_id = dest, .payload = buf_str(&text) };
+	struct intent_row row = {
+		.kind = kind, .target_kind = dest_kind, .target_id = dest, .payload = buf_str(&text)
+	};
 	struct pending_intent *pending = intent_new(cell->id, next_number(cell), &row);
 	pending->txn = txn;
 	txn->intents_left++;
-	txn_put(txn, key_of_intent(&key, cell->kind, cell->id, pending->intent.number), &desc_intent_row, &row);
+	txn_put(txn, key_of_intent(&key, cell->kind, cell->id, pending->intent.number),
+		&desc_intent_row, &row);
 	list_add_tail(&txn->intents, &pending->intent.node);
 	buf_done(&text);
 }
 
 void txn_intents_detach(struct txn *txn)
 {
-	list_for_each(node, &txn->intents) {
+	list_for_each (node, &txn->intents) {
 		struct intent *intent = list_entry(node, struct intent, node);
 
 		container_of(intent, struct pending_intent, intent)->txn = NULL;
@@ -115,7 +124,8 @@ int txn_outbox_wait(struct txn *txn)
 	if (cell->outbox_marked)
 		return 0;
 	struct store_batch *batch = store_batch_new(txn->core, NULL);
-	store_batch_put(batch, key_outbox(&key, (uint8_t)cell->kind, cell->id), (struct str){ "", 0 });
+	store_batch_put(batch, key_outbox(&key, (uint8_t)cell->kind, cell->id),
+			(struct str){ "", 0 });
 	int r = txn_before_wait(txn, batch);
 	if (r)
 		return r;
@@ -136,7 +146,8 @@ int intents_load_wait(struct cell *cell)
 		return 0; /* the shell has kept them over the restart of its state */
 	arena_init(&arena);
 	struct str prefix = prefix_of_intents(&key, cell->kind, cell->id);
-	int r = store_scan_wait(cell->core, &arena, prefix, (struct str){}, (struct str){}, false, 0, &rows, &count);
+	int r = store_scan_wait(cell->core, &arena, prefix, (struct str){}, (struct str){}, false,
+				0, &rows, &count);
 	for (uint32_t i = 0; !r && i < count; i++) {
 		struct intent_row row = {};
 		uint64_t number;
@@ -145,7 +156,9 @@ int intents_load_wait(struct cell *cell)
 		memcpy(&number, rows[i].key.ptr + rows[i].key.len - 8, 8);
 		number = __builtin_bswap64(number);
 		r = row_get(rows[i].value, &desc_intent_row, &arena, &row);
-		if (!r && ((uint64_t)row.kind >= INTENT_COUNT || (uint64_t)row.target_kind >= CELL_KIND_COUNT))
+		if (!r &&
+		    ((uint64_t)row.kind >= INTENT_COUNT ||
+		     (uint64_t)row.target_kind >= CELL_KIND_COUNT))
 			r = -EBADMSG;
 		if (r)
 			break;
@@ -223,7 +236,8 @@ static void run_intents(struct core *core, void *arg)
 
 	while (!list_empty(&cell->intents)) {
 		struct intent *intent = list_entry(cell->intents.next, struct intent, node);
-		struct pending_intent *pending = container_of(intent, struct pending_intent, intent);
+		struct pending_intent *pending = container_of(intent, struct pending_intent,
+							      intent);
 
 		int r = cell_call_wait(core, intent->dest_kind, intent->dest, run_intent, intent);
 		if (r < 0 || r == ERR_RESTARTED || r == ERR_UNAVAILABLE) {
@@ -231,10 +245,13 @@ static void run_intents(struct core *core, void *arg)
 			retry_ms = MIN(retry_ms * 2, (uint64_t)RETRY_MAX_MS);
 			continue;
 		}
-		if (r && r != ENOENT) /* gone meanwhile: a user deleted, a guild dissolved; or refused for good */
-			log_debug("intent dropped kind=%d dest=%lu r=%d", intent->kind, intent->dest, r);
+		if (r &&
+		    r != ENOENT) /* gone meanwhile: a user deleted, a guild dissolved; or refused for good */
+			log_debug("intent dropped kind=%d dest=%lu r=%d", intent->kind,
+				  intent->dest, r);
 		retry_ms = RETRY_MIN_MS;
-		atomic_fetch_add_explicit(&local_of(core)->cell->stats.intents, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&local_of(core)->cell->stats.intents, 1,
+					  memory_order_relaxed);
 		forget(core, cell, intent);
 		struct txn *txn = pending->txn;
 		intent_free(intent);
@@ -278,8 +295,8 @@ static void recover(struct core *core, void *arg)
 
 	(void)arg;
 	arena_init(&arena);
-	int r = store_scan_wait(core, &arena, prefix_outbox(&key), (struct str){}, (struct str){}, false, 0, &rows,
-				&count);
+	int r = store_scan_wait(core, &arena, prefix_outbox(&key), (struct str){}, (struct str){},
+				false, 0, &rows, &count);
 	if (r)
 		log_error("outbox cannot be read r=%d", r);
 	local->recovering = mem_zalloc(sizeof(*local->recovering));
@@ -289,7 +306,8 @@ static void recover(struct core *core, void *arg)
 		uint8_t kind;
 		uint64_t id;
 
-		if (!parse_outbox(rows[i].key, &kind, &id) || kind >= CELL_KIND_COUNT || cell_owner(cores, id) != core)
+		if (!parse_outbox(rows[i].key, &kind, &id) || kind >= CELL_KIND_COUNT ||
+		    cell_owner(cores, id) != core)
 			continue;
 		int rc = cell_call_wait(core, (enum cell_kind)kind, id, run_nothing, NULL);
 		struct cell *cell = map_get(&local->cells[kind], id);

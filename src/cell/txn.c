@@ -27,9 +27,11 @@ void (*publish_forward)(struct cell *cell, const struct publication *publication
 
 void txn_init(struct txn *txn, struct cell *cell, struct cell_work *work, struct arena *arena)
 {
-	*txn = (struct txn){
-		.cell = cell, .core = cell->core, .arena = arena, .work = work, .generation = cell->generation
-	};
+	*txn = (struct txn){ .cell = cell,
+			     .core = cell->core,
+			     .arena = arena,
+			     .work = work,
+			     .generation = cell->generation };
 	list_init(&txn->node);
 	list_init(&txn->intents);
 	list_init(&txn->locks);
@@ -134,7 +136,8 @@ int txn_scan_wait(struct txn *txn, struct str prefix, struct str from, struct st
 		  uint32_t limit, struct store_row **ret_rows, uint32_t *ret_count)
 {
 	assert(!txn->dirty);
-	int r = store_scan_wait(txn->core, txn->arena, prefix, from, to, reverse, limit, ret_rows, ret_count);
+	int r = store_scan_wait(txn->core, txn->arena, prefix, from, to, reverse, limit, ret_rows,
+				ret_count);
 	if (txn_still(txn))
 		return ERR_RESTARTED;
 	if (r == -EBADMSG) {
@@ -146,7 +149,7 @@ int txn_scan_wait(struct txn *txn, struct str prefix, struct str from, struct st
 
 bool txn_all_written(const struct txn *txn)
 {
-	list_for_each(node, &txn->cell->txns)
+	list_for_each (node, &txn->cell->txns)
 		if (list_entry(node, struct txn, node)->batch)
 			return false;
 	return true;
@@ -162,7 +165,7 @@ int txn_lock_wait(struct txn *txn, struct str key)
 	assert(!txn->dirty);
 	if (planted(PLANT_NO_ROW_LOCK))
 		return 0;
-	list_for_each(node, &cell->locks) {
+	list_for_each (node, &cell->locks) {
 		struct row_lock *other = list_entry(node, struct row_lock, node);
 
 		if (str_eq((struct str){ other->key, other->key_len }, key)) {
@@ -190,7 +193,7 @@ int txn_lock_wait(struct txn *txn, struct str key)
 
 static void unlock_all(struct txn *txn)
 {
-	list_for_each(node, &txn->locks) {
+	list_for_each (node, &txn->locks) {
 		struct row_lock *lock = list_entry(node, struct row_lock, txn_node);
 
 		list_del(&lock->txn_node);
@@ -233,7 +236,8 @@ int txn_before_wait(struct txn *txn, struct store_batch *batch)
 	return before.result ? write_error(before.result) : txn_still(txn);
 }
 
-int txn_call_wait(struct txn *txn, enum cell_kind kind, uint64_t id, int (*fn)(struct txn *, void *), void *arg)
+int txn_call_wait(struct txn *txn, enum cell_kind kind, uint64_t id,
+		  int (*fn)(struct txn *, void *), void *arg)
 {
 	assert(!txn->dirty);
 	int r = cell_call_wait(txn->core, kind, id, fn, arg);
@@ -287,8 +291,8 @@ void txn_view_add(struct txn *txn, uint32_t core_index)
 	txn->view_add |= 1ULL << core_index;
 }
 
-struct event *txn_event_raw(struct txn *txn, enum event_type type, struct audience to, struct bytes *full,
-			    struct bytes *alt)
+struct event *txn_event_raw(struct txn *txn, enum event_type type, struct audience to,
+			    struct bytes *full, struct bytes *alt)
 {
 	const struct event_desc *desc = &event_descs[type];
 	struct event *event = mem_zalloc(sizeof(*event));
@@ -304,7 +308,8 @@ struct event *txn_event_raw(struct txn *txn, enum event_type type, struct audien
 
 void txn_event_again(struct txn *txn, struct audience to, struct event *event)
 {
-	txn_effect(txn, &(struct effect){ .kind = EFFECT_EVENT, .to = to, .event = event_ref(event) });
+	txn_effect(txn,
+		   &(struct effect){ .kind = EFFECT_EVENT, .to = to, .event = event_ref(event) });
 }
 
 void txn_event_only(struct txn *txn, const uint64_t *sessions, uint32_t count)
@@ -312,8 +317,8 @@ void txn_event_only(struct txn *txn, const uint64_t *sessions, uint32_t count)
 	struct publication *pub = txn->publication;
 
 	assert(pub && pub->count && pub->effects[pub->count - 1].kind == EFFECT_EVENT);
-	pub->effects[pub->count - 1].sessions =
-		bytes_from((struct str){ (const char *)sessions, count * sizeof(*sessions) });
+	pub->effects[pub->count - 1].sessions = bytes_from(
+		(struct str){ (const char *)sessions, count * sizeof(*sessions) });
 }
 
 void txn_event_shares(struct txn *txn, struct bytes *channels)
@@ -449,7 +454,7 @@ void txn_publish_reloaded(struct cell *cell, bool away)
 
 static void txn_free(struct txn *txn)
 {
-	list_for_each(node, &txn->intents)
+	list_for_each (node, &txn->intents)
 		intent_free(list_entry(node, struct intent, node));
 	publication_unref(txn->publication);
 	store_batch_free(txn->batch);
@@ -487,7 +492,7 @@ void cell_advance(struct cell *cell)
 			cell->views |= txn->view_add;
 			if (txn->publication)
 				publish(txn);
-			list_for_each(node, &txn->intents) {
+			list_for_each (node, &txn->intents) {
 				list_del(node);
 				list_add_tail(&cell->intents, node);
 			}

@@ -58,14 +58,15 @@ int txn_lock_wait(struct txn *txn, struct str key);
  * when the transaction never comes. Waits until durable. The batch is consumed. */
 int txn_before_wait(struct txn *txn, struct store_batch *batch);
 /* Runs @fn in another cell and waits (cell_call_wait with the rules of a transaction). */
-int txn_call_wait(struct txn *txn, enum cell_kind kind, uint64_t id, int (*fn)(struct txn *, void *), void *arg);
+int txn_call_wait(struct txn *txn, enum cell_kind kind, uint64_t id,
+		  int (*fn)(struct txn *, void *), void *arg);
 
 /* -- effects -- */
 /* Encodes @obj now by the event's own encoder. The returned event belongs to the transaction. */
 struct event *txn_event(struct txn *txn, enum event_type type, struct audience to, const void *obj);
 /* The same with text already encoded: @full, @alt are taken over (alt may be NULL). */
-struct event *txn_event_raw(struct txn *txn, enum event_type type, struct audience to, struct bytes *full,
-			    struct bytes *alt);
+struct event *txn_event_raw(struct txn *txn, enum event_type type, struct audience to,
+			    struct bytes *full, struct bytes *alt);
 /* Publishes an event of another cell here too (a reference is taken). */
 void txn_event_again(struct txn *txn, struct audience to, struct event *event);
 /* The event just put is for these sessions only, many or few, on any cores. */

@@ -132,9 +132,12 @@ static bool parse_bytes(const char *text, uint64_t *ret)
 
 	if (s.len) {
 		switch (s.ptr[s.len - 1]) {
-		case 'k': case 'K': shift = 10; break;
-		case 'm': case 'M': shift = 20; break;
-		case 'g': case 'G': shift = 30; break;
+		case 'k':
+		case 'K': shift = 10; break;
+		case 'm':
+		case 'M': shift = 20; break;
+		case 'g':
+		case 'G': shift = 30; break;
 		default: break;
 		}
 		s.len -= shift != 0;
@@ -175,14 +178,16 @@ int config_set(struct config *config, const char *name, const char *value, char 
 	}
 	case COUNT:
 		if (!str_u64(str_z(value), &n) || n < key->min || n > key->max)
-			return complain(error, "%s takes a number from %lu to %lu, not \"%s\"", name, key->min, key->max,
-					value);
+			return complain(error, "%s takes a number from %lu to %lu, not \"%s\"",
+					name, key->min, key->max, value);
 		*(uint32_t *)place = (uint32_t)n;
 		return 0;
 	case BYTES:
 		if (!parse_bytes(value, &n) || n < key->min || n > key->max)
-			return complain(error, "%s takes a size such as 512M, at least %lu bytes, not \"%s\"", name,
-					key->min, value);
+			return complain(
+				error,
+				"%s takes a size such as 512M, at least %lu bytes, not \"%s\"",
+				name, key->min, value);
 		*(uint64_t *)place = n;
 		return 0;
 	case FLAG:
@@ -204,7 +209,7 @@ int config_set(struct config *config, const char *name, const char *value, char 
 static char *confuse_error;
 
 __attribute__((format(printf, 2, 0))) static void on_confuse_error(cfg_t *cfg, const char *format,
-								       va_list args)
+								   va_list args)
 {
 	char text[512];
 
@@ -250,7 +255,8 @@ int config_read(struct config *config, const char *path, char **error)
 		list_free(*list);
 		*list = NULL;
 		for (unsigned int n = 0; n < count; n++)
-			list_add(list, cfg_getnstr(cfg, keys[i].name, n), strlen(cfg_getnstr(cfg, keys[i].name, n)));
+			list_add(list, cfg_getnstr(cfg, keys[i].name, n),
+				 strlen(cfg_getnstr(cfg, keys[i].name, n)));
 	}
 	cfg_free(cfg);
 	free(confuse_error);
@@ -260,8 +266,9 @@ int config_read(struct config *config, const char *path, char **error)
 
 static bool is_local(const char *address)
 {
-	return !strncmp(address, "127.", 4) || !strncmp(address, "[::1]", 5) || !strncmp(address, "localhost:", 10) ||
-	       !strncmp(address, "unix:", 5) || address[0] == '/';
+	return !strncmp(address, "127.", 4) || !strncmp(address, "[::1]", 5) ||
+		!strncmp(address, "localhost:", 10) || !strncmp(address, "unix:", 5) ||
+		address[0] == '/';
 }
 
 bool config_is_local(const struct config *config)
@@ -277,13 +284,17 @@ bool config_is_local(const struct config *config)
 
 int config_check(const struct config *config, char **error)
 {
-	if (config->rate_limits == RATE_LIMITS_OFF && !config_is_local(config) && !config->rate_limits_off_in_public)
-		return complain(error, "rate_limits = off is for loopback; a public address needs "
-				       "rate_limits_off_in_public = true as well");
-	if (config->listen_tls && config->listen_tls[0] && (!config->tls_certificate || !config->tls_key))
+	if (config->rate_limits == RATE_LIMITS_OFF && !config_is_local(config) &&
+	    !config->rate_limits_off_in_public)
+		return complain(error,
+				"rate_limits = off is for loopback; a public address needs "
+				"rate_limits_off_in_public = true as well");
+	if (config->listen_tls && config->listen_tls[0] &&
+	    (!config->tls_certificate || !config->tls_key))
 		return complain(error, "listen_tls needs tls_certificate and tls_key");
 	if (config_log_level(config) < 0)
-		return complain(error, "log_level is error, warn, info or debug, not \"%s\"", config->log_level);
+		return complain(error, "log_level is error, warn, info or debug, not \"%s\"",
+				config->log_level);
 	return 0;
 }
 
@@ -350,7 +361,8 @@ static void key_copy(const struct key *key, void *to, const void *from)
 	}
 }
 
-void config_merge(struct config *next, const struct config *now, void (*on_change)(const char *name, bool live))
+void config_merge(struct config *next, const struct config *now,
+		  void (*on_change)(const char *name, bool live))
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		void *a = (char *)next + keys[i].at;

@@ -9,31 +9,37 @@
 #include "core/core.h"
 
 enum rate_limits { RATE_LIMITS_DISCORD, RATE_LIMITS_OFF };
-enum registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED, REGISTRATION_DEFAULT };
+enum registration {
+	REGISTRATION_OPEN,
+	REGISTRATION_INVITE,
+	REGISTRATION_CLOSED,
+	REGISTRATION_DEFAULT
+};
 enum sync_mode { SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER };
 enum may_create { CREATE_ANYBODY, CREATE_OPERATORS };
 
 struct config {
-	char *data;                /* directory */
-	char **listen;             /* ADDR:PORT, [v6]:PORT, unix:PATH; NULL-terminated */
+	char *data; /* directory */
+	char **listen; /* ADDR:PORT, [v6]:PORT, unix:PATH; NULL-terminated */
 	char **listen_tls;
 	char *tls_certificate, *tls_key;
-	char *public_url;          /* https://chat.example.org; "": from the Host header */
-	char *cdn_url;             /* "": public_url */
-	char **trusted_proxies;    /* CIDR */
+	char *public_url; /* https://chat.example.org; "": from the Host header */
+	char *cdn_url; /* "": public_url */
+	char **trusted_proxies; /* CIDR */
 	enum rate_limits rate_limits;
 	bool rate_limits_off_in_public; /* the second flag that a public listener needs */
 	enum registration registration;
 	enum may_create guilds, applications;
-	uint32_t cores;            /* 0: as many as processors, at most 8 */
-	uint32_t presence_online_max; /* members online from which on a guild's presences go only to who looks at them; 0: as the schema says */
-	uint64_t memory_max;       /* bytes */
+	uint32_t cores; /* 0: as many as processors, at most 8 */
+	uint32_t
+		presence_online_max; /* members online from which on a guild's presences go only to who looks at them; 0: as the schema says */
+	uint64_t memory_max; /* bytes */
 	enum sync_mode sync;
 	uint32_t sync_interval_ms;
 	uint64_t disk_reserve, file_max;
 	char *metrics_listen, *metrics_token;
 	char *log_level;
-	bool faults;               /* `rookery fault` may break things */
+	bool faults; /* `rookery fault` may break things */
 };
 
 /* What the modules share in one process; cores->app. */
@@ -42,17 +48,17 @@ struct cidr;
 struct app {
 	_Atomic(const struct config *) config;
 	struct limit_global *limits;
-	_Atomic bool has_owner;    /* of the instance */
-	_Atomic bool serving;      /* readyz */
+	_Atomic bool has_owner; /* of the instance */
+	_Atomic bool serving; /* readyz */
 	uint64_t started_us;
-	uint8_t file_keys[2][32];  /* sign links to files: one is in use, the other takes the next */
+	uint8_t file_keys[2][32]; /* sign links to files: one is in use, the other takes the next */
 	_Atomic uint32_t file_key_slot;
 	_Atomic bool memory_short; /* over memory_max: nothing new is let in */
-	char *files;               /* their directory; NULL: none are kept (the simulator) */
-	struct cidr *trusted;      /* proxies */
+	char *files; /* their directory; NULL: none are kept (the simulator) */
+	struct cidr *trusted; /* proxies */
 	uint32_t trusted_count;
-	char *gateway_url;         /* of public_url: wss://…; NULL: where the client came to */
-	char *default_url;         /* of our first listener: http://127.0.0.1:8080 */
+	char *gateway_url; /* of public_url: wss://…; NULL: where the client came to */
+	char *default_url; /* of our first listener: http://127.0.0.1:8080 */
 };
 static inline struct app *app_of(struct core *core)
 {
@@ -84,4 +90,5 @@ int config_check(const struct config *config, char **error);
 int config_log_level(const struct config *config);
 /* @next came after @now: settings that need a restart get the value of @now again. @on_change is told each that differs, @live when it
  * takes effect. */
-void config_merge(struct config *next, const struct config *now, void (*on_change)(const char *name, bool live));
+void config_merge(struct config *next, const struct config *now,
+		  void (*on_change)(const char *name, bool live));

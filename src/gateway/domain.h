@@ -108,7 +108,7 @@ enum { REALM_LISTS_CHANNELS_MAX = 8, REALM_LISTS_RANGES_MAX = 5 };
 struct realm_lists {
 	struct cell_work work; /* if_loaded */
 	uint64_t session, user_id;
-	bool members_again;      /* `members` was named just now */
+	bool members_again; /* `members` was named just now */
 	uint32_t members_count;
 	const uint64_t *members; /* whose changes it wants */
 	uint32_t channels_count; /* 0: it watches no more */

@@ -67,7 +67,8 @@ void gateway_drain(struct cores *cores);
 /* After the cores have stopped, on the thread that turns them by hand now. Hands everything to the store; the caller
  * turns core 0 until state->waiting is 0, then *failed says whether it is there. @state stays until then. */
 struct gateway_keeping {
-	uint32_t sessions, left_out, events; /* written; such as could not be resumed, or were too much */
+	uint32_t sessions, left_out,
+		events; /* written; such as could not be resumed, or were too much */
 	uint64_t bytes;
 	uint32_t waiting;
 	int failed;

@@ -18,7 +18,8 @@ struct guild_open {
 	bool said; /* that it is unavailable */
 	bool lost; /* a silent one whose user was removed meanwhile, or (away) whose guild went away again */
 	bool away;
-	uint32_t missed_from; /* of a silent one: the first kept publication that it has not had (view.c) */
+	uint32_t
+		missed_from; /* of a silent one: the first kept publication that it has not had (view.c) */
 };
 
 static uint64_t open_guild(const struct guild_open *open)
@@ -64,7 +65,8 @@ uint32_t guilds_waiting(const struct session *session, uint64_t **ret)
 	count = 0;
 	list_for_each (node, &session->opens)
 		(*ret)[count++] = open_guild(list_entry(node, struct guild_open, node));
-	for (uint32_t i = session->guilds ? session->guilds->at : 0; session->guilds && i < session->guilds->count; i++)
+	for (uint32_t i = session->guilds ? session->guilds->at : 0;
+	     session->guilds && i < session->guilds->count; i++)
 		(*ret)[count++] = session->guilds->ids[i];
 	return count;
 }

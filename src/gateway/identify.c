@@ -222,8 +222,8 @@ static int read_numbers(const json_t *d, struct session *session)
 		json_int_t n = json_integer_value(large);
 
 		static_assert(LIMIT_LARGE_THRESHOLD_MAX <= UINT8_MAX, "it is kept in a byte");
-		session->large_threshold =
-			(uint8_t)MAX(LIMIT_LARGE_THRESHOLD_MIN, MIN(n, LIMIT_LARGE_THRESHOLD_MAX));
+		session->large_threshold = (uint8_t)MAX(LIMIT_LARGE_THRESHOLD_MIN,
+							MIN(n, LIMIT_LARGE_THRESHOLD_MAX));
 	}
 	return read_shard(json_object_get(d, "shard"), session);
 }
@@ -257,7 +257,8 @@ int identify(struct conn *conn, const json_t *d)
 	}
 	session->version = conn->version;
 	session_attach(session, conn);
-	if (!conn->compress && !conn->shared && !conn->etf && json_is_true(json_object_get(d, "compress")))
+	if (!conn->compress && !conn->shared && !conn->etf &&
+	    json_is_true(json_object_get(d, "compress")))
 		conn->payload_zlib = true;
 
 	struct open_ask *ask = open_ask_new(session);

@@ -167,9 +167,10 @@ static void tell_guild(struct session *session, struct interest *interest)
 	struct realm_lists *lists = &ask->lists;
 
 	ask->ask.answered = on_answer;
-	lists->work = (struct cell_work){
-		.kind = CELL_GUILD, .id = interest->guild_id, .if_loaded = true, .run = realm_lists_run
-	};
+	lists->work = (struct cell_work){ .kind = CELL_GUILD,
+					  .id = interest->guild_id,
+					  .if_loaded = true,
+					  .run = realm_lists_run };
 	lists->session = session->id;
 	lists->user_id = session->user_id;
 	lists->members_again = interest->members_again;

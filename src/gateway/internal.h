@@ -57,13 +57,13 @@ struct gateway_local {
 	struct ring_limits ring_limits;
 	/* cell_post(), but for tests. */
 	void (*post)(struct core *from, struct cell_work *work);
-	struct map sessions;	     /* id → struct session */
-	struct map views;	  /* id of a cell → struct view */
+	struct map sessions; /* id → struct session */
+	struct map views; /* id of a cell → struct view */
 	struct list conns;
-	struct list dirty;	   /* connections with something to send */
-	struct list doomed;	    /* sessions that could not hold what they got */
+	struct list dirty; /* connections with something to send */
+	struct list doomed; /* sessions that could not hold what they got */
 	struct deferred flush;
-	struct list waiting;	     /* of struct ask, to be asked again */
+	struct list waiting; /* of struct ask, to be asked again */
 	struct list fresh; /* sessions just detached, the longest detached first */
 	struct list detached; /* and those whose users are away for it, all detached for longer */
 	struct timer detached_timer;
@@ -166,7 +166,8 @@ struct session {
 	struct assembly *assembly;
 	struct interest *interest; /* op 14, 37; the first of a list */
 	char *presence; /* JSON, what it said last; NULL: nothing */
-	struct list whole_asks; /* of struct members_ask: all of a guild's members, to be asked for */
+	struct list
+		whole_asks; /* of struct members_ask: all of a guild's members, to be asked for */
 	uint32_t opens_running;
 	uint32_t presences; /* op 3 since presences_ms */
 	uint32_t presences_ms;

@@ -64,7 +64,8 @@ static void commit(struct keeping *keeping)
 	store_commit(core_cores(keeping->core)->store, batch);
 }
 
-static void put(struct keeping *keeping, struct str key, const struct obj_desc *desc, const void *row)
+static void put(struct keeping *keeping, struct str key, const struct obj_desc *desc,
+		const void *row)
 {
 	buf_clear(&keeping->text);
 	row_put(&keeping->text, desc, row);
@@ -100,7 +101,8 @@ static bool ring_fits(const struct ring *ring)
 		enum event_form form;
 		const struct event *event = ring_get(ring, seq, &form);
 
-		if ((event->full ? event->full->len : 0) + (event->alt ? event->alt->len : 0) > EVENT_BYTES_MAX)
+		if ((event->full ? event->full->len : 0) + (event->alt ? event->alt->len : 0) >
+		    EVENT_BYTES_MAX)
 			return false;
 	}
 	return true;
@@ -109,10 +111,10 @@ static bool ring_fits(const struct ring *ring)
 /* One that has its READY, and of which nothing is under way that no ring holds. */
 static bool may_keep(const struct session *session)
 {
-	if (session->state != SESSION_LIVE || session->doom || session->ring.taken == 0 || guild_opens_silent(session) ||
-	    !list_empty(&session->whole_asks))
+	if (session->state != SESSION_LIVE || session->doom || session->ring.taken == 0 ||
+	    guild_opens_silent(session) || !list_empty(&session->whole_asks))
 		return false;
-	list_for_each(node, &session->subs) {
+	list_for_each (node, &session->subs) {
 		const struct sub *sub = list_entry(node, struct sub, of_session);
 		enum cell_kind kind;
 
@@ -143,7 +145,9 @@ static json_t *interest_json(const struct interest *interest)
 		char id[24];
 
 		for (uint32_t k = 0; k < channel->ranges_count; k++)
-			json_array_append_new(ranges, json_pack("[ii]", (int)channel->ranges[k][0], (int)channel->ranges[k][1]));
+			json_array_append_new(ranges,
+					      json_pack("[ii]", (int)channel->ranges[k][0],
+							(int)channel->ranges[k][1]));
 		snprintf(id, sizeof(id), "%lu", channel->channel_id);
 		json_object_set_new(channels, id, ranges);
 	}
@@ -151,8 +155,10 @@ static json_t *interest_json(const struct interest *interest)
 	json_object_set_new(object, "threads", json_boolean(interest->threads));
 	json_object_set_new(object, "activities", json_boolean(interest->activities));
 	json_object_set_new(object, "member_updates", json_boolean(interest->member_updates));
-	json_object_set_new(object, "members", ids_json(interest->members, interest->members_count));
-	json_object_set_new(object, "thread_member_lists", ids_json(interest->thread_lists, interest->thread_lists_count));
+	json_object_set_new(object, "members",
+			    ids_json(interest->members, interest->members_count));
+	json_object_set_new(object, "thread_member_lists",
+			    ids_json(interest->thread_lists, interest->thread_lists_count));
 	json_object_set_new(object, "channels", channels);
 	return object;
 }
@@ -162,7 +168,8 @@ static char *interests_text(const struct session *session)
 	json_t *all = json_object();
 	char id[24];
 
-	for (const struct interest *interest = session->interest; interest; interest = interest->next) {
+	for (const struct interest *interest = session->interest; interest;
+	     interest = interest->next) {
 		snprintf(id, sizeof(id), "%lu", interest->guild_id);
 		json_object_set_new(all, id, interest_json(interest));
 	}
@@ -186,11 +193,11 @@ static void keep_session(struct keeping *keeping, const struct session *session)
 
 		events[i] = keep_event(keeping, event) << 1 | form;
 	}
-	list_for_each(node, &session->subs)
+	list_for_each (node, &session->subs)
 		guilds_count++;
 	guilds = mem_alloc((guilds_count + 1) * sizeof(*guilds));
 	guilds_count = 0;
-	list_for_each(node, &session->subs) {
+	list_for_each (node, &session->subs) {
 		enum cell_kind kind;
 		uint64_t id = sub_cell(list_entry(node, struct sub, of_session), &kind);
 
@@ -243,7 +250,8 @@ void gateway_keep(struct cores *cores, struct gateway_keeping *state)
 		void *value;
 
 		while (map_next(&gateway_of(cores->core[i])->sessions, &at, &id, &value)) {
-			if (may_keep(value) && state->bytes < KEEP_BYTES_MAX && state->sessions < KEEP_SESSIONS_MAX)
+			if (may_keep(value) && state->bytes < KEEP_BYTES_MAX &&
+			    state->sessions < KEEP_SESSIONS_MAX)
 				keep_session(&keeping, value);
 			else
 				state->left_out++;
@@ -297,8 +305,8 @@ static int take_event(struct restore *restore, struct arena *arena, const struct
 	enum event_type type;
 	uint64_t number;
 
-	if (!parse_kept_event(row->key, &number) || row_get(row->value, &desc_kept_event, arena, &kept) ||
-	    !is_event(kept.name, &type))
+	if (!parse_kept_event(row->key, &number) ||
+	    row_get(row->value, &desc_kept_event, arena, &kept) || !is_event(kept.name, &type))
 		return -EBADMSG;
 	struct event *event = event_new(type, kept.full.ptr ? bytes_from(kept.full) : NULL);
 	event->alt = kept.short_.ptr ? bytes_from(kept.short_) : NULL;
@@ -308,11 +316,14 @@ static int take_event(struct restore *restore, struct arena *arena, const struct
 
 static bool take_ring(struct restore *restore, const struct kept_session *kept, struct ring *ring)
 {
-	static const struct ring_limits limits = { .events_max = UINT32_MAX, .bytes_max = UINT32_MAX };
-	uint64_t first = (uint64_t)kept->first, cursor = (uint64_t)kept->cursor, taken = (uint64_t)kept->taken;
+	static const struct ring_limits limits = { .events_max = UINT32_MAX,
+						   .bytes_max = UINT32_MAX };
+	uint64_t first = (uint64_t)kept->first, cursor = (uint64_t)kept->cursor,
+		 taken = (uint64_t)kept->taken;
 
-	if (first == 0 || cursor < first || cursor > first + kept->events.count || taken + 1 < cursor ||
-	    taken >= first + kept->events.count || (uint64_t)kept->confirmed > taken)
+	if (first == 0 || cursor < first || cursor > first + kept->events.count ||
+	    taken + 1 < cursor || taken >= first + kept->events.count ||
+	    (uint64_t)kept->confirmed > taken)
 		return false;
 	ring->first = ring->cursor = first;
 	for (uint32_t i = 0; i < kept->events.count; i++) {
@@ -331,7 +342,8 @@ static bool take_ring(struct restore *restore, const struct kept_session *kept, 
 	return true;
 }
 
-static struct session *session_of(struct restore *restore, uint64_t id, const struct kept_session *kept)
+static struct session *session_of(struct restore *restore, uint64_t id,
+				  const struct kept_session *kept)
 {
 	struct session *session = mem_zalloc(sizeof(*session));
 	size_t len = 0;
@@ -353,8 +365,8 @@ static struct session *session_of(struct restore *restore, uint64_t id, const st
 		memcpy(session->presence, kept->presence.ptr, kept->presence.len);
 	}
 	session_init(session);
-	if (sodium_hex2bin(session->token_hash, sizeof(session->token_hash), kept->token_hash.ptr, kept->token_hash.len, NULL, &len,
-			   NULL) ||
+	if (sodium_hex2bin(session->token_hash, sizeof(session->token_hash), kept->token_hash.ptr,
+			   kept->token_hash.len, NULL, &len, NULL) ||
 	    len != sizeof(session->token_hash) || !take_ring(restore, kept, &session->ring)) {
 		ring_done(&session->ring);
 		free(session->presence);
@@ -375,7 +387,8 @@ static int take_session(struct restore *restore, struct arena *arena, const stru
 	struct kept_session kept = {};
 	uint64_t id;
 
-	if (!parse_kept_session(row->key, &id) || row_get(row->value, &desc_kept_session, arena, &kept))
+	if (!parse_kept_session(row->key, &id) ||
+	    row_get(row->value, &desc_kept_session, arena, &kept))
 		return -EBADMSG;
 	if (session_id_core(id) >= cores->count)
 		return 0; /* there are fewer cores now */
@@ -384,7 +397,8 @@ static int take_session(struct restore *restore, struct arena *arena, const stru
 		return -EBADMSG;
 	struct returning *returning = mem_zalloc(sizeof(*returning));
 	if (kept.opening.count)
-		guilds_queue(session, ids_dup(kept.opening.items, kept.opening.count), kept.opening.count);
+		guilds_queue(session, ids_dup(kept.opening.items, kept.opening.count),
+			     kept.opening.count);
 	returning->session = session;
 	returning->guilds = ids_dup(kept.guilds.items, kept.guilds.count);
 	returning->guilds_count = kept.guilds.count;
@@ -410,7 +424,8 @@ static bool settled(struct gateway_local *gateway, uint64_t id)
 	return !session || (session_sub(session, session->user_id) && !guild_opens_silent(session));
 }
 
-static void let_in(struct gateway_local *gateway, struct letting *letting, struct returning *returning)
+static void let_in(struct gateway_local *gateway, struct letting *letting,
+		   struct returning *returning)
 {
 	struct session *session = returning->session;
 	const char *key;
@@ -427,9 +442,8 @@ static void let_in(struct gateway_local *gateway, struct letting *letting, struc
 	session_reopen(session);
 	for (uint32_t i = 0; i < returning->guilds_count; i++)
 		guild_open_start(session, returning->guilds[i], OPEN_SILENT);
-	json_object_foreach(returning->interests, key, interest)
-		if (str_u64(str_z(key), &guild_id))
-			interest_merge(session, guild_id, interest);
+	json_object_foreach(returning->interests, key, interest) if (str_u64(str_z(key), &guild_id))
+		interest_merge(session, guild_id, interest);
 	json_decref(returning->interests);
 	free(returning->guilds);
 	free(returning);
@@ -472,7 +486,8 @@ static void let_all_in(struct core *core, void *arg)
 			while (letting->count < AT_ONCE && (node = list_pop(&letting->waiting)))
 				let_in(gateway, letting, list_entry(node, struct returning, node));
 			while (letting->count) {
-				struct session *session = session_find(gateway, letting->ids[--letting->count]);
+				struct session *session = session_find(
+					gateway, letting->ids[--letting->count]);
 
 				if (session)
 					session_end(session);
@@ -504,7 +519,7 @@ static void let_in_wait(struct restore *restore)
 
 		letting->restore = restore;
 		list_init(&letting->waiting);
-		list_for_each(node, &restore->returning[i]) {
+		list_for_each (node, &restore->returning[i]) {
 			list_del(node);
 			list_add_tail(&letting->waiting, node);
 		}
@@ -528,11 +543,14 @@ static void returning_free(struct returning *returning)
 
 /* The rows of one kind. */
 static int take_rows(struct restore *restore, struct arena *arena, struct str prefix,
-		     int (*take)(struct restore *restore, struct arena *arena, const struct store_row *row), uint32_t *ret_count)
+		     int (*take)(struct restore *restore, struct arena *arena,
+				 const struct store_row *row),
+		     uint32_t *ret_count)
 {
 	struct store_row *rows;
 
-	int r = store_scan_wait(restore->core, arena, prefix, (struct str){}, (struct str){}, false, 0, &rows, ret_count);
+	int r = store_scan_wait(restore->core, arena, prefix, (struct str){}, (struct str){}, false,
+				0, &rows, ret_count);
 	for (uint32_t i = 0; !r && i < *ret_count; i++)
 		r = take(restore, arena, &rows[i]);
 	return r;
@@ -552,7 +570,8 @@ static int read_all(struct restore *restore, struct arena *arena, const struct k
 /* 0; ENOENT: there is nothing, or it is too old. */
 static int read_run(struct core *core, struct arena *arena, struct kept_run *ret)
 {
-	int64_t now_us = (int64_t)core_wall_us(core), keep_us = (int64_t)gateway_of(core)->config.detached_ms * 1000;
+	int64_t now_us = (int64_t)core_wall_us(core),
+		keep_us = (int64_t)gateway_of(core)->config.detached_ms * 1000;
 	struct str value;
 	struct key key;
 
@@ -561,8 +580,8 @@ static int read_run(struct core *core, struct arena *arena, struct kept_run *ret
 		r = row_get(value, &desc_kept_run, arena, ret);
 	if (r)
 		return r;
-	if ((uint64_t)ret->epoch + 1 != core_cores(core)->store->epoch || now_us > ret->saved_at + keep_us ||
-	    now_us < ret->saved_at - CLOCK_SLACK_US) {
+	if ((uint64_t)ret->epoch + 1 != core_cores(core)->store->epoch ||
+	    now_us > ret->saved_at + keep_us || now_us < ret->saved_at - CLOCK_SLACK_US) {
 		log_info("sessions of an earlier run are too old sessions=%ld", ret->sessions);
 		return ENOENT;
 	}
@@ -609,7 +628,7 @@ uint32_t gateway_restore_wait(struct core *core)
 	if (!r)
 		let_in_wait(&restore);
 	for (uint32_t i = 0; i < ARRAY_SIZE(restore.returning); i++)
-		list_for_each(node, &restore.returning[i])
+		list_for_each (node, &restore.returning[i])
 			returning_free(list_entry(node, struct returning, node));
 	while (map_next(&restore.events, &at, &number, &event))
 		event_unref(event);
@@ -620,6 +639,7 @@ uint32_t gateway_restore_wait(struct core *core)
 	for (uint32_t i = 0; i < cores->count; i++)
 		sessions += atomic_load(&gateway_of(cores->core[i])->stats.sessions);
 	if (run.sessions)
-		log_info("sessions of the last run wait for their clients sessions=%lu of=%ld", sessions, run.sessions);
+		log_info("sessions of the last run wait for their clients sessions=%lu of=%ld",
+			 sessions, run.sessions);
 	return (uint32_t)sessions;
 }

@@ -231,7 +231,8 @@ static void detached_bound(struct gateway_local *gateway, uint64_t user_id)
 		if (!oldest || session->detached_us < oldest->detached_us)
 			oldest = session;
 	}
-	if (count > gateway->config.detached_per_user || bytes > gateway->config.detached_user_bytes)
+	if (count > gateway->config.detached_per_user ||
+	    bytes > gateway->config.detached_user_bytes)
 		session_end(oldest);
 	while (atomic_load_explicit(&gateway->stats.detached, memory_order_relaxed) >
 		       gateway->config.detached_max ||

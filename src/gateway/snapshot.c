@@ -41,9 +41,11 @@ void snapshot_taken(struct session *session, uint64_t seq, size_t bytes)
 		gateway->snapshots = mem_zalloc(sizeof(*gateway->snapshots));
 	struct snapshots *snapshots = gateway->snapshots;
 	/* The youngest stays, whatever its size. */
-	while (snapshots->count && (snapshots->count == SNAPSHOTS_MAX || snapshots->bytes + bytes > SNAPSHOTS_BYTES))
+	while (snapshots->count &&
+	       (snapshots->count == SNAPSHOTS_MAX || snapshots->bytes + bytes > SNAPSHOTS_BYTES))
 		drop_oldest(gateway, snapshots);
-	snapshots->taken[(snapshots->first + snapshots->count++) % SNAPSHOTS_MAX] = (struct taken){ session->id, seq, bytes };
+	snapshots->taken[(snapshots->first + snapshots->count++) % SNAPSHOTS_MAX] =
+		(struct taken){ session->id, seq, bytes };
 	snapshots->bytes += bytes;
 }
 

@@ -20,7 +20,8 @@ struct news {
 
 /* -- the events -- */
 
-static void fill(const struct view *view, const struct view_class *class, struct channel_unread_list *ret)
+static void fill(const struct view *view, const struct view_class *class,
+		 struct channel_unread_list *ret)
 {
 	const struct unread *unread = &view->guild->unread;
 
@@ -42,7 +43,8 @@ static void fill(const struct view *view, const struct view_class *class, struct
 /* NULL when the class sees none of it. */
 static struct event *make(const struct view *view, const struct view_class *class, enum form form)
 {
-	static const enum event_type types[] = { EVENT_CHANNEL_UNREAD_UPDATE, EVENT_PASSIVE_UPDATE_V1, EVENT_PASSIVE_UPDATE_V2 };
+	static const enum event_type types[] = { EVENT_CHANNEL_UNREAD_UPDATE,
+						 EVENT_PASSIVE_UPDATE_V1, EVENT_PASSIVE_UPDATE_V2 };
 	struct channel_unread_list list = {};
 	struct event *event = NULL;
 	struct buf text;
@@ -53,14 +55,20 @@ static struct event *make(const struct view *view, const struct view_class *clas
 	enc_init(&enc, &text, ENC_JSON);
 	switch (form) {
 	case FORM_PASSIVE_V2:
-		enc_passive_update_v2(&enc, &(struct passive_update_v2){ .guild_id = view->cell_id, .updated_channels = list });
+		enc_passive_update_v2(&enc,
+				      &(struct passive_update_v2){ .guild_id = view->cell_id,
+								   .updated_channels = list });
 		break;
 	case FORM_PASSIVE_V1:
-		enc_passive_update_v1(&enc, &(struct passive_update_v1){ .guild_id = view->cell_id, .channels = list });
+		enc_passive_update_v1(
+			&enc,
+			&(struct passive_update_v1){ .guild_id = view->cell_id, .channels = list });
 		break;
 	default:
-		enc_channel_unread_update(&enc, &(struct channel_unread_update){ .guild_id = view->cell_id,
-										  .channel_unread_updates = list });
+		enc_channel_unread_update(
+			&enc,
+			&(struct channel_unread_update){ .guild_id = view->cell_id,
+							 .channel_unread_updates = list });
 	}
 	if (list.count && !text.full)
 		event = event_new(types[form], bytes_from(buf_str(&text)));
@@ -146,7 +154,8 @@ void unread_note(struct view *view, const struct audience *to, const struct even
 
 	if (unread->count && event->type == EVENT_CHANNEL_DELETE && to->channel_slot)
 		forget(unread, to->channel_slot - 1); /* another channel may get its place */
-	if (!event->channel_id || !view->guild->people || view->guild->members <= LIMIT_LARGE_THRESHOLD_MIN || !to->channel_slot)
+	if (!event->channel_id || !view->guild->people ||
+	    view->guild->members <= LIMIT_LARGE_THRESHOLD_MIN || !to->channel_slot)
 		return;
 	while (at < unread->count && unread->news[at].channel_id != event->channel_id)
 		at++;
@@ -155,7 +164,8 @@ void unread_note(struct view *view, const struct audience *to, const struct even
 			tell(view);
 		at = unread->count++;
 		unread->news = mem_realloc(unread->news, unread->count * sizeof(*unread->news));
-		unread->news[at] = (struct news){ .channel_id = event->channel_id, .slot = to->channel_slot - 1 };
+		unread->news[at] = (struct news){ .channel_id = event->channel_id,
+						  .slot = to->channel_slot - 1 };
 	}
 	struct news *news = &unread->news[at];
 	if (event->message_id) {

@@ -422,9 +422,10 @@ static void look_ahead(const struct view_class *class, uint32_t i)
 		const struct session *session = class->subs[i + 4]->session;
 
 		if (session->ring.cap)
-			__builtin_prefetch(&session->ring.slots[(session->ring.head + session->ring.count) &
-								(session->ring.cap - 1)],
-					   1);
+			__builtin_prefetch(
+				&session->ring.slots[(session->ring.head + session->ring.count) &
+						     (session->ring.cap - 1)],
+				1);
 		if (session->conn)
 			__builtin_prefetch(&session->conn->dirty, 1);
 	}
@@ -470,8 +471,7 @@ static void event_publish(struct view *view, const struct audience *to, struct e
 }
 
 /* A list of sessions, of all cores. */
-static void event_to_sessions(struct view *view, const struct bytes *sessions,
-			      struct event *event)
+static void event_to_sessions(struct view *view, const struct bytes *sessions, struct event *event)
 {
 	struct audience to = {};
 	uint32_t core = core_index(view->gateway->core);
@@ -540,8 +540,9 @@ static void replay_to_returned(struct view *view, const struct publication *publ
 {
 	for (uint32_t i = 0; i < publication->count; i++) {
 		const struct effect *effect = &publication->effects[i];
-		const struct session *session =
-			effect->kind == EFFECT_SUBSCRIBE ? map_get(&view->gateway->sessions, effect->session) : NULL;
+		const struct session *session = effect->kind == EFFECT_SUBSCRIBE
+			? map_get(&view->gateway->sessions, effect->session)
+			: NULL;
 		struct sub *sub = session ? sub_find(view, session) : NULL;
 
 		if (!sub || !sub->returned)

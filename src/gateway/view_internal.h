@@ -18,7 +18,7 @@ struct view {
 	struct gateway_local *gateway;
 	uint64_t cell_id;
 	enum cell_kind kind;
-	uint32_t held;       /* by questions under way */
+	uint32_t held; /* by questions under way */
 	uint32_t subs;
 	struct sub *account; /* an account's sessions */
 	/* NULL: an account. There are as many of these as sessions, so they are kept small. */

@@ -267,8 +267,8 @@ static int wanted(struct model *m, const struct person *person, const struct aud
 static void publish(struct model *m)
 {
 	struct audience to = {};
-	static const enum event_type types[] = { EVENT_MESSAGE_CREATE,	   EVENT_MESSAGE_DELETE,
-						 EVENT_TYPING_START,	   EVENT_GUILD_MEMBER_ADD,
+	static const enum event_type types[] = { EVENT_MESSAGE_CREATE,	    EVENT_MESSAGE_DELETE,
+						 EVENT_TYPING_START,	    EVENT_GUILD_MEMBER_ADD,
 						 EVENT_GUILD_MEMBER_UPDATE, EVENT_CHANNEL_UPDATE };
 	struct event *event = fake_event(types[dice(m, ARRAY_SIZE(types))],
 					 dice(m, 3) ? INTENT_GUILD_MESSAGES : 0, "{}",
@@ -313,7 +313,9 @@ static void publish(struct model *m)
 		bytes_ref(shares);
 	}
 
-	struct effect effect = { .kind = EFFECT_EVENT, .to = to, .event = event_ref(event), .see = shares };
+	struct effect effect = {
+		.kind = EFFECT_EVENT, .to = to, .event = event_ref(event), .see = shares
+	};
 	apply(m, &effect, 1);
 	uint32_t held = 1;
 	for (uint32_t i = 0; i < SESSIONS; i++) {
@@ -396,14 +398,17 @@ static struct session *watcher(struct model *m, uint32_t capabilities)
 static void say(struct model *m, uint32_t slot, uint64_t message_id)
 {
 	struct event *event = fake_event(EVENT_MESSAGE_CREATE, 0, "{}", NULL);
-	struct effect effect = { .kind = EFFECT_EVENT, .to = { .channel_slot = slot + 1 }, .event = event };
+	struct effect effect = { .kind = EFFECT_EVENT,
+				 .to = { .channel_slot = slot + 1 },
+				 .event = event };
 
 	event->channel_id = 500 + slot;
 	event->message_id = message_id;
 	apply(m, &effect, 1);
 }
 
-static void expect_last(struct session *session, uint64_t number, enum event_type type, const char *text)
+static void expect_last(struct session *session, uint64_t number, enum event_type type,
+			const char *text)
 {
 	enum event_form form;
 
@@ -433,17 +438,22 @@ static void unread_channels_are_told_now_and_then_to_those_who_see_them(void **s
 	expect_last(both, 0, 0, "");
 	fake_pass(m.fake, 2000);
 	expect_last(both, 1, EVENT_CHANNEL_UNREAD_UPDATE,
-		    "{\"guild_id\":\"77\",\"channel_unread_updates\":[{\"id\":\"500\",\"last_message_id\":\"3\"},"
+		    "{\"guild_id\":\"77\",\"channel_unread_updates\":[{\"id\":\"500\",\"last_"
+		    "message_id\":\"3\"},"
 		    "{\"id\":\"501\",\"last_message_id\":\"9\"}]}");
-	expect_last(one, 1, EVENT_PASSIVE_UPDATE_V2,
-		    "{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":\"3\"}],"
-		    "\"updated_voice_states\":[],\"removed_voice_states\":[],\"updated_members\":[]}");
+	expect_last(
+		one, 1, EVENT_PASSIVE_UPDATE_V2,
+		"{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":"
+		"\"3\"}],"
+		"\"updated_voice_states\":[],\"removed_voice_states\":[],\"updated_members\":[]}");
 	/* Nothing is told twice; what one may not see, not at all. */
 	say(&m, 1, 10);
 	fake_pass(m.fake, 31000);
-	expect_last(one, 1, EVENT_PASSIVE_UPDATE_V2,
-		    "{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":\"3\"}],"
-		    "\"updated_voice_states\":[],\"removed_voice_states\":[],\"updated_members\":[]}");
+	expect_last(
+		one, 1, EVENT_PASSIVE_UPDATE_V2,
+		"{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":"
+		"\"3\"}],"
+		"\"updated_voice_states\":[],\"removed_voice_states\":[],\"updated_members\":[]}");
 	assert_int_equal(ring_next(&both->ring), 3);
 	/* A guild that becomes small says first what was missed. */
 	say(&m, 0, 11);

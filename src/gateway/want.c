@@ -25,7 +25,8 @@ static const uint8_t wants[EVENT_COUNT] = {
 
 bool want_passive(const struct sub *sub)
 {
-	return sub->view->guild->members > sub->session->large_threshold && !(sub->interest && sub->interest->opened);
+	return sub->view->guild->members > sub->session->large_threshold &&
+		!(sub->interest && sub->interest->opened);
 }
 
 static bool mentioned(const struct sub *sub, const struct event *event)
@@ -49,7 +50,8 @@ static bool wants_member(const struct sub *sub, const struct event *event)
 		return true;
 	if (!interest || interest->member_updates)
 		return interest != NULL;
-	for (uint32_t i = 0; i < interest->members_count && event->type != EVENT_GUILD_MEMBER_ADD; i++)
+	for (uint32_t i = 0; i < interest->members_count && event->type != EVENT_GUILD_MEMBER_ADD;
+	     i++)
 		if (interest->members[i] == event->about)
 			return true;
 	return false;
@@ -59,7 +61,8 @@ bool want_event(const struct sub *sub, const struct event *event)
 {
 	switch (wants[event->type]) {
 	case WANT_MESSAGES:
-		return !want_passive(sub) || (event->type == EVENT_MESSAGE_CREATE && mentioned(sub, event));
+		return !want_passive(sub) ||
+			(event->type == EVENT_MESSAGE_CREATE && mentioned(sub, event));
 	case WANT_TYPING: return sub->interest && sub->interest->typing;
 	case WANT_MEMBERS: return wants_member(sub, event);
 	default: return true;

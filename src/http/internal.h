@@ -15,7 +15,7 @@ enum {
 	HTTP_DRAIN_MAX = 8 << 20,
 	HTTP_BODY_WINDOW_MS = 10000,
 	HTTP_SEND_WINDOW_MS = 20000,
-	HTTP_IN_MAX = 256 << 10,	 /* never reached: bounds of its parts are lower */
+	HTTP_IN_MAX = 256 << 10, /* never reached: bounds of its parts are lower */
 	HTTP_OUT_MAX = 256 << 10,
 	HTTP_FIRST_SEND = 16 << 10, /* of the body, put behind the head into one send */
 };
@@ -36,13 +36,13 @@ struct http_server {
 };
 
 enum http_state {
-	HTTP_STATE_HEAD,	 /* a head is awaited or half there */
+	HTTP_STATE_HEAD, /* a head is awaited or half there */
 	HTTP_STATE_PARKED, /* a head has come, the handler thinks about it */
-	HTTP_STATE_BODY,	 /* its body is being read */
-	HTTP_STATE_USER,	 /* the handler has the request */
-	HTTP_STATE_SEND,	 /* the answer is on its way */
-	HTTP_STATE_DRAIN,  /* the rest of a body that the answer did not wait for */
-	HTTP_STATE_DEAD,	 /* to be freed at the end of http_conn_run() */
+	HTTP_STATE_BODY, /* its body is being read */
+	HTTP_STATE_USER, /* the handler has the request */
+	HTTP_STATE_SEND, /* the answer is on its way */
+	HTTP_STATE_DRAIN, /* the rest of a body that the answer did not wait for */
+	HTTP_STATE_DEAD, /* to be freed at the end of http_conn_run() */
 };
 
 struct http_file_reader;
@@ -56,15 +56,15 @@ struct http_conn {
 	struct timer timer;
 	uint8_t state;
 	uint8_t waits; /* what the timer is set for: enum http_wait */
-	bool lent;	   /* the request is with the handler, perhaps on another core */
-	bool running;  /* http_conn_run() is below us on the stack */
+	bool lent; /* the request is with the handler, perhaps on another core */
+	bool running; /* http_conn_run() is below us on the stack */
 	bool readable; /* the last read did not say -EAGAIN */
-	bool blocked;  /* the last send did */
+	bool blocked; /* the last send did */
 	bool eof;
-	bool close;   /* after this answer */
-	bool finish;  /* sock_finish() instead of sock_close(): we leave input unread */
+	bool close; /* after this answer */
+	bool finish; /* sock_finish() instead of sock_close(): we leave input unread */
 	bool expects; /* 100 (Continue) is owed before the body is read */
-	bool first;   /* no request yet */
+	bool first; /* no request yet */
 	uint32_t watching;
 	struct http_parser parser;
 	struct http_body framing;

@@ -7,7 +7,8 @@
 
 enum {
 	PRUNE_MS = 10000,
-	WINDOWS_MAX = 1 << 18, /* of one core; beyond, the oldest are forgotten by a prune and the rest is refused nothing */
+	WINDOWS_MAX = 1
+		<< 18, /* of one core; beyond, the oldest are forgotten by a prune and the rest is refused nothing */
 	SLOTS = 1 << 16,
 	PROBES = 4,
 };
@@ -71,7 +72,8 @@ void limit_table_free(struct limit_table *table)
 	free(table);
 }
 
-static struct limit_state state_of(const struct window *window, uint64_t now, uint32_t limit, uint32_t per_ms)
+static struct limit_state state_of(const struct window *window, uint64_t now, uint32_t limit,
+				   uint32_t per_ms)
 {
 	if (!window || window->until_us <= now)
 		return (struct limit_state){ limit, limit, per_ms * 1000ULL, false };
@@ -79,12 +81,15 @@ static struct limit_state state_of(const struct window *window, uint64_t now, ui
 				     window->until_us - now, false };
 }
 
-struct limit_state limit_peek(const struct limit_table *table, uint64_t key, uint32_t limit, uint32_t per_ms)
+struct limit_state limit_peek(const struct limit_table *table, uint64_t key, uint32_t limit,
+			      uint32_t per_ms)
 {
-	return state_of(map_get(&table->windows, key ? key : 1), core_now_us(table->core), limit, per_ms);
+	return state_of(map_get(&table->windows, key ? key : 1), core_now_us(table->core), limit,
+			per_ms);
 }
 
-struct limit_state limit_hit(struct limit_table *table, uint64_t key, uint32_t limit, uint32_t per_ms)
+struct limit_state limit_hit(struct limit_table *table, uint64_t key, uint32_t limit,
+			     uint32_t per_ms)
 {
 	uint64_t now = core_now_us(table->core);
 
@@ -123,12 +128,13 @@ void limit_global_free(struct limit_global *global)
 	free(global);
 }
 
-struct limit_state limit_global_hit(struct limit_global *global, uint64_t identity, uint32_t per_second,
-				    uint64_t wall_us)
+struct limit_state limit_global_hit(struct limit_global *global, uint64_t identity,
+				    uint32_t per_second, uint64_t wall_us)
 {
 	uint64_t hash = hash_u64(identity), second = wall_us / 1000000 & UINT32_MAX;
 	uint64_t tag = hash >> 48, head = second << 32 | tag << 16;
-	struct limit_state state = { per_second, per_second - 1, 1000000 - wall_us % 1000000, false };
+	struct limit_state state = { per_second, per_second - 1, 1000000 - wall_us % 1000000,
+				     false };
 
 	for (uint32_t probe = 0; probe < PROBES; probe++) {
 		_Atomic uint64_t *slot = &global->slots[(hash + probe) % SLOTS];
@@ -145,7 +151,8 @@ struct limit_state limit_global_hit(struct limit_global *global, uint64_t identi
 				state.over = true;
 				return state;
 			}
-			if (atomic_compare_exchange_weak_explicit(slot, &seen, head | (count + 1), memory_order_relaxed,
+			if (atomic_compare_exchange_weak_explicit(slot, &seen, head | (count + 1),
+								  memory_order_relaxed,
 								  memory_order_relaxed)) {
 				state.remaining = per_second - count - 1;
 				return state;

@@ -36,11 +36,18 @@
 #include "store/store.h"
 
 enum {
-	DRAIN_MS = 5000, DRAIN_STEP_MS = 50,
-	DRY_TURNS = 500, DRY_QUIET = 10, KEEP_TURNS = 10000, /* of a millisecond or less */
-	SETTLE_MS = 60, SETTLE_LOOKS = 100,
-	FIBERS_MAX = 4096, OFFLOAD_THREADS = 2, CORES_MAX_DEFAULT = 8,
-	CONNECTIONS_MAX = 1 << 20, PER_ADDRESS_MAX = 20000,
+	DRAIN_MS = 5000,
+	DRAIN_STEP_MS = 50,
+	DRY_TURNS = 500,
+	DRY_QUIET = 10,
+	KEEP_TURNS = 10000, /* of a millisecond or less */
+	SETTLE_MS = 60,
+	SETTLE_LOOKS = 100,
+	FIBERS_MAX = 4096,
+	OFFLOAD_THREADS = 2,
+	CORES_MAX_DEFAULT = 8,
+	CONNECTIONS_MAX = 1 << 20,
+	PER_ADDRESS_MAX = 20000,
 };
 
 struct daemon {
@@ -89,9 +96,9 @@ static int open_store(struct daemon *daemon, char **error)
 		.dir = path,
 		.cache_bytes = MIN(config->memory_max / 4, 256ULL << 20),
 		.readers = 2,
-		.sync_interval_ms = config->sync == SYNC_ALWAYS ? -1 :
-				    config->sync == SYNC_NEVER	? 0 :
-								  (int)config->sync_interval_ms,
+		.sync_interval_ms = config->sync == SYNC_ALWAYS ? -1
+			: config->sync == SYNC_NEVER		? 0
+								: (int)config->sync_interval_ms,
 		/* The reserve is for a server that takes writes; the operator's own commands work in what room there is. */
 		.reserve_bytes = daemon->options.offline ? 1 : config->disk_reserve,
 	};
@@ -126,7 +133,10 @@ static int parse_proxies(struct daemon *daemon, char **error)
 static int listen_on(struct daemon *daemon, const char *address, struct tls *tls, char **error)
 {
 	struct listener_config config = {
-		.address = address, .tls = tls, .quota = daemon->quota, .on_accept = serve_accept,
+		.address = address,
+		.tls = tls,
+		.quota = daemon->quota,
+		.on_accept = serve_accept,
 	};
 
 	daemon->listeners = mem_realloc(daemon->listeners,
@@ -147,7 +157,8 @@ static int listen_on(struct daemon *daemon, const char *address, struct tls *tls
 
 static int listen_metrics(struct daemon *daemon, char **error)
 {
-	struct listener_config config = { .address = daemon->config->metrics_listen, .on_accept = serve_accept_metrics };
+	struct listener_config config = { .address = daemon->config->metrics_listen,
+					  .on_accept = serve_accept_metrics };
 	struct listener *listener;
 
 	if (!config.address || !config.address[0])
@@ -155,7 +166,8 @@ static int listen_metrics(struct daemon *daemon, char **error)
 	int r = listener_open(daemon->cores, &config, &listener);
 	if (r)
 		return fail(error, r, config.address);
-	daemon->listeners = mem_realloc(daemon->listeners, (daemon->listeners_count + 1) * sizeof(*daemon->listeners));
+	daemon->listeners = mem_realloc(daemon->listeners,
+					(daemon->listeners_count + 1) * sizeof(*daemon->listeners));
 	daemon->listeners[daemon->listeners_count++] = listener;
 	return 0;
 }
@@ -169,7 +181,8 @@ static int open_listeners(struct daemon *daemon, char **error)
 	for (size_t i = 0; !r && config->listen && config->listen[i]; i++)
 		r = listen_on(daemon, config->listen[i], NULL, error);
 	if (!r && config->listen_tls && config->listen_tls[0]) {
-		r = tls_server_new(config->tls_certificate, config->tls_key, &daemon->tls, why, sizeof(why));
+		r = tls_server_new(config->tls_certificate, config->tls_key, &daemon->tls, why,
+				   sizeof(why));
 		if (r)
 			return fail(error, r, why);
 	}
@@ -183,7 +196,8 @@ static char *gateway_url(const char *public_url)
 {
 	char *url = NULL;
 
-	if (public_url && !strncmp(public_url, "http", 4) && asprintf(&url, "ws%s", public_url + 4) < 0)
+	if (public_url && !strncmp(public_url, "http", 4) &&
+	    asprintf(&url, "ws%s", public_url + 4) < 0)
 		return NULL;
 	return url;
 }
@@ -293,7 +307,9 @@ static void tell_ready(struct daemon *daemon)
 {
 	/* Before the line that callers wait for, so that they have this too. */
 	if (!atomic_load(&daemon->app.has_owner))
-		log_info("nobody owns this server yet; make its owner: rookery --data %s users create NAME --owner", daemon->admin.data);
+		log_info("nobody owns this server yet; make its owner: rookery --data %s users "
+			 "create NAME --owner",
+			 daemon->admin.data);
 	printf("rookeryd ready %s\n", daemon->app.default_url ? daemon->app.default_url : "");
 	fflush(stdout);
 	sd_notify(0, "READY=1\nSTATUS=");
@@ -318,7 +334,8 @@ static void on_recovered(struct core *core)
 	}
 	atomic_store(&daemon->app.serving, true);
 	if (daemon->config->faults)
-		log_warn("the operator may break things here (faults = true): not for a server that people use");
+		log_warn("the operator may break things here (faults = true): not for a server "
+			 "that people use");
 	for (uint32_t i = 0; i < cores->count; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
 
@@ -406,8 +423,11 @@ static int open_doors(struct daemon *daemon, char **error)
 		return fail(error, r, "control.sock");
 	daemon->memory = memory_watch_new(daemon->cores->core[0]);
 	daemon->watchdog = watchdog_new_systemd(daemon->cores);
-	daemon->reload = reload_new(daemon->cores, daemon->tls, daemon->options.reread, daemon->options.owner);
-	return signals_open(daemon->cores, &(struct signals_config){ .on_stop = on_stop, .on_reload = on_reload, .owner = daemon },
+	daemon->reload = reload_new(daemon->cores, daemon->tls, daemon->options.reread,
+				    daemon->options.owner);
+	return signals_open(daemon->cores,
+			    &(struct signals_config){
+				    .on_stop = on_stop, .on_reload = on_reload, .owner = daemon },
 			    &daemon->signals);
 }
 
@@ -417,7 +437,8 @@ static void make_cores(struct daemon *daemon)
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
 	daemon->cores = cores_new(&(struct cores_config){
-		.count = config->cores ? config->cores : (uint32_t)MIN(MAX(processors, 1), CORES_MAX_DEFAULT),
+		.count = config->cores ? config->cores
+				       : (uint32_t)MIN(MAX(processors, 1), CORES_MAX_DEFAULT),
 		.fibers_max = FIBERS_MAX,
 		.offload_threads = OFFLOAD_THREADS,
 		.clock = &clock_real,
@@ -425,11 +446,12 @@ static void make_cores(struct daemon *daemon)
 		.store = daemon->store,
 		.app = &daemon->app,
 	});
-	daemon->quota = quota_new(&(struct quota_config){ .total_max = CONNECTIONS_MAX,
-							  .per_address_max = PER_ADDRESS_MAX,
-							  .exempt = daemon->app.trusted,
-							  .exempt_count = daemon->app.trusted_count },
-				  &random_real);
+	daemon->quota = quota_new(
+		&(struct quota_config){ .total_max = CONNECTIONS_MAX,
+					.per_address_max = PER_ADDRESS_MAX,
+					.exempt = daemon->app.trusted,
+					.exempt_count = daemon->app.trusted_count },
+		&random_real);
 	daemon->admin.cores = daemon->cores;
 	daemon->admin.metrics = daemon->options.offline ? NULL : metrics_write;
 	for (uint32_t i = 0; i < daemon->cores->count; i++) {
@@ -438,7 +460,8 @@ static void make_cores(struct daemon *daemon)
 	}
 }
 
-int daemon_new(struct config *config, const struct daemon_options *options, struct daemon **ret_daemon, char **error)
+int daemon_new(struct config *config, const struct daemon_options *options,
+	       struct daemon **ret_daemon, char **error)
 {
 	struct daemon *daemon = mem_zalloc(sizeof(*daemon));
 
@@ -491,10 +514,12 @@ static void run_dry(struct cores *cores)
 		uint64_t before = 0, after = 0;
 
 		for (uint32_t k = 0; k < cores->count; k++)
-			before += atomic_load(&core_stats(cores->core[k])->messages) + atomic_load(&store->stats.batches);
+			before += atomic_load(&core_stats(cores->core[k])->messages) +
+				atomic_load(&store->stats.batches);
 		turn_all(cores, 1000);
 		for (uint32_t k = 0; k < cores->count; k++)
-			after += atomic_load(&core_stats(cores->core[k])->messages) + atomic_load(&store->stats.batches);
+			after += atomic_load(&core_stats(cores->core[k])->messages) +
+				atomic_load(&store->stats.batches);
 		quiet = before == after ? quiet + 1 : 0;
 	}
 }
@@ -511,10 +536,11 @@ static void keep_sessions(struct daemon *daemon)
 	for (int i = 0; keeping->waiting && i < KEEP_TURNS; i++)
 		core_turn(cores->core[0], 1000);
 	if (keeping->waiting || keeping->failed)
-		log_warn("sessions could not be kept, they will identify anew r=%d", keeping->failed);
+		log_warn("sessions could not be kept, they will identify anew r=%d",
+			 keeping->failed);
 	else
-		log_info("sessions kept sessions=%u left_out=%u events=%u bytes=%lu", keeping->sessions, keeping->left_out, keeping->events,
-			 keeping->bytes);
+		log_info("sessions kept sessions=%u left_out=%u events=%u bytes=%lu",
+			 keeping->sessions, keeping->left_out, keeping->events, keeping->bytes);
 }
 
 int daemon_run(struct daemon *daemon)

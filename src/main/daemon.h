@@ -21,7 +21,8 @@ struct daemon_options {
 
 /* Opens the store, makes cores and listeners. 0 or negative errno with a sentence in @error (malloc). Takes @config over; in
  * either case *ret_daemon is to be daemon_free()d. */
-int daemon_new(struct config *config, const struct daemon_options *options, struct daemon **ret_daemon, char **error);
+int daemon_new(struct config *config, const struct daemon_options *options,
+	       struct daemon **ret_daemon, char **error);
 /* Serves until a signal ends it; prints the ready line on stdout. The exit status. */
 int daemon_run(struct daemon *daemon);
 void daemon_free(struct daemon *daemon);

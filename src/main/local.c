@@ -17,7 +17,8 @@
 static void apply(struct core *core, const struct publication *publication)
 {
 	for (uint32_t i = 0; i < publication->count; i++)
-		if (publication->effects[i].kind == EFFECT_LOGOUT || publication->effects[i].kind == EFFECT_FORGET)
+		if (publication->effects[i].kind == EFFECT_LOGOUT ||
+		    publication->effects[i].kind == EFFECT_FORGET)
 			auth_forget(core, publication->cell_id);
 	view_apply(core, publication);
 }

@@ -29,7 +29,8 @@ struct counter {
 static const struct counter core_counters[] = {
 	COUNTER(core_stats, turns, "core_turns_total", "Turns of the loop."),
 	COUNTER(core_stats, messages, "core_messages_total", "Messages received from cores."),
-	COUNTER(core_stats, doorbells, "core_doorbells_total", "Messages that had to wake a sleeping core."),
+	COUNTER(core_stats, doorbells, "core_doorbells_total",
+		"Messages that had to wake a sleeping core."),
 	COUNTER(core_stats, timers, "core_timers_total", "Timers that ran."),
 	COUNTER(core_stats, fibers_started, "core_fibers_started_total", "Fibers started."),
 	GAUGE(core_stats, fibers_now, "core_fibers", "Fibers alive."),
@@ -38,10 +39,13 @@ static const struct counter core_counters[] = {
 static const struct counter cell_counters[] = {
 	GAUGE(cell_stats, loaded, "cells", "Guilds, DMs and accounts in memory."),
 	COUNTER(cell_stats, loads, "cell_loads_total", "Cells read from the store."),
-	COUNTER(cell_stats, restarts, "cell_restarts_total", "Cells that were broken and read anew."),
+	COUNTER(cell_stats, restarts, "cell_restarts_total",
+		"Cells that were broken and read anew."),
 	COUNTER(cell_stats, load_failures, "cell_load_failures_total", "Loads that failed."),
-	GAUGE(cell_stats, refusing, "cells_refusing", "Guilds, DMs and accounts that cannot be loaded and answer 503."),
-	COUNTER(cell_stats, landed, "cell_landed_total", "Restarts that found a failed write on the disk all the same."),
+	GAUGE(cell_stats, refusing, "cells_refusing",
+	      "Guilds, DMs and accounts that cannot be loaded and answer 503."),
+	COUNTER(cell_stats, landed, "cell_landed_total",
+		"Restarts that found a failed write on the disk all the same."),
 	COUNTER(cell_stats, evicted, "cell_evictions_total", "Idle cells that left memory."),
 	COUNTER(cell_stats, txns, "cell_transactions_total", "Transactions."),
 	COUNTER(cell_stats, commits, "cell_commits_total", "Transactions that wrote."),
@@ -53,20 +57,27 @@ static const struct counter cell_counters[] = {
 static const struct counter gateway_counters[] = {
 	GAUGE(gateway_stats, connections, "gateway_connections", "WebSocket connections."),
 	GAUGE(gateway_stats, sessions, "gateway_sessions", "Sessions, connected or not."),
-	GAUGE(gateway_stats, detached, "gateway_sessions_detached", "Sessions waiting for a RESUME."),
+	GAUGE(gateway_stats, detached, "gateway_sessions_detached",
+	      "Sessions waiting for a RESUME."),
 	GAUGE(gateway_stats, detached_bytes, "gateway_sessions_detached_bytes", "What they hold."),
-	COUNTER(gateway_stats, identifies, "gateway_identifies_total", "IDENTIFYs that made a session."),
+	COUNTER(gateway_stats, identifies, "gateway_identifies_total",
+		"IDENTIFYs that made a session."),
 	COUNTER(gateway_stats, resumes, "gateway_resumes_total", "RESUMEs that worked."),
-	COUNTER(gateway_stats, restored, "gateway_restored_total", "Sessions that a clean stop had kept."),
-	COUNTER(gateway_stats, resumes_refused, "gateway_resumes_refused_total", "RESUMEs that did not."),
-	COUNTER(gateway_stats, moves, "gateway_moves_total", "Connections moved to the core of their session."),
+	COUNTER(gateway_stats, restored, "gateway_restored_total",
+		"Sessions that a clean stop had kept."),
+	COUNTER(gateway_stats, resumes_refused, "gateway_resumes_refused_total",
+		"RESUMEs that did not."),
+	COUNTER(gateway_stats, moves, "gateway_moves_total",
+		"Connections moved to the core of their session."),
 	COUNTER(gateway_stats, expired, "gateway_expired_total", "Sessions nobody came back to."),
 	COUNTER(gateway_stats, events, "gateway_events_total", "Events appended to sessions."),
-	COUNTER(gateway_stats, deliveries, "gateway_deliveries_total", "Dispatches handed to sockets."),
+	COUNTER(gateway_stats, deliveries, "gateway_deliveries_total",
+		"Dispatches handed to sockets."),
 	COUNTER(gateway_stats, sends, "gateway_sends_total", "Calls of send."),
 	COUNTER(gateway_stats, bytes, "gateway_sent_bytes_total", "Bytes they took."),
 	COUNTER(gateway_stats, frames, "gateway_frames_total", "Frames received."),
-	COUNTER(gateway_stats, too_slow, "gateway_too_slow_total", "Clients dropped because they did not read."),
+	COUNTER(gateway_stats, too_slow, "gateway_too_slow_total",
+		"Clients dropped because they did not read."),
 };
 static const struct counter http_counters[] = {
 	GAUGE(http_stats, connections, "http_connections", "HTTP connections."),
@@ -85,7 +96,8 @@ static const struct counter store_counters[] = {
 	COUNTER(store_stats, rows, "store_rows_total", "Rows written."),
 	COUNTER(store_stats, bytes, "store_bytes_total", "Bytes written."),
 	COUNTER(store_stats, reads_memory, "store_reads_memory_total", "Reads answered at once."),
-	COUNTER(store_stats, reads_disk, "store_reads_disk_total", "Reads that went to a reader thread."),
+	COUNTER(store_stats, reads_disk, "store_reads_disk_total",
+		"Reads that went to a reader thread."),
 	COUNTER(store_stats, failed, "store_failed_total", "Batches that failed."),
 	COUNTER(store_stats, refused, "store_refused_total", "Batches refused."),
 	GAUGE(store_stats, queued, "store_commit_queue",
@@ -117,11 +129,12 @@ static uint64_t counter_of(const void *stats, const struct counter *counter)
 }
 
 /* A line for each core. */
-static void each_core(struct buf *buf, struct cores *cores, const struct counter *counters, size_t count,
-		      const void *(*stats_of)(struct core *core))
+static void each_core(struct buf *buf, struct cores *cores, const struct counter *counters,
+		      size_t count, const void *(*stats_of)(struct core *core))
 {
 	for (size_t n = 0; n < count; n++) {
-		head(buf, counters[n].name, counters[n].help, counters[n].gauge ? "gauge" : "counter");
+		head(buf, counters[n].name, counters[n].help,
+		     counters[n].gauge ? "gauge" : "counter");
 		for (uint32_t i = 0; i < cores->count; i++)
 			buf_printf(buf, "rookery_%s{core=\"%u\"} %lu\n", counters[n].name, i,
 				   counter_of(stats_of(cores->core[i]), &counters[n]));
@@ -219,14 +232,17 @@ static void limited(struct buf *buf, struct cores *cores)
 
 static void closes(struct buf *buf, struct cores *cores)
 {
-	head(buf, "gateway_closes_total", "WebSocket connections closed by us, by code.", "counter");
+	head(buf, "gateway_closes_total", "WebSocket connections closed by us, by code.",
+	     "counter");
 	for (uint32_t slot = 0; slot < 32; slot++) {
 		uint64_t sum = 0;
 
 		for (uint32_t i = 0; i < cores->count; i++)
-			sum += atomic_load_explicit(&gateway_stats(cores->core[i])->closes[slot], memory_order_relaxed);
+			sum += atomic_load_explicit(&gateway_stats(cores->core[i])->closes[slot],
+						    memory_order_relaxed);
 		if (sum)
-			buf_printf(buf, "rookery_gateway_closes_total{code=\"%d\"} %lu\n", gateway_close_code(slot), sum);
+			buf_printf(buf, "rookery_gateway_closes_total{code=\"%d\"} %lu\n",
+				   gateway_close_code(slot), sum);
 	}
 }
 
@@ -251,7 +267,8 @@ static void sum_route(struct cores *cores, uint32_t id, struct route_sum *ret)
 			ADD(histogram[step]);
 #undef ADD
 	}
-	for (int step = 0; step < 16; step++) /* so that the sum of the parts is the whole, whenever they are read */
+	for (int step = 0; step < 16;
+	     step++) /* so that the sum of the parts is the whole, whenever they are read */
 		ret->calls += ret->histogram[step];
 }
 
@@ -262,10 +279,13 @@ static void route_histogram(struct buf *buf, const char *name, const struct rout
 
 	for (int step = 0; step < 15; step++, bound *= 4) {
 		below += sum->histogram[step];
-		buf_printf(buf, "rookery_route_seconds_bucket{route=\"%s\",le=\"%.9g\"} %lu\n", name, bound, below);
+		buf_printf(buf, "rookery_route_seconds_bucket{route=\"%s\",le=\"%.9g\"} %lu\n",
+			   name, bound, below);
 	}
-	buf_printf(buf, "rookery_route_seconds_bucket{route=\"%s\",le=\"+Inf\"} %lu\n", name, sum->calls);
-	buf_printf(buf, "rookery_route_seconds_sum{route=\"%s\"} %.9g\n", name, (double)sum->micros / 1e6);
+	buf_printf(buf, "rookery_route_seconds_bucket{route=\"%s\",le=\"+Inf\"} %lu\n", name,
+		   sum->calls);
+	buf_printf(buf, "rookery_route_seconds_sum{route=\"%s\"} %.9g\n", name,
+		   (double)sum->micros / 1e6);
 	buf_printf(buf, "rookery_route_seconds_count{route=\"%s\"} %lu\n", name, sum->calls);
 }
 
@@ -283,15 +303,20 @@ static void route_metrics(struct buf *buf, struct cores *cores)
 	for (uint32_t id = 0; id < ROUTE_COUNT; id++) {
 		sum_route(cores, id, &sum);
 		if (sum.errors_4xx)
-			buf_printf(buf, "rookery_route_errors_total{route=\"%s\",class=\"4xx\"} %lu\n", routes[id].name, sum.errors_4xx);
+			buf_printf(buf,
+				   "rookery_route_errors_total{route=\"%s\",class=\"4xx\"} %lu\n",
+				   routes[id].name, sum.errors_4xx);
 		if (sum.errors_5xx)
-			buf_printf(buf, "rookery_route_errors_total{route=\"%s\",class=\"5xx\"} %lu\n", routes[id].name, sum.errors_5xx);
+			buf_printf(buf,
+				   "rookery_route_errors_total{route=\"%s\",class=\"5xx\"} %lu\n",
+				   routes[id].name, sum.errors_5xx);
 	}
 	head(buf, "route_hops_total", "Messages to other cores for requests.", "counter");
 	for (uint32_t id = 0; id < ROUTE_COUNT; id++) {
 		sum_route(cores, id, &sum);
 		if (sum.hops)
-			buf_printf(buf, "rookery_route_hops_total{route=\"%s\"} %lu\n", routes[id].name, sum.hops);
+			buf_printf(buf, "rookery_route_hops_total{route=\"%s\"} %lu\n",
+				   routes[id].name, sum.hops);
 	}
 }
 
@@ -319,16 +344,21 @@ void metrics_write(struct buf *buf, struct cores *cores)
 	one(buf, "uptime_seconds", "Since the start.", true,
 	    (double)(cores->clock->mono_us(cores->clock) - app->started_us) / 1e6);
 	one(buf, "cpu_seconds_total", "User and system time.", false,
-	    (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+	    (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+		    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
 	one(buf, "resident_memory_bytes", "Resident memory.", true, (double)memory_resident());
-	one(buf, "memory_max_bytes", "The budget of the configuration.", true, (double)atomic_load(&app->config)->memory_max);
-	one(buf, "memory_short", "1 while nothing new is let in for lack of memory.", true, atomic_load(&app->memory_short));
+	one(buf, "memory_max_bytes", "The budget of the configuration.", true,
+	    (double)atomic_load(&app->config)->memory_max);
+	one(buf, "memory_short", "1 while nothing new is let in for lack of memory.", true,
+	    atomic_load(&app->memory_short));
 	one(buf, "open_files", "Descriptors.", true, (double)open_files());
 	one(buf, "ready", "1 when all is up and writes are taken.", true,
 	    atomic_load(&app->serving) && !store->ops->refusing(store));
-	one(buf, "store_refusing", "1 while writes are refused.", true, store->ops->refusing(store));
+	one(buf, "store_refusing", "1 while writes are refused.", true,
+	    store->ops->refusing(store));
 	for (size_t n = 0; n < ARRAY_SIZE(store_counters); n++)
-		one(buf, store_counters[n].name, store_counters[n].help, store_counters[n].gauge, (double)counter_of(&store->stats, &store_counters[n]));
+		one(buf, store_counters[n].name, store_counters[n].help, store_counters[n].gauge,
+		    (double)counter_of(&store->stats, &store_counters[n]));
 	rounds(buf, &store->stats);
 	each_core(buf, cores, core_counters, ARRAY_SIZE(core_counters), of_core);
 	turns(buf, cores);
@@ -345,8 +375,8 @@ static bool token_ok(const struct http_request *request, const char *token)
 {
 	struct str header = http_header(request, S("authorization")), given = str_skip(header, 7);
 
-	return header.len > 7 && str_ieq((struct str){ header.ptr, 7 }, S("Bearer ")) && given.len == strlen(token) &&
-	       sodium_memcmp(given.ptr, token, given.len) == 0;
+	return header.len > 7 && str_ieq((struct str){ header.ptr, 7 }, S("Bearer ")) &&
+		given.len == strlen(token) && sodium_memcmp(given.ptr, token, given.len) == 0;
 }
 
 void metrics_serve(struct core *core, struct http_request *request, bool guarded)
@@ -355,17 +385,20 @@ void metrics_serve(struct core *core, struct http_request *request, bool guarded
 	bool set = token && token[0];
 
 	if (guarded && !set) {
-		http_respond_json(core, request, 404, S("{\"message\":\"404: Not Found\",\"code\":0}"));
+		http_respond_json(core, request, 404,
+				  S("{\"message\":\"404: Not Found\",\"code\":0}"));
 		return;
 	}
 	if (set && !token_ok(request, token)) {
-		http_respond_json(core, request, 401, S("{\"message\":\"401: Unauthorized\",\"code\":0}"));
+		http_respond_json(core, request, 401,
+				  S("{\"message\":\"401: Unauthorized\",\"code\":0}"));
 		return;
 	}
 	buf_init(&request->out, METRICS_TEXT_MAX);
 	metrics_write(&request->out, core_cores(core));
 	http_respond(core, request,
-		     &(struct http_response){ .status = 200,
-					      .content_type = S("text/plain; version=0.0.4; charset=utf-8"),
-					      .body = buf_str(&request->out) });
+		     &(struct http_response){
+			     .status = 200,
+			     .content_type = S("text/plain; version=0.0.4; charset=utf-8"),
+			     .body = buf_str(&request->out) });
 }

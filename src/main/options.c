@@ -9,11 +9,14 @@
 #include "base/mem.h"
 
 const char options_usage[] =
-	"usage: rookeryd [--data DIR] [--listen ADDR:PORT] [--cores N] [--config FILE] [--set KEY=VALUE ...]\n"
+	"usage: rookeryd [--data DIR] [--listen ADDR:PORT] [--cores N] [--config FILE] [--set "
+	"KEY=VALUE ...]\n"
 	"  --data DIR         where everything is kept (default: data)\n"
-	"  --listen A:P,...   addresses of the plain listener (default: 127.0.0.1:8080); unix:PATH too\n"
+	"  --listen A:P,...   addresses of the plain listener (default: 127.0.0.1:8080); unix:PATH "
+	"too\n"
 	"  --cores N          threads that serve (default: processors, at most 8)\n"
-	"  --config FILE      a file of key = value lines; what stands after it on the command line wins\n"
+	"  --config FILE      a file of key = value lines; what stands after it on the command "
+	"line wins\n"
 	"  --set KEY=VALUE    one setting, as in the file\n"
 	"  --check            read the configuration, say what is wrong, and end\n";
 
@@ -35,10 +38,14 @@ static int set_pair(struct config *config, const char *pair, char **error)
 struct config *options_read(const struct options *options, enum options_do *ret, char **error)
 {
 	static const struct option known[] = {
-		{ "data", required_argument, NULL, 'd' },   { "listen", required_argument, NULL, 'l' },
-		{ "cores", required_argument, NULL, 'n' },  { "config", required_argument, NULL, 'c' },
-		{ "set", required_argument, NULL, 's' },    { "check", no_argument, NULL, 'k' },
-		{ "help", no_argument, NULL, 'h' },	    {},
+		{ "data", required_argument, NULL, 'd' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "cores", required_argument, NULL, 'n' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "set", required_argument, NULL, 's' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{},
 	};
 	/* getopt moves words about in what it is given. */
 	char **argv = mem_dup(options->argv, sizeof(*argv) * ((size_t)options->argc + 1));
@@ -62,7 +69,8 @@ struct config *options_read(const struct options *options, enum options_do *ret,
 			break;
 	}
 	if (*ret == OPTIONS_RUN || *ret == OPTIONS_CHECK) {
-		if (!r && optind < options->argc && asprintf(error, "what is \"%s\"?", argv[optind]) >= 0)
+		if (!r && optind < options->argc &&
+		    asprintf(error, "what is \"%s\"?", argv[optind]) >= 0)
 			r = -EINVAL;
 		if (!r && !config->listen && !config->listen_tls)
 			r = config_set(config, "listen", "127.0.0.1:8080", error);

@@ -55,21 +55,22 @@ static void print_table(const json_t *rows)
 	char text[512];
 	json_t *row;
 
-	json_object_foreach (json_array_get(rows, 0), key, row)
-		if (count < COLUMNS_MAX) {
-			names[count] = key;
-			widths[count++] = strlen(key);
-		}
-	json_array_foreach (rows, at, row)
-		for (size_t i = 0; i < count; i++) {
-			value = json_object_get(row, names[i]);
-			cell_text(value ? value : json_null(), text);
-			widths[i] = MIN(MAX(widths[i], shown_len(text)), (size_t)CELL_MAX);
-		}
+	json_object_foreach(json_array_get(rows, 0), key, row) if (count < COLUMNS_MAX)
+	{
+		names[count] = key;
+		widths[count++] = strlen(key);
+	}
+	json_array_foreach(rows, at, row) for (size_t i = 0; i < count; i++)
+	{
+		value = json_object_get(row, names[i]);
+		cell_text(value ? value : json_null(), text);
+		widths[i] = MIN(MAX(widths[i], shown_len(text)), (size_t)CELL_MAX);
+	}
 	for (size_t i = 0; i < count; i++)
 		print_cell(names[i], i + 1 < count ? widths[i] + 2 : 0);
 	putchar('\n');
-	json_array_foreach (rows, at, row) {
+	json_array_foreach(rows, at, row)
+	{
 		for (size_t i = 0; i < count; i++) {
 			value = json_object_get(row, names[i]);
 			cell_text(value ? value : json_null(), text);
@@ -100,7 +101,8 @@ static void print_value(const char *key, const json_t *value)
 		print_table(value);
 		return;
 	}
-	json_array_foreach (value, at, item) {
+	json_array_foreach(value, at, item)
+	{
 		cell_text(item, text);
 		printf("%s: %s\n", key, text);
 	}
@@ -118,9 +120,9 @@ void print_answer(const json_t *answer, bool as_json)
 		putchar('\n');
 		return;
 	}
-	json_object_foreach ((json_t *)answer, key, value)
-		if (strcmp(key, "ok") && strcmp(key, "error"))
-			print_value(key, value);
+	json_object_foreach((json_t *)answer, key,
+			    value) if (strcmp(key, "ok") && strcmp(key, "error"))
+		print_value(key, value);
 	fflush(stdout);
 	if (error) {
 		cell_text(error, text);

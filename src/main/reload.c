@@ -33,7 +33,8 @@ static void read_again(void *arg)
 	if (reload->reread)
 		reload->next = reload->reread(reload->owner, &reload->error);
 	if (reload->tls)
-		reload->tls_result = tls_reload(reload->tls, reload->tls_why, sizeof(reload->tls_why));
+		reload->tls_result = tls_reload(reload->tls, reload->tls_why,
+						sizeof(reload->tls_why));
 }
 
 static void on_change(const char *name, bool live)
@@ -66,17 +67,20 @@ static void run(struct core *core, void *arg)
 		if (reload->next)
 			publish(reload, core);
 		else if (reload->reread)
-			log_error("configuration not reloaded, the old one stays why=\"%s\"", reload->error ? reload->error : "out of memory");
+			log_error("configuration not reloaded, the old one stays why=\"%s\"",
+				  reload->error ? reload->error : "out of memory");
 		free(reload->error);
 		if (reload->tls_result)
-			log_error("certificate not reloaded, the old one stays why=\"%s\"", reload->tls_why);
+			log_error("certificate not reloaded, the old one stays why=\"%s\"",
+				  reload->tls_why);
 		if (reload->next && !reload->tls_result)
 			log_info("reloaded");
 	} while (reload->again);
 	reload->running = false;
 }
 
-struct reload *reload_new(struct cores *cores, struct tls *tls, struct config *(*reread)(void *owner, char **error), void *owner)
+struct reload *reload_new(struct cores *cores, struct tls *tls,
+			  struct config *(*reread)(void *owner, char **error), void *owner)
 {
 	struct reload *reload = mem_zalloc(sizeof(*reload));
 

@@ -57,9 +57,14 @@ static void usage(FILE *to)
 
 		for (char *dot = strchr(words, '.'); dot; dot = NULL)
 			*dot = ' ';
-		for (size_t i = 0; i < ADMIN_ARGS_MAX && command->args[i].name && n > 0 && (size_t)n < sizeof(words); i++) {
+		for (size_t i = 0; i < ADMIN_ARGS_MAX && command->args[i].name && n > 0 &&
+		     (size_t)n < sizeof(words);
+		     i++) {
 			const struct admin_arg *arg = &command->args[i];
-			const char *format = arg->kind == ARG_SECRET ? "" : arg->needed ? " %s" : arg->kind == ARG_FLAG ? " [--%s]" : " [--%s ...]";
+			const char *format = arg->kind == ARG_SECRET ? ""
+				: arg->needed			     ? " %s"
+				: arg->kind == ARG_FLAG		     ? " [--%s]"
+								     : " [--%s ...]";
 			char upper[32];
 
 			snprintf(upper, sizeof(upper), "%s", arg->name);
@@ -73,12 +78,18 @@ static void usage(FILE *to)
 		}
 		fprintf(to, "  %-52s %s\n", words, command->help);
 	}
-	fprintf(to, "  %-52s %s\n", "restore FROM", "puts a backup into the data directory, which must be empty; no daemon may run");
-	fprintf(to, "  %-52s %s\n", "top [--once] [--interval SECONDS]", "a live view of the running daemon; --json: a line of JSON each time");
-	fprintf(to, "  %-52s %s\n", "config check FILE", "reads a configuration, says what is wrong");
+	fprintf(to, "  %-52s %s\n", "restore FROM",
+		"puts a backup into the data directory, which must be empty; no daemon may run");
+	fprintf(to, "  %-52s %s\n", "top [--once] [--interval SECONDS]",
+		"a live view of the running daemon; --json: a line of JSON each time");
+	fprintf(to, "  %-52s %s\n", "config check FILE",
+		"reads a configuration, says what is wrong");
 	fputs("\nPasswords are asked for on the terminal, or read as a line from standard input.\n"
-	      "Without --data and --config: /etc/rookery/rookery.conf, or ./data where there is no such file.\n"
-	      "Ends with 0: done, 1: refused or failed, 2: wrong use, 3: neither a daemon nor its store can be reached.\n", to);
+	      "Without --data and --config: /etc/rookery/rookery.conf, or ./data where there is no "
+	      "such file.\n"
+	      "Ends with 0: done, 1: refused or failed, 2: wrong use, 3: neither a daemon nor its "
+	      "store can be reached.\n",
+	      to);
 }
 
 /* -- what to do -- */
@@ -113,7 +124,8 @@ static int add_secret(struct line *line, const char *name)
 
 	if (!read_secret(name, first, sizeof(first)))
 		status = say(WRONG_USE, "no %s given", name);
-	else if (isatty(STDIN_FILENO) && (!read_secret("once more", second, sizeof(second)) || strcmp(first, second)))
+	else if (isatty(STDIN_FILENO) &&
+		 (!read_secret("once more", second, sizeof(second)) || strcmp(first, second)))
 		status = say(WRONG_USE, "the two differ");
 	else if (json_object_set_new(line->args, name, json_string(first)))
 		status = say(WRONG_USE, "the %s is no UTF-8", name);
@@ -129,7 +141,8 @@ static int add_option(struct line *line, const char *name, const char *value, bo
 
 	*ret_used = false;
 	for (size_t i = 0; i < ADMIN_ARGS_MAX && line->command->args[i].name; i++)
-		if (!strcmp(line->command->args[i].name, name) && line->command->args[i].kind != ARG_SECRET)
+		if (!strcmp(line->command->args[i].name, name) &&
+		    line->command->args[i].kind != ARG_SECRET)
 			arg = &line->command->args[i];
 	if (!arg)
 		return say(WRONG_USE, "%s knows no --%s", line->command->name, name);
@@ -164,8 +177,10 @@ static int add_word(struct line *line, const char *word)
 		if (!arg->needed || arg->kind != ARG_TEXT || json_object_get(line->args, arg->name))
 			continue;
 		/* The daemon stands somewhere else. */
-		if (!strcmp(line->command->name, "backup") && word[0] != '/' && getcwd(path, sizeof(path))) {
-			json_object_set_new(line->args, arg->name, json_sprintf("%s/%s", path, word));
+		if (!strcmp(line->command->name, "backup") && word[0] != '/' &&
+		    getcwd(path, sizeof(path))) {
+			json_object_set_new(line->args, arg->name,
+					    json_sprintf("%s/%s", path, word));
 			return DONE;
 		}
 		if (json_object_set_new(line->args, arg->name, json_string(word)))
@@ -197,15 +212,17 @@ static int read_args(struct line *line, char **words)
 
 		if (!arg->needed || json_object_get(line->args, arg->name))
 			continue;
-		status = arg->kind == ARG_SECRET ? add_secret(line, arg->name) :
-						   say(WRONG_USE, "%s needs %s", line->command->name, arg->name);
+		status = arg->kind == ARG_SECRET
+			? add_secret(line, arg->name)
+			: say(WRONG_USE, "%s needs %s", line->command->name, arg->name);
 	}
 	return status;
 }
 
 /* -- asking -- */
 
-typedef int (*ask_h)(void *owner, const struct admin_command *command, json_t *args, json_t **ret_answer);
+typedef int (*ask_h)(void *owner, const struct admin_command *command, json_t *args,
+		     json_t **ret_answer);
 
 /* A list is asked for to its end, in pages, unless a limit was given. */
 static int ask_all(ask_h ask, void *owner, struct line *line)
@@ -213,27 +230,31 @@ static int ask_all(ask_h ask, void *owner, struct line *line)
 	bool paged = !json_object_get(line->args, "limit");
 
 	int r = ask(owner, line->command, line->args, &line->answer);
-	while (!r && paged && json_is_true(json_object_get(line->answer, "ok")) && json_is_string(json_object_get(line->answer, "next"))) {
+	while (!r && paged && json_is_true(json_object_get(line->answer, "ok")) &&
+	       json_is_string(json_object_get(line->answer, "next"))) {
 		json_t *more, *list;
 		const char *key;
 
 		json_object_set_new(line->args, "after",
-				    json_integer(strtoll(json_string_value(json_object_get(line->answer, "next")), NULL, 10)));
+				    json_integer(strtoll(json_string_value(json_object_get(
+								 line->answer, "next")),
+							 NULL, 10)));
 		r = ask(owner, line->command, line->args, &more);
 		if (r)
 			break;
-		json_object_foreach (more, key, list)
-			if (json_is_array(list)) {
-				json_array_extend(json_object_get(line->answer, key), list);
-				json_object_set(more, key, json_object_get(line->answer, key));
-			}
+		json_object_foreach(more, key, list) if (json_is_array(list))
+		{
+			json_array_extend(json_object_get(line->answer, key), list);
+			json_object_set(more, key, json_object_get(line->answer, key));
+		}
 		json_decref(line->answer);
 		line->answer = more;
 	}
 	return r;
 }
 
-static int ask_daemon(void *owner, const struct admin_command *command, json_t *args, json_t **ret_answer)
+static int ask_daemon(void *owner, const struct admin_command *command, json_t *args,
+		      json_t **ret_answer)
 {
 	json_t *request = json_pack("{s:s,s:O}", "command", command->name, "args", args);
 	int r = control_ask(owner, request, ret_answer);
@@ -247,7 +268,8 @@ struct local_ask {
 	struct admin *admin;
 };
 
-static int ask_here(void *owner, const struct admin_command *command, json_t *args, json_t **ret_answer)
+static int ask_here(void *owner, const struct admin_command *command, json_t *args,
+		    json_t **ret_answer)
 {
 	struct local_ask *here = owner;
 
@@ -297,7 +319,8 @@ static int run_offline(struct line *line, struct config *config)
 
 	snprintf(path, sizeof(path), "%s/store", config->data);
 	if (lstat(path, &st) && strcmp(line->command->name, "users.create")) {
-		int status = say(UNREACHABLE, "there is no daemon and no store in %s", config->data);
+		int status = say(UNREACHABLE, "there is no daemon and no store in %s",
+				 config->data);
 
 		config_free(config);
 		return status;
@@ -308,12 +331,14 @@ static int run_offline(struct line *line, struct config *config)
 	}
 	log_set_level(LOG_ERROR);
 	/* An answer that never comes (fibers ran out, say) is a failure. */
-	int r = daemon_new(config, &(struct daemon_options){ .offline = on_offline, .owner = line }, &daemon, &error);
+	int r = daemon_new(config, &(struct daemon_options){ .offline = on_offline, .owner = line },
+			   &daemon, &error);
 	if (!r)
 		daemon_run(daemon);
 	daemon_free(daemon);
 	if (r)
-		say(UNREACHABLE, "no daemon answers, and its store cannot be opened: %s", error ? error : strerror(-r));
+		say(UNREACHABLE, "no daemon answers, and its store cannot be opened: %s",
+		    error ? error : strerror(-r));
 	free(error);
 	return r ? UNREACHABLE : DONE;
 }
@@ -335,7 +360,8 @@ static int run_command(struct line *line)
 		status = run_offline(line, config);
 	} else {
 		if (r)
-			status = say(UNREACHABLE, "the daemon of %s does not answer: %s", config->data, strerror(-r));
+			status = say(UNREACHABLE, "the daemon of %s does not answer: %s",
+				     config->data, strerror(-r));
 		config_free(config);
 	}
 	if (status)
@@ -376,8 +402,9 @@ static int run_restore(struct line *line, const char *from)
 	if (r)
 		answer = admin_refusal(result.why[0] ? result.why : strerror(-r));
 	else
-		answer = json_pack("{s:b,s:s,s:I,s:I,s:I}", "ok", 1, "data", config->data, "files", (json_int_t)result.files, "bytes",
-				   (json_int_t)result.bytes, "rows_checked", (json_int_t)result.rows);
+		answer = json_pack("{s:b,s:s,s:I,s:I,s:I}", "ok", 1, "data", config->data, "files",
+				   (json_int_t)result.files, "bytes", (json_int_t)result.bytes,
+				   "rows_checked", (json_int_t)result.rows);
 	config_free(config);
 	return finish(line, answer);
 }
@@ -391,7 +418,8 @@ static int run_config_check(struct line *line, const char *path)
 	if (!r)
 		r = config_check(config, &error);
 	config_free(config);
-	json_t *answer = r ? admin_refusal(error ? error : strerror(-r)) : json_pack("{s:b}", "ok", 1);
+	json_t *answer = r ? admin_refusal(error ? error : strerror(-r))
+			   : json_pack("{s:b}", "ok", 1);
 	free(error);
 	return finish(line, answer);
 }
@@ -474,7 +502,8 @@ static int run(struct line *line, char **words)
 		return run_top(line, words + 1);
 	line->command = find_command(words, &used);
 	if (!line->command)
-		return say(WRONG_USE, "there is no command \"%s%s%s\"; see rookery help", words[0], words[1] ? " " : "", words[1] ? words[1] : "");
+		return say(WRONG_USE, "there is no command \"%s%s%s\"; see rookery help", words[0],
+			   words[1] ? " " : "", words[1] ? words[1] : "");
 	int status = read_args(line, words + used);
 	return status ? status : run_command(line);
 }

@@ -24,9 +24,7 @@ int main(int argc, char **argv)
 	umask(077);
 	struct config *config = options_read(&options, &what, &error);
 	switch (what) {
-	case OPTIONS_HELP:
-		fputs(options_usage, stdout);
-		return 0;
+	case OPTIONS_HELP: fputs(options_usage, stdout); return 0;
 	case OPTIONS_WRONG:
 		if (error)
 			return complain(error);
@@ -39,7 +37,9 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN: break;
 	}
 	log_set_level((enum log_level)config_log_level(config));
-	int r = daemon_new(config, &(struct daemon_options){ .reread = options_reread, .owner = &options }, &daemon, &error);
+	int r = daemon_new(config,
+			   &(struct daemon_options){ .reread = options_reread, .owner = &options },
+			   &daemon, &error);
 	int status = r ? complain(error) : daemon_run(daemon);
 	daemon_free(daemon);
 	return status;

@@ -33,16 +33,21 @@ struct serve {
 
 static const char page[] =
 	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Rookery</title>"
-	"<meta name=\"viewport\" content=\"width=device-width\"><style>body{font:1rem/1.5 system-ui,sans-serif;"
-	"max-width:36rem;margin:15vh auto;padding:0 1rem}code{background:#eee;padding:.1em .3em}</style>"
-	"<h1>Rookery</h1><p>This is a community server that speaks Discord's public protocol. The API is at "
+	"<meta name=\"viewport\" content=\"width=device-width\"><style>body{font:1rem/1.5 "
+	"system-ui,sans-serif;"
+	"max-width:36rem;margin:15vh auto;padding:0 1rem}code{background:#eee;padding:.1em "
+	".3em}</style>"
+	"<h1>Rookery</h1><p>This is a community server that speaks Discord's public protocol. The "
+	"API is at "
 	"<code>/api/v10</code>, the gateway at <code>/</code> by WebSocket.</p>"
 	"<p>Not affiliated with Discord.</p></html>";
 
-static void respond_text(struct core *core, struct http_request *request, int status, struct str type, struct str text)
+static void respond_text(struct core *core, struct http_request *request, int status,
+			 struct str type, struct str text)
 {
 	http_respond(core, request,
-		     &(struct http_response){ .status = (uint16_t)status, .content_type = type, .body = text });
+		     &(struct http_response){
+			     .status = (uint16_t)status, .content_type = type, .body = text });
 }
 
 static void on_request(struct core *core, struct http_request *request)
@@ -51,7 +56,8 @@ static void on_request(struct core *core, struct http_request *request)
 	struct app *app = app_of(core);
 
 	if (str_eq(path, S("/api/openapi.json"))) {
-		respond_text(core, request, 200, S("application/json"), (struct str){ openapi_json, OPENAPI_LEN });
+		respond_text(core, request, 200, S("application/json"),
+			     (struct str){ openapi_json, OPENAPI_LEN });
 	} else if (str_eq(path, S("/api")) || str_starts(path, S("/api/"))) {
 		api_serve(core, request);
 	} else if (str_eq(path, S("/healthz"))) {
@@ -60,16 +66,21 @@ static void on_request(struct core *core, struct http_request *request)
 		struct store *store = core_cores(core)->store;
 		bool ready = atomic_load(&app->serving) && !store->ops->refusing(store);
 
-		respond_text(core, request, ready ? 200 : 503, S("text/plain"), ready ? S("ready\n") : S("not ready\n"));
+		respond_text(core, request, ready ? 200 : 503, S("text/plain"),
+			     ready ? S("ready\n") : S("not ready\n"));
 	} else if (str_eq(path, S("/metrics"))) {
 		metrics_serve(core, request, true);
 	} else if (str_eq(path, S("/"))) {
 		if (request->head.method == HTTP_GET || request->head.method == HTTP_HEAD)
-			respond_text(core, request, 200, S("text/html; charset=utf-8"), (struct str){ page, sizeof(page) - 1 });
+			respond_text(core, request, 200, S("text/html; charset=utf-8"),
+				     (struct str){ page, sizeof(page) - 1 });
 		else
-			http_respond_json(core, request, 405, S("{\"message\":\"405: Method Not Allowed\",\"code\":0}"));
+			http_respond_json(
+				core, request, 405,
+				S("{\"message\":\"405: Method Not Allowed\",\"code\":0}"));
 	} else if (!cdn_serve(core, request)) {
-		http_respond_json(core, request, 404, S("{\"message\":\"404: Not Found\",\"code\":0}"));
+		http_respond_json(core, request, 404,
+				  S("{\"message\":\"404: Not Found\",\"code\":0}"));
 	}
 }
 
@@ -90,7 +101,8 @@ static void on_metrics_request(struct core *core, struct http_request *request)
 	else if (str_eq(path, S("/healthz")) || str_eq(path, S("/readyz")))
 		on_request(core, request);
 	else
-		http_respond_json(core, request, 404, S("{\"message\":\"404: Not Found\",\"code\":0}"));
+		http_respond_json(core, request, 404,
+				  S("{\"message\":\"404: Not Found\",\"code\":0}"));
 }
 
 static void on_upgrade(struct core *core, struct http_request *request)
@@ -99,25 +111,30 @@ static void on_upgrade(struct core *core, struct http_request *request)
 	struct sock *sock;
 
 	if (!str_eq(request->head.path, S("/")) && !str_eq(request->head.path, S(""))) {
-		http_respond_json(core, request, 404, S("{\"message\":\"404: Not Found\",\"code\":0}"));
+		http_respond_json(core, request, 404,
+				  S("{\"message\":\"404: Not Found\",\"code\":0}"));
 		return;
 	}
 	if (atomic_load(&app_of(core)->memory_short)) {
-		http_respond_json(core, request, 503, S("{\"message\":\"503: Service Unavailable\",\"code\":0}"));
+		http_respond_json(core, request, 503,
+				  S("{\"message\":\"503: Service Unavailable\",\"code\":0}"));
 		return;
 	}
 	/* The request ends with the upgrade: keep what the gateway wants to know. */
 	struct arena arena;
 	arena_init(&arena);
-	struct str query = arena_str(&arena, request->head.query), host = arena_str(&arena, request->head.host);
+	struct str query = arena_str(&arena, request->head.query),
+		   host = arena_str(&arena, request->head.host);
 	bool secure = request->secure;
 	if (http_upgrade(core, request, &sock, &in, &out) == 0) {
 		if (out.len) /* its socket cannot take the 130 bytes of a handshake: it reads nothing */
 			sock_close(core, sock);
 		else
 			gateway_serve(core, sock,
-				      &(struct gateway_upgrade){
-					      .leftover = buf_str(&in), .query = query, .host = host, .secure = secure });
+				      &(struct gateway_upgrade){ .leftover = buf_str(&in),
+								 .query = query,
+								 .host = host,
+								 .secure = secure });
 		buf_done(&in);
 		buf_done(&out);
 	}
@@ -128,21 +145,20 @@ static void on_upgrade(struct core *core, struct http_request *request)
 static struct str error_body(int status)
 {
 	switch (status) {
-#define PLAIN(n, text) case n: return S("{\"message\":\"" #n ": " text "\",\"code\":0}")
-	PLAIN(400, "Bad Request");
-	PLAIN(408, "Request Timeout");
-	PLAIN(414, "URI Too Long");
-	PLAIN(415, "Unsupported Media Type");
-	PLAIN(417, "Expectation Failed");
-	PLAIN(426, "Upgrade Required");
-	PLAIN(431, "Request Header Fields Too Large");
-	PLAIN(501, "Not Implemented");
-	PLAIN(505, "HTTP Version Not Supported");
+#define PLAIN(n, text) \
+	case n: return S("{\"message\":\"" #n ": " text "\",\"code\":0}")
+		PLAIN(400, "Bad Request");
+		PLAIN(408, "Request Timeout");
+		PLAIN(414, "URI Too Long");
+		PLAIN(415, "Unsupported Media Type");
+		PLAIN(417, "Expectation Failed");
+		PLAIN(426, "Upgrade Required");
+		PLAIN(431, "Request Header Fields Too Large");
+		PLAIN(501, "Not Implemented");
+		PLAIN(505, "HTTP Version Not Supported");
 #undef PLAIN
-	case 413:
-		return S("{\"message\":\"Request entity too large\",\"code\":40005}");
-	default:
-		return S("{\"message\":\"Error\",\"code\":0}");
+	case 413: return S("{\"message\":\"Request entity too large\",\"code\":40005}");
+	default: return S("{\"message\":\"Error\",\"code\":0}");
 	}
 }
 
@@ -168,7 +184,9 @@ struct http_server *serve_new(struct core *core)
 	config.trusted = app_of(core)->trusted;
 	config.trusted_count = app_of(core)->trusted_count;
 	serve->server = http_server_new(core, &config);
-	serve->metrics = http_server_new(core, &(struct http_server_config){ .on_request = on_metrics_request, .body_max = 1 });
+	serve->metrics = http_server_new(
+		core,
+		&(struct http_server_config){ .on_request = on_metrics_request, .body_max = 1 });
 	local_of(core)->serve = serve;
 	return serve->server;
 }
@@ -176,7 +194,8 @@ struct http_server *serve_new(struct core *core)
 /* One answer, and the door is shut again: what is inside already goes on. TLS would want memory for its handshake first. */
 static void refuse(struct core *core, struct sock *sock)
 {
-	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 47\r\n"
+	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: "
+				     "application/json\r\nContent-Length: 47\r\n"
 				     "Retry-After: 5\r\nConnection: close\r\n\r\n"
 				     "{\"message\":\"503: Service Unavailable\",\"code\":0}";
 

@@ -18,24 +18,26 @@ void op_add(struct op_list *list, const struct list_op *op)
 	list->ops[list->count++] = *op;
 }
 
-void op_sync(struct op_list *list, uint32_t low, uint32_t high, const struct list_row *rows, uint32_t count)
+void op_sync(struct op_list *list, uint32_t low, uint32_t high, const struct list_row *rows,
+	     uint32_t count)
 {
 	for (uint32_t from = low; from <= high; from += LIST_RANGE) {
 		uint32_t skip = MIN(from - low, count);
 
-		op_add(list, &(struct list_op){ .kind = LIST_SYNC,
-						.low = from,
-						.high = from + LIST_RANGE - 1,
-						.rows = rows + skip,
-						.rows_count = MIN(count - skip, (uint32_t)LIST_RANGE) });
+		op_add(list,
+		       &(struct list_op){ .kind = LIST_SYNC,
+					  .low = from,
+					  .high = from + LIST_RANGE - 1,
+					  .rows = rows + skip,
+					  .rows_count = MIN(count - skip, (uint32_t)LIST_RANGE) });
 	}
 }
 
 enum { NONE = UINT32_MAX };
 
 /* For each of @before its index in @after, or NONE. */
-static uint32_t *match(struct arena *arena, const uint64_t *before, uint32_t before_count, const uint64_t *after,
-		       uint32_t after_count)
+static uint32_t *match(struct arena *arena, const uint64_t *before, uint32_t before_count,
+		       const uint64_t *after, uint32_t after_count)
 {
 	uint32_t *found = arena_array(arena, uint32_t, before_count + 1), size = 16;
 	while (size < after_count * 2)
@@ -62,7 +64,8 @@ static uint32_t *match(struct arena *arena, const uint64_t *before, uint32_t bef
 /* Sets all but a longest increasing subsequence of @places to NONE (patience sorting). How many are left. */
 static uint32_t keep_longest(struct arena *arena, uint32_t *places, uint32_t count)
 {
-	uint32_t *ends = arena_array(arena, uint32_t, count + 1); /* of sequences of each length: the lowest end */
+	uint32_t *ends = arena_array(arena, uint32_t,
+				     count + 1); /* of sequences of each length: the lowest end */
 	uint32_t *prev = arena_array(arena, uint32_t, count + 1);
 	bool *kept = arena_array(arena, bool, count + 1);
 	uint32_t length = 0;
@@ -92,13 +95,14 @@ static uint32_t keep_longest(struct arena *arena, uint32_t *places, uint32_t cou
 	return length;
 }
 
-bool diff_rows(struct op_list *list, uint32_t low, const uint64_t *before, uint32_t before_count, const uint64_t *after,
-	       const struct list_row *rows, uint32_t after_count)
+bool diff_rows(struct op_list *list, uint32_t low, const uint64_t *before, uint32_t before_count,
+	       const uint64_t *after, const struct list_row *rows, uint32_t after_count)
 {
 	bool *stays = arena_array(list->arena, bool, after_count + 1);
 	uint32_t updates = 0;
 
-	if (before_count == after_count && memcmp(before, after, before_count * sizeof(*before)) == 0) {
+	if (before_count == after_count &&
+	    memcmp(before, after, before_count * sizeof(*before)) == 0) {
 		memset(stays, true, after_count);
 	} else {
 		uint32_t *places = match(list->arena, before, before_count, after, after_count);
@@ -106,14 +110,19 @@ bool diff_rows(struct op_list *list, uint32_t low, const uint64_t *before, uint3
 
 		if (after_count - length > after_count / 2 + 4)
 			return false;
-		for (uint32_t i = before_count; i > 0; i--) /* from behind: the indexes before stay true */
+		for (uint32_t i = before_count; i > 0;
+		     i--) /* from behind: the indexes before stay true */
 			if (places[i - 1] == NONE)
-				op_add(list, &(struct list_op){ .kind = LIST_DELETE, .low = low + i - 1 });
+				op_add(list,
+				       &(struct list_op){ .kind = LIST_DELETE,
+							  .low = low + i - 1 });
 			else
 				stays[places[i - 1]] = true;
 	}
 	for (uint32_t i = 0; i < after_count; i++) {
-		struct list_op op = { .kind = LIST_INSERT, .low = low + i, .rows = &rows[i], .rows_count = 1 };
+		struct list_op op = {
+			.kind = LIST_INSERT, .low = low + i, .rows = &rows[i], .rows_count = 1
+		};
 
 		if (!stays[i]) {
 			op_add(list, &op);

@@ -32,7 +32,7 @@ struct view {
 	uint32_t ranges[LIST_RANGES_MAX];
 	struct segment {
 		uint32_t low, high; /* of ranges that touch each other */
-		uint32_t count;     /* rows sent, fewer at the end of the list */
+		uint32_t count; /* rows sent, fewer at the end of the list */
 	} segments[LIST_RANGES_MAX];
 	uint32_t segments_count;
 	uint64_t *rows; /* handles, LIST_RANGE for each range */
@@ -71,7 +71,7 @@ struct lists {
 	struct slot *slots;
 	uint32_t slots_count;
 	struct map slot_of; /* role id → slot */
-	uint16_t *order;    /* slots in the order of rows */
+	uint16_t *order;	 /* slots in the order of rows */
 	uint32_t order_count;
 	struct list rosters;
 	struct map sessions; /* id → struct watching */
@@ -90,10 +90,11 @@ void roster_free(struct roster *roster);
 void roster_build(struct roster *roster);
 void roster_groups_grow(struct roster *roster);
 /* Up to @max rows from @low on. */
-uint32_t roster_read(const struct roster *roster, uint32_t low, uint32_t max, struct list_row *ret_rows,
-		     uint64_t *ret_handles);
+uint32_t roster_read(const struct roster *roster, uint32_t low, uint32_t max,
+		     struct list_row *ret_rows, uint64_t *ret_handles);
 /* The groups that have members. */
-struct list_group *roster_show_groups(const struct roster *roster, struct arena *arena, uint32_t *ret_count);
+struct list_group *roster_show_groups(const struct roster *roster, struct arena *arena,
+				      uint32_t *ret_count);
 bool roster_shows(const struct roster *roster, const struct listed *member);
 
 /* diff.c */
@@ -104,10 +105,11 @@ struct op_list {
 };
 void op_add(struct op_list *list, const struct list_op *op);
 /* SYNC for each range of rows from @low to @high, of which @count are there. */
-void op_sync(struct op_list *list, uint32_t low, uint32_t high, const struct list_row *rows, uint32_t count);
+void op_sync(struct op_list *list, uint32_t low, uint32_t high, const struct list_row *rows,
+	     uint32_t count);
 /* Adds what turns @before into @after, two states of the rows from @low on; false when it is better said by SYNC. */
-bool diff_rows(struct op_list *list, uint32_t low, const uint64_t *before, uint32_t before_count, const uint64_t *after,
-	       const struct list_row *rows, uint32_t after_count);
+bool diff_rows(struct op_list *list, uint32_t low, const uint64_t *before, uint32_t before_count,
+	       const uint64_t *after, const struct list_row *rows, uint32_t after_count);
 
 /* view.c */
 struct view *view_get(struct roster *roster, const uint32_t *ranges, uint32_t count, bool *ret_new);

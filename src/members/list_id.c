@@ -24,7 +24,8 @@ uint32_t murmur3(struct str text)
 
 	for (; at + 4 <= text.len; at += 4) {
 		const unsigned char *p = (const unsigned char *)text.ptr + at;
-		uint32_t k = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+		uint32_t k = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+			(uint32_t)p[3] << 24;
 
 		hash = rotate(hash ^ scramble(k), 13) * 5 + 0xe6546b64u;
 	}
@@ -59,7 +60,8 @@ void list_id_make(const struct overwrite_list *overwrites, bool everyone_views, 
 
 		denied |= deny;
 		if (allow || deny)
-			snprintf(terms[count++], TERM_MAX, "%s:%lu", allow ? "allow" : "deny", o->id);
+			snprintf(terms[count++], TERM_MAX, "%s:%lu", allow ? "allow" : "deny",
+				 o->id);
 	}
 	if (everyone_views && !denied && !secret) {
 		snprintf(ret_id, LIST_ID_MAX, "everyone");

@@ -19,14 +19,14 @@ struct region;
 
 /* What a member carries for the lists of its guild; part of the owner's own struct, zero at first. */
 struct listed {
-	uint16_t group;  /* where it is in all lists that it is in; 0: nowhere */
-	bool touched;    /* its row changed since the last flush */
+	uint16_t group; /* where it is in all lists that it is in; 0: nowhere */
+	bool touched; /* its row changed since the last flush */
 };
 
 enum {
-	LIST_RANGE = 100,      /* rows of a range */
-	LIST_RANGES_MAX = 10,  /* of one list, for one session */
-	LIST_WANTS_MAX = 8,    /* lists of one session */
+	LIST_RANGE = 100, /* rows of a range */
+	LIST_RANGES_MAX = 10, /* of one list, for one session */
+	LIST_WANTS_MAX = 8, /* lists of one session */
 };
 
 /* Groups that are no roles. */
@@ -46,7 +46,7 @@ enum list_op_kind { LIST_SYNC, LIST_INVALIDATE, LIST_INSERT, LIST_UPDATE, LIST_D
 
 struct list_op {
 	enum list_op_kind kind;
-	uint32_t low, high;          /* SYNC, INVALIDATE: the range; else low is the index */
+	uint32_t low, high; /* SYNC, INVALIDATE: the range; else low is the index */
 	const struct list_row *rows; /* SYNC: some; INSERT, UPDATE: one */
 	uint32_t rows_count;
 };
@@ -56,7 +56,8 @@ struct list_update {
 	const char *id;
 	const struct list_group *groups;
 	uint32_t groups_count;
-	const struct list_op *ops; /* to be applied one after the other; none: only counts changed */
+	const struct list_op
+		*ops; /* to be applied one after the other; none: only counts changed */
 	uint32_t ops_count;
 	const uint64_t *sessions;
 	uint32_t sessions_count;
@@ -86,8 +87,8 @@ struct lists_type {
 };
 
 /* @hoisted: roles with a group of their own, highest first. @offline: those who are offline are in the lists. */
-struct lists *lists_new(struct region *region, const struct lists_type *type, void *owner, const uint64_t *hoisted,
-			uint32_t hoisted_count, bool offline);
+struct lists *lists_new(struct region *region, const struct lists_type *type, void *owner,
+			const uint64_t *hoisted, uint32_t hoisted_count, bool offline);
 /* NULL does nothing. No member carries anything of it afterwards. */
 void lists_free(struct lists *lists);
 /* Sessions that watch. */
@@ -100,7 +101,8 @@ void lists_in(struct lists *lists, struct listed *member);
 /* Its row shows something else, at the same place. */
 void lists_touch(struct lists *lists, struct listed *member);
 /* Roles or the cut-off may be different now; cheap when they are not. */
-void lists_set_groups(struct lists *lists, const uint64_t *hoisted, uint32_t hoisted_count, bool offline);
+void lists_set_groups(struct lists *lists, const uint64_t *hoisted, uint32_t hoisted_count,
+		      bool offline);
 /* The totals that come with every update. */
 void lists_set_totals(struct lists *lists, uint32_t members, uint32_t online);
 
@@ -108,15 +110,17 @@ void lists_set_totals(struct lists *lists, uint32_t members, uint32_t online);
 struct list_want {
 	char id[LIST_ID_MAX];
 	uint64_t channel_id; /* a channel of that list */
-	bool all;            /* everybody sees it */
-	uint64_t sight;      /* a fingerprint of all that decides who sees it: when it differs the list is made anew */
-	bool again;          /* said once more, although it may be as before */
+	bool all; /* everybody sees it */
+	uint64_t
+		sight; /* a fingerprint of all that decides who sees it: when it differs the list is made anew */
+	bool again; /* said once more, although it may be as before */
 	uint32_t ranges_count; /* at least 1 */
 	uint32_t ranges[LIST_RANGES_MAX]; /* first rows, ascending, multiples of LIST_RANGE */
 };
 /* From now on the session watches these (at most LIST_WANTS_MAX; none: it watches no more); sends what is new to it
  * and INVALIDATE for what is no longer kept up. */
-void lists_want(struct lists *lists, void *to, uint64_t session, const struct list_want *wants, uint32_t count);
+void lists_want(struct lists *lists, void *to, uint64_t session, const struct list_want *wants,
+		uint32_t count);
 /* The session is gone; nothing is sent. */
 void lists_forget(struct lists *lists, uint64_t session);
 

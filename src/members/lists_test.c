@@ -153,9 +153,7 @@ static void apply(struct client_list *client, const struct list_op *op)
 		for (uint32_t i = 0; i < op->rows_count; i++)
 			at[i] = row_seen(&op->rows[i]);
 		break;
-	case LIST_INVALIDATE:
-		memset(at, 0, LIST_RANGE * sizeof(*at));
-		break;
+	case LIST_INVALIDATE: memset(at, 0, LIST_RANGE * sizeof(*at)); break;
 	case LIST_INSERT:
 		memmove(at + 1, at, (ROWS - op->low - 1) * sizeof(*at));
 		*at = row_seen(op->rows);
@@ -184,7 +182,8 @@ static void send(void *owner, void *to, const struct list_update *update)
 		for (uint32_t k = 0; k < update->ops_count; k++)
 			apply(client, &update->ops[k]);
 		client->groups_count = update->groups_count;
-		memcpy(client->groups, update->groups, update->groups_count * sizeof(*update->groups));
+		memcpy(client->groups, update->groups,
+		       update->groups_count * sizeof(*update->groups));
 	}
 	for (uint32_t k = 0; k < update->ops_count; k++)
 		world->ops[update->ops[k].kind]++;
@@ -225,7 +224,8 @@ static void model_group(struct world *world, uint32_t list, uint64_t id, struct 
 	for (uint32_t i = 0; i < MEMBERS; i++) {
 		struct member *member = &world->members[i];
 
-		if (member->here && group_of(world, member) == id && sees(world, &member->listed, list + 1))
+		if (member->here && group_of(world, member) == id &&
+		    sees(world, &member->listed, list + 1))
 			found[count++] = &member->listed;
 	}
 	if (!count || (id == LIST_OFFLINE && !world->offline))
@@ -255,9 +255,11 @@ static void check_client(const struct client_list *client, const struct model *m
 	}
 	for (uint32_t i = 0; i < client->ranges_count; i++)
 		for (uint32_t at = client->ranges[i]; at < client->ranges[i] + LIST_RANGE; at++) {
-			struct client_row want = at < model->count ? model->rows[at] : (struct client_row){};
+			struct client_row want = at < model->count ? model->rows[at]
+								   : (struct client_row){};
 
-			if (client->rows[at].handle != want.handle || client->rows[at].version != want.version)
+			if (client->rows[at].handle != want.handle ||
+			    client->rows[at].version != want.version)
 				fail_msg("row %u is %u.%u, not %u.%u", at, client->rows[at].handle,
 					 client->rows[at].version, want.handle, want.version);
 		}
@@ -309,8 +311,8 @@ static void want(struct world *world, uint32_t client, bool again)
 		memcpy(one->ranges, state->ranges, sizeof(one->ranges));
 	}
 	if (!world->lists && count)
-		world->lists = lists_new(&world->region, &type, world, world->hoisted, world->hoisted_count,
-					 world->offline);
+		world->lists = lists_new(&world->region, &type, world, world->hoisted,
+					 world->hoisted_count, world->offline);
 	if (world->lists)
 		lists_want(world->lists, &world->here, client + 1, wants, count);
 	if (world->lists && !lists_watchers(world->lists)) {
@@ -410,7 +412,8 @@ static void roles_change(struct world *world)
 	}
 	world->offline = below(world, 4) != 0;
 	if (world->lists)
-		lists_set_groups(world->lists, world->hoisted, world->hoisted_count, world->offline);
+		lists_set_groups(world->lists, world->hoisted, world->hoisted_count,
+				 world->offline);
 }
 
 static void sight_changes(struct world *world)
@@ -457,7 +460,9 @@ static void world_free(struct world *world)
 	lists_free(world->lists);
 	for (uint32_t i = 0; i < MEMBERS; i++)
 		if (world->members[i].here)
-			assert_int_equal(world->members[i].listed.group | world->members[i].listed.touched, 0);
+			assert_int_equal(world->members[i].listed.group |
+						 world->members[i].listed.touched,
+					 0);
 	assert_int_equal(world->region.bytes, 0);
 	region_drop(&world->region);
 	free(world);
@@ -473,9 +478,10 @@ static void every_client_sees_what_a_plain_model_has(void **state)
 	flush_and_check(world);
 	for (int kind = 0; kind < 5; kind++)
 		assert_true(world->ops[kind] > 1000);
-	print_message("# %u updates: %u syncs, %u invalidations, %u insertions, %u updates, %u deletions\n", world->updates,
-		      world->ops[LIST_SYNC], world->ops[LIST_INVALIDATE], world->ops[LIST_INSERT], world->ops[LIST_UPDATE],
-		      world->ops[LIST_DELETE]);
+	print_message("# %u updates: %u syncs, %u invalidations, %u insertions, %u updates, %u "
+		      "deletions\n",
+		      world->updates, world->ops[LIST_SYNC], world->ops[LIST_INVALIDATE],
+		      world->ops[LIST_INSERT], world->ops[LIST_UPDATE], world->ops[LIST_DELETE]);
 	world_free(world);
 }
 
@@ -488,7 +494,8 @@ static void a_client_at_ease_is_told_of_one_change_in_few_words(void **state)
 		world->members[i] = (struct member){ .id = i + 1, .here = true, .online = true };
 		snprintf(world->members[i].name, sizeof(world->members[i].name), "n%02u", i);
 	}
-	world->clients[0][0] = (struct client_list){ .watched = true, .ranges = { 0 }, .ranges_count = 1 };
+	world->clients[0][0] =
+		(struct client_list){ .watched = true, .ranges = { 0 }, .ranges_count = 1 };
 	want(world, 0, false);
 	assert_int_equal(world->ops[LIST_SYNC], 1);
 	world->updates = 0;

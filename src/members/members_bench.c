@@ -111,8 +111,9 @@ static uint64_t now_us(void)
 
 static void make_members(struct world *world, uint32_t online, struct random *random)
 {
-	static const char *const syllables[] = { "an", "be", "cor", "da", "el", "fi", "gu", "Ha", "io", "jo", "ka", "li",
-						 "mo", "na", "or", "pe", "qu", "ri", "sa", "To" };
+	static const char *const syllables[] = { "an", "be", "cor", "da", "el", "fi", "gu",
+						 "Ha", "io", "jo",  "ka", "li", "mo", "na",
+						 "or", "pe", "qu",  "ri", "sa", "To" };
 
 	for (uint32_t i = 0; i < world->count; i++) {
 		struct member *member = &world->members[i];
@@ -121,18 +122,22 @@ static void make_members(struct world *world, uint32_t online, struct random *ra
 		member->id = i + 1;
 		member->online = random_below(random, world->count) < online;
 		for (int n = 0; n < 4; n++)
-			len += (size_t)snprintf(member->name + len, sizeof(member->name) - len, "%s",
-						syllables[random_below(random, 20)]);
-		snprintf(member->name + len, sizeof(member->name) - len, "%02u", (unsigned)random_below(random, 100));
+			len += (size_t)snprintf(member->name + len, sizeof(member->name) - len,
+						"%s", syllables[random_below(random, 20)]);
+		snprintf(member->name + len, sizeof(member->name) - len, "%02u",
+			 (unsigned)random_below(random, 100));
 		for (uint32_t r = 0; r < 3; r++)
 			if (random_below(random, 3) == 0)
-				member->roles[member->roles_count++] = 100 + random_below(random, ROLES);
+				member->roles[member->roles_count++] = 100 +
+					random_below(random, ROLES);
 	}
 }
 
 static struct list_want want_of(uint32_t list, uint32_t low)
 {
-	struct list_want want = { .channel_id = list + 1, .all = list == 0, .ranges_count = 2, .ranges = { 0, low } };
+	struct list_want want = {
+		.channel_id = list + 1, .all = list == 0, .ranges_count = 2, .ranges = { 0, low }
+	};
 
 	snprintf(want.id, sizeof(want.id), "%u", list);
 	return want;
@@ -158,7 +163,9 @@ static void measure(struct world *world, struct lists *lists, struct random *ran
 	report("position of a member", now_us() - begin, ROUNDS);
 	begin = now_us();
 	for (uint32_t i = 0; i < ROUNDS; i++)
-		sink += (uintptr_t)lists_at(lists, "0", (uint32_t)random_below(random, world->count)).member;
+		sink += (uintptr_t)lists_at(lists, "0",
+					    (uint32_t)random_below(random, world->count))
+				.member;
 	report("member at a position", now_us() - begin, ROUNDS);
 	begin = now_us();
 	for (uint32_t i = 0; i < ROUNDS; i++) {
@@ -189,7 +196,8 @@ static void measure(struct world *world, struct lists *lists, struct random *ran
 		lists_in(lists, &member->listed);
 		lists_flush(lists, NULL);
 	}
-	report("change and flush, for each view", now_us() - begin, FLUSHES * WATCHERS * world->lists);
+	report("change and flush, for each view", now_us() - begin,
+	       FLUSHES * WATCHERS * world->lists);
 }
 
 int main(int argc, char **argv)
@@ -209,7 +217,8 @@ int main(int argc, char **argv)
 		hoisted[i] = 100 + i;
 	printf("%u members, %u online, %u lists\n", world.count, online, world.lists);
 	uint64_t begin = now_us();
-	struct lists *lists = lists_new(&region, &type, &world, hoisted, ROLES / 2, world.count <= 1000);
+	struct lists *lists = lists_new(&region, &type, &world, hoisted, ROLES / 2,
+					world.count <= 1000);
 	report("groups of all members", now_us() - begin, 1);
 	for (uint32_t list = 0; list < world.lists; list++) {
 		begin = now_us();

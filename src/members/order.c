@@ -33,7 +33,9 @@ int names_compare(struct str a, struct str b)
 
 uint64_t name_prefix(struct str name)
 {
-	uint8_t bytes[8 + U8_MAX_LENGTH] = {}; /* folded, in UTF-8, whose order is that of the code points */
+	uint8_t bytes
+		[8 +
+		 U8_MAX_LENGTH] = {}; /* folded, in UTF-8, whose order is that of the code points */
 	int32_t used = 0;
 	uint64_t prefix = 0;
 	size_t at = 0;

@@ -53,7 +53,8 @@ static void a_list_is_named_by_who_may_see_it(void **state)
 
 static void names_are_in_order_without_regard_to_case(void **state)
 {
-	static const char *const sorted[] = { "", "1", "Ann", "ANNA", "annb", "Zoe", "ß", "äffin", "Ärger", "ωmega", "Ωz", "Ж", "😀" };
+	static const char *const sorted[] = { "",      "1",	"Ann",	 "ANNA", "annb", "Zoe", "ß",
+					      "äffin", "Ärger", "ωmega", "Ωz",	 "Ж",	 "😀" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(sorted); i++)

@@ -7,7 +7,7 @@
 
 enum {
 	PIECE_MIN = 8,
-	PIECE_MAX = 256,		 /* items */
+	PIECE_MAX = 256,	 /* items */
 	PIECE_FILLED = PIECE_MAX * 7 / 8, /* as appended */
 	PIECE_POOR = PIECE_MAX /
 		4,	   /* fewer, and it is put together with a neighbour, when that has room */

@@ -7,7 +7,7 @@
 
 struct roster *roster_find(const struct lists *lists, const char *id)
 {
-	list_for_each(node, &lists->rosters) {
+	list_for_each (node, &lists->rosters) {
 		struct roster *roster = list_entry(node, struct roster, node);
 
 		if (strcmp(roster->id, id) == 0)
@@ -22,10 +22,10 @@ void roster_groups_grow(struct roster *roster)
 
 	if (roster->groups_cap >= lists->slots_count)
 		return;
-	roster->groups = region_realloc(lists->region, roster->groups, lists->slots_count * sizeof(struct tree));
+	roster->groups = region_realloc(lists->region, roster->groups,
+					lists->slots_count * sizeof(struct tree));
 	for (uint32_t i = roster->groups_cap; i < lists->slots_count; i++)
-		tree_init(&roster->groups[i], lists->region, &lists->type->order,
-			  lists->owner);
+		tree_init(&roster->groups[i], lists->region, &lists->type->order, lists->owner);
 	roster->groups_cap = lists->slots_count;
 }
 
@@ -53,7 +53,9 @@ static int compare(const void *a, const void *b, void *context)
 		return x->slot < y->slot ? -1 : 1;
 	if (x->key != y->key)
 		return x->key < y->key ? -1 : 1;
-	return x->member == y->member ? 0 : lists->type->order.compare(lists->owner, x->member, y->member);
+	return x->member == y->member
+		? 0
+		: lists->type->order.compare(lists->owner, x->member, y->member);
 }
 
 static void build_by_sorting(struct roster *roster)
@@ -70,7 +72,8 @@ static void build_by_sorting(struct roster *roster)
 			cap *= 2;
 			entries = mem_realloc(entries, cap * sizeof(*entries));
 		}
-		entries[count++] = (struct entry){ lists->type->order.key(lists->owner, member), member, member->group };
+		entries[count++] = (struct entry){ lists->type->order.key(lists->owner, member),
+						   member, member->group };
 	}
 	qsort_r(entries, count, sizeof(*entries), compare, lists);
 	CLEANUP_FREE void **items = mem_alloc((count + 1ul) * sizeof(*items));
@@ -106,7 +109,7 @@ void roster_build(struct roster *roster)
 		tree_done(&roster->groups[slot]);
 	roster_groups_grow(roster);
 	roster->dirty = true;
-	list_for_each(node, &lists->rosters) {
+	list_for_each (node, &lists->rosters) {
 		const struct roster *other = list_entry(node, struct roster, node);
 
 		if (other->all && other != roster) {
@@ -136,7 +139,7 @@ void roster_free(struct roster *roster)
 {
 	struct lists *lists = roster->lists;
 
-	list_for_each(node, &roster->views)
+	list_for_each (node, &roster->views)
 		view_free(list_entry(node, struct view, node));
 	for (uint32_t slot = 0; slot < roster->groups_cap; slot++)
 		tree_done(&roster->groups[slot]);
@@ -147,7 +150,8 @@ void roster_free(struct roster *roster)
 
 /* -- rows -- */
 
-struct list_group *roster_show_groups(const struct roster *roster, struct arena *arena, uint32_t *ret_count)
+struct list_group *roster_show_groups(const struct roster *roster, struct arena *arena,
+				      uint32_t *ret_count)
 {
 	const struct lists *lists = roster->lists;
 	struct list_group *groups = arena_array(arena, struct list_group, lists->order_count + 1);
@@ -157,14 +161,15 @@ struct list_group *roster_show_groups(const struct roster *roster, struct arena 
 		uint32_t slot = lists->order[i];
 
 		if (roster->groups[slot].count)
-			groups[count++] = (struct list_group){ lists->slots[slot].id, roster->groups[slot].count };
+			groups[count++] = (struct list_group){ lists->slots[slot].id,
+							       roster->groups[slot].count };
 	}
 	*ret_count = count;
 	return groups;
 }
 
-uint32_t roster_read(const struct roster *roster, uint32_t low, uint32_t max, struct list_row *ret_rows,
-		     uint64_t *ret_handles)
+uint32_t roster_read(const struct roster *roster, uint32_t low, uint32_t max,
+		     struct list_row *ret_rows, uint64_t *ret_handles)
 {
 	const struct lists *lists = roster->lists;
 	uint32_t done = 0;
@@ -186,7 +191,8 @@ uint32_t roster_read(const struct roster *roster, uint32_t low, uint32_t max, st
 			low = 1;
 		}
 		for (uint32_t at = low - 1; at < group->count && done < max;) {
-			uint32_t count = tree_read(group, at, items, MIN(max - done, (uint32_t)LIST_RANGE));
+			uint32_t count = tree_read(group, at, items,
+						   MIN(max - done, (uint32_t)LIST_RANGE));
 
 			for (uint32_t k = 0; k < count; k++) {
 				ret_handles[done] = lists->type->id(lists->owner, items[k]);

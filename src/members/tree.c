@@ -7,7 +7,7 @@
 
 enum {
 	FAN = 64,
-	POOR = FAN / 4,      /* fewer, and it looks for a neighbour to merge with */
+	POOR = FAN / 4, /* fewer, and it looks for a neighbour to merge with */
 	FILLED = FAN * 3 / 4, /* as built, and at most after a merge */
 	HEIGHT_MAX = 12,
 };
@@ -16,7 +16,7 @@ struct tree_node {
 	uint16_t used;
 	bool leaf;
 	uint64_t keys[FAN]; /* of the items */
-	void *items[FAN];   /* of an inner node: the first item below each child */
+	void *items[FAN];	  /* of an inner node: the first item below each child */
 };
 
 struct inner {
@@ -67,7 +67,8 @@ static struct needle needle_of(const struct tree *tree, const void *item)
 }
 
 /* How many of the node's items come before @needle; *@ret_same: the next one is it. */
-static uint32_t before(const struct tree *tree, const struct tree_node *node, const struct needle *needle, bool *ret_same)
+static uint32_t before(const struct tree *tree, const struct tree_node *node,
+		       const struct needle *needle, bool *ret_same)
 {
 	uint32_t low = 0, high = node->used;
 
@@ -81,7 +82,8 @@ static uint32_t before(const struct tree *tree, const struct tree_node *node, co
 				*ret_same = true;
 				return middle;
 			}
-			order = tree->order->compare(tree->context, node->items[middle], needle->item);
+			order = tree->order->compare(tree->context, node->items[middle],
+						     needle->item);
 		}
 		if (order < 0)
 			low = middle + 1;
@@ -92,7 +94,8 @@ static uint32_t before(const struct tree *tree, const struct tree_node *node, co
 }
 
 /* Which child of an inner node @needle is in, or belongs into. */
-static uint32_t branch(const struct tree *tree, const struct tree_node *node, const struct needle *needle)
+static uint32_t branch(const struct tree *tree, const struct tree_node *node,
+		       const struct needle *needle)
 {
 	bool same;
 	uint32_t at = before(tree, node, needle, &same);
@@ -107,8 +110,10 @@ static void open_gap(struct tree_node *node, uint32_t at)
 	if (!node->leaf) {
 		struct inner *inner = inner_of(node);
 
-		memmove(&inner->children[at + 1], &inner->children[at], (node->used - at) * sizeof(void *));
-		memmove(&inner->totals[at + 1], &inner->totals[at], (node->used - at) * sizeof(uint32_t));
+		memmove(&inner->children[at + 1], &inner->children[at],
+			(node->used - at) * sizeof(void *));
+		memmove(&inner->totals[at + 1], &inner->totals[at],
+			(node->used - at) * sizeof(uint32_t));
 	}
 	node->used++;
 }
@@ -121,8 +126,10 @@ static void close_gap(struct tree_node *node, uint32_t at)
 	if (!node->leaf) {
 		struct inner *inner = inner_of(node);
 
-		memmove(&inner->children[at], &inner->children[at + 1], (node->used - at) * sizeof(void *));
-		memmove(&inner->totals[at], &inner->totals[at + 1], (node->used - at) * sizeof(uint32_t));
+		memmove(&inner->children[at], &inner->children[at + 1],
+			(node->used - at) * sizeof(void *));
+		memmove(&inner->totals[at], &inner->totals[at + 1],
+			(node->used - at) * sizeof(uint32_t));
 	}
 }
 
@@ -132,8 +139,10 @@ static void append(struct tree_node *to, const struct tree_node *from, uint32_t 
 	memcpy(&to->keys[to->used], &from->keys[at], count * sizeof(uint64_t));
 	memcpy(&to->items[to->used], &from->items[at], count * sizeof(void *));
 	if (!to->leaf) {
-		memcpy(&inner_of(to)->children[to->used], &inner_of(from)->children[at], count * sizeof(void *));
-		memcpy(&inner_of(to)->totals[to->used], &inner_of(from)->totals[at], count * sizeof(uint32_t));
+		memcpy(&inner_of(to)->children[to->used], &inner_of(from)->children[at],
+		       count * sizeof(void *));
+		memcpy(&inner_of(to)->totals[to->used], &inner_of(from)->totals[at],
+		       count * sizeof(uint32_t));
 	}
 	to->used = (uint16_t)(to->used + count);
 }
@@ -257,7 +266,8 @@ static void free_nodes(struct tree *tree, struct tree_node *node)
 	region_free(tree->region, node);
 }
 
-void tree_init(struct tree *tree, struct region *region, const struct tree_order *order, void *context)
+void tree_init(struct tree *tree, struct region *region, const struct tree_order *order,
+	       void *context)
 {
 	*tree = (struct tree){ .region = region, .order = order, .context = context };
 }

@@ -31,7 +31,8 @@ struct tree {
 enum { TREE_NOWHERE = UINT32_MAX };
 
 /* @context goes to the functions of @order. */
-void tree_init(struct tree *tree, struct region *region, const struct tree_order *order, void *context);
+void tree_init(struct tree *tree, struct region *region, const struct tree_order *order,
+	       void *context);
 /* Empties it. */
 void tree_done(struct tree *tree);
 /* False when it is there already. */

@@ -106,7 +106,8 @@ static void a_tree_does_what_a_sorted_array_does(void **state)
 		bool there = at < model->count && model->items[at] == item;
 		assert_int_equal(tree_position(&tree, item), there ? at : TREE_NOWHERE);
 		uint32_t any = (uint32_t)random_below(&random.random, ITEMS);
-		assert_ptr_equal(tree_at(&tree, any), any < model->count ? model->items[any] : NULL);
+		assert_ptr_equal(tree_at(&tree, any),
+				 any < model->count ? model->items[any] : NULL);
 		if (n % 1000 == 0)
 			check_whole(&tree, model);
 	}
@@ -122,7 +123,8 @@ static void a_tree_does_what_a_sorted_array_does(void **state)
 
 static void a_tree_built_at_once_is_like_one_that_grew(void **state)
 {
-	static const uint32_t counts[] = { 0, 1, 47, 48, 49, 64, 48 * 48, 48 * 48 + 1, 48 * 48 * 2, LARGE };
+	static const uint32_t counts[] = { 0,  1,	47,	     48,	  49,
+					   64, 48 * 48, 48 * 48 + 1, 48 * 48 * 2, LARGE };
 	struct item *items = calloc(LARGE, sizeof(*items));
 	void **pointers = calloc(LARGE, sizeof(*pointers));
 	struct region region;

@@ -8,13 +8,16 @@
 static void join_ranges(struct view *view)
 {
 	for (uint32_t i = 0; i < view->ranges_count; i++) {
-		struct segment *last = view->segments_count ? &view->segments[view->segments_count - 1] : NULL;
+		struct segment *last = view->segments_count
+			? &view->segments[view->segments_count - 1]
+			: NULL;
 		uint32_t low = view->ranges[i], high = low + LIST_RANGE - 1;
 
 		if (last && last->high + 1 == low)
 			last->high = high;
 		else
-			view->segments[view->segments_count++] = (struct segment){ .low = low, .high = high };
+			view->segments[view->segments_count++] = (struct segment){ .low = low,
+										   .high = high };
 	}
 }
 
@@ -23,10 +26,11 @@ struct view *view_get(struct roster *roster, const uint32_t *ranges, uint32_t co
 	struct region *region = roster->lists->region;
 
 	*ret_new = false;
-	list_for_each(node, &roster->views) {
+	list_for_each (node, &roster->views) {
 		struct view *view = list_entry(node, struct view, node);
 
-		if (view->ranges_count == count && memcmp(view->ranges, ranges, count * sizeof(*ranges)) == 0)
+		if (view->ranges_count == count &&
+		    memcmp(view->ranges, ranges, count * sizeof(*ranges)) == 0)
 			return view;
 	}
 	struct view *view = region_new(region, struct view);
@@ -77,11 +81,13 @@ void view_fill(struct view *view)
 
 	arena_init(&arena);
 	view->told = counts_hash(view->roster);
-	struct list_row *rows = arena_array(&arena, struct list_row, view->ranges_count * LIST_RANGE);
+	struct list_row *rows = arena_array(&arena, struct list_row,
+					    view->ranges_count * LIST_RANGE);
 	for (uint32_t i = 0; i < view->segments_count; i++) {
 		struct segment *segment = &view->segments[i];
 
-		segment->count = roster_read(view->roster, segment->low, segment_size(segment), rows, handles);
+		segment->count = roster_read(view->roster, segment->low, segment_size(segment),
+					     rows, handles);
 		handles += segment_size(segment);
 	}
 	arena_done(&arena);
@@ -96,7 +102,8 @@ void view_sync(const struct view *view, uint32_t low, struct op_list *ops)
 	op_sync(ops, low, low + LIST_RANGE - 1, rows, count);
 }
 
-static void say(const struct view *view, void *to, const struct op_list *ops, const uint64_t *sessions, uint32_t count)
+static void say(const struct view *view, void *to, const struct op_list *ops,
+		const uint64_t *sessions, uint32_t count)
 {
 	const struct roster *roster = view->roster;
 	struct list_update update = { .id = roster->id,
@@ -118,7 +125,8 @@ void view_say(const struct view *view, void *to, uint64_t session, const struct 
 }
 
 /* One segment. *@sync: a segment before it does not keep its length, so nothing behind it is where it was. */
-static void flush_segment(struct view *view, struct segment *segment, uint64_t *handles, struct op_list *ops, bool *sync)
+static void flush_segment(struct view *view, struct segment *segment, uint64_t *handles,
+			  struct op_list *ops, bool *sync)
 {
 	uint32_t size = segment_size(segment), before = ops->count;
 	struct list_row *rows = arena_array(ops->arena, struct list_row, size);

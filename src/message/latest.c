@@ -73,8 +73,8 @@ uint64_t latest_shed(struct core *core)
 	return bytes;
 }
 
-bool latest_get(struct realm *realm, struct arena *arena, uint64_t channel_id, uint32_t limit, struct str **ret_rows,
-		uint32_t *ret_count)
+bool latest_get(struct realm *realm, struct arena *arena, uint64_t channel_id, uint32_t limit,
+		struct str **ret_rows, uint32_t *ret_count)
 {
 	struct latest *latest = local_of(realm->cell->core)->latest;
 	struct entry *entry = map_get(&latest->channels, channel_id);
@@ -102,8 +102,8 @@ bool latest_get(struct realm *realm, struct arena *arena, uint64_t channel_id, u
 	return true;
 }
 
-void latest_set(struct realm *realm, uint64_t channel_id, uint64_t writes, const struct str *rows, uint32_t count,
-		bool whole)
+void latest_set(struct realm *realm, uint64_t channel_id, uint64_t writes, const struct str *rows,
+		uint32_t count, bool whole)
 {
 	struct latest *latest = local_of(realm->cell->core)->latest;
 	size_t bytes = sizeof(struct entry);

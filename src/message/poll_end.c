@@ -18,7 +18,8 @@ static const struct poll_answer *answer_of(const struct poll *poll, int64_t id)
 static void add(struct embed *embed, struct str name, struct str value)
 {
 	if (value.len)
-		embed->fields.items[embed->fields.count++] = (struct embed_field){ .name = name, .value = value };
+		embed->fields.items[embed->fields.count++] = (struct embed_field){ .name = name,
+										   .value = value };
 }
 
 /* What clients make the text of the notice from: names as Discord has them. Nobody has won when two have as many votes. */
@@ -33,11 +34,13 @@ static struct embed result_of(struct arena *arena, const struct poll *poll)
 		const struct poll_answer_count *count = &poll->results->answer_counts.items[i];
 
 		total += count->count;
-		tie = best && count->count == best->count ? true : tie && !(count->count > best->count);
+		tie = best && count->count == best->count ? true
+							  : tie && !(count->count > best->count);
 		if (!best || count->count > best->count)
 			best = count;
 	}
-	const struct poll_answer *winner = best && best->count && !tie ? answer_of(poll, best->id) : NULL;
+	const struct poll_answer *winner = best && best->count && !tie ? answer_of(poll, best->id)
+								       : NULL;
 	embed.has.type = embed.has.fields = true;
 	embed.fields.items = arena_array(arena, struct embed_field, RESULT_FIELDS);
 	add(&embed, S("poll_question_text"), poll->question->text);
@@ -50,7 +53,8 @@ static struct embed result_of(struct arena *arena, const struct poll *poll)
 	add(&embed, S("victor_answer_text"), media->text);
 	if (media->has.emoji && media->emoji) {
 		if (media->emoji->id)
-			add(&embed, S("victor_answer_emoji_id"), arena_printf(arena, "%lu", media->emoji->id));
+			add(&embed, S("victor_answer_emoji_id"),
+			    arena_printf(arena, "%lu", media->emoji->id));
 		add(&embed, S("victor_answer_emoji_name"), media->emoji->name);
 		if (media->emoji->id)
 			add(&embed, S("victor_answer_emoji_animated"),
@@ -81,7 +85,8 @@ static void notice(struct txn *txn, const struct message *ended)
 	message.embeds.count = 1;
 	message.mention_ids.items = &author_id;
 	message.mention_ids.count = 1;
-	txn_intent(txn, INTENT_SYSTEM_MESSAGE, txn->cell->kind, txn->cell->id, &desc_message, &message);
+	txn_intent(txn, INTENT_SYSTEM_MESSAGE, txn->cell->kind, txn->cell->id, &desc_message,
+		   &message);
 }
 
 void poll_finish(struct message *message, int64_t now_us)
@@ -109,7 +114,8 @@ static int read_wait(struct txn *txn, const struct poll_ending *ending, struct m
 	if (!realm_channel(realm_of(txn), ending->channel_id))
 		return 0;
 	int r = message_get_wait(txn, ending->channel_id, ending->message_id, true, ret);
-	if (r == ENOENT || (!r && (!ret->has.poll || !ret->poll->has.results || ret->poll->results->is_finalized)))
+	if (r == ENOENT ||
+	    (!r && (!ret->has.poll || !ret->poll->has.results || ret->poll->results->is_finalized)))
 		return 0;
 	if (!r)
 		r = txn_outbox_wait(txn);

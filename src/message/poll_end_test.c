@@ -61,8 +61,12 @@ static int set_up(void **state)
 	w->app.limits = limit_global_new();
 	atomic_store(&w->app.config, w->config);
 	w->store = store_mem_new(NULL);
-	w->cores = cores_new(&(struct cores_config){ .count = 1, .fibers_max = 64, .clock = &w->clock, .random = &random_real,
-						     .store = w->store, .app = &w->app });
+	w->cores = cores_new(&(struct cores_config){ .count = 1,
+						     .fibers_max = 64,
+						     .clock = &w->clock,
+						     .random = &random_real,
+						     .store = w->store,
+						     .app = &w->app });
 	daemon_local_new(w->cores->core[0], 0);
 	*state = w;
 	return 0;
@@ -81,7 +85,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void put(struct store_batch *batch, struct str key, const struct obj_desc *desc, const void *row)
+static void put(struct store_batch *batch, struct str key, const struct obj_desc *desc,
+		const void *row)
 {
 	struct buf value;
 
@@ -103,27 +108,43 @@ static void store_poll(struct world *w, int64_t ends_at, const int64_t votes[2])
 {
 	struct store_batch *batch = store_batch_new(w->cores->core[0], NULL);
 	struct role_colors plain = role_colors_of(0);
-	struct poll_media texts[] = { { .text = S("which?") }, { .text = S("this") }, { .text = S("that") } };
-	struct poll_answer answers[] = { { .answer_id = 1, .poll_media = &texts[1] }, { .answer_id = 2, .poll_media = &texts[2] } };
-	struct poll_answer_count counts[] = { { .id = 1, .count = votes[0] }, { .id = 2, .count = votes[1] } };
+	struct poll_media texts[] = { { .text = S("which?") },
+				      { .text = S("this") },
+				      { .text = S("that") } };
+	struct poll_answer answers[] = { { .answer_id = 1, .poll_media = &texts[1] },
+					 { .answer_id = 2, .poll_media = &texts[2] } };
+	struct poll_answer_count counts[] = { { .id = 1, .count = votes[0] },
+					      { .id = 2, .count = votes[1] } };
 	struct poll_results results = { .answer_counts.items = counts, .answer_counts.count = 2 };
-	struct poll poll = { .question = &texts[0], .answers.items = answers, .answers.count = 2, .expiry = ends_at,
-			     .results = &results, .has.results = true };
+	struct poll poll = { .question = &texts[0],
+			     .answers.items = answers,
+			     .answers.count = 2,
+			     .expiry = ends_at,
+			     .results = &results,
+			     .has.results = true };
 	struct message_author author = { .username = S("ann") };
-	struct message message = { .id = snowflake_at(w->now_us / 1000), .channel_id = CHANNEL, .author_id = AUTHOR,
-				   .author_copy = &author, .content = S(""), .poll = &poll, .has.poll = true };
+	struct message message = { .id = snowflake_at(w->now_us / 1000),
+				   .channel_id = CHANNEL,
+				   .author_id = AUTHOR,
+				   .author_copy = &author,
+				   .content = S(""),
+				   .poll = &poll,
+				   .has.poll = true };
 	struct open_poll_row open = { .channel_id = CHANNEL, .ends_at = ends_at };
 	struct key key;
 
 	for (int i = 0; i < 3; i++)
 		texts[i].has.text = true;
 	w->poll_id = message.id;
-	put(batch, key_guild(&key, GUILD), &desc_guild, &(struct guild){ .id = GUILD, .name = S("g"), .owner_id = AUTHOR });
+	put(batch, key_guild(&key, GUILD), &desc_guild,
+	    &(struct guild){ .id = GUILD, .name = S("g"), .owner_id = AUTHOR });
 	put(batch, key_role(&key, GUILD, GUILD), &desc_role,
 	    &(struct role){ .id = GUILD, .name = S("@everyone"), .colors = &plain });
-	put(batch, key_channel(&key, GUILD, CHANNEL), &desc_channel, &(struct channel){ .id = CHANNEL, .name = S("c") });
+	put(batch, key_channel(&key, GUILD, CHANNEL), &desc_channel,
+	    &(struct channel){ .id = CHANNEL, .name = S("c") });
 	put(batch, key_open_poll(&key, GUILD, message.id), &desc_open_poll_row, &open);
-	put(batch, key_message(&key, CHANNEL, bucket_of(message.id), message.id), &desc_message, &message);
+	put(batch, key_message(&key, CHANNEL, bucket_of(message.id), message.id), &desc_message,
+	    &message);
 	store_batch_put(batch, key_bucket(&key, GUILD, CHANNEL, bucket_of(message.id)), S(""));
 	batch->done = on_put;
 	store_commit(w->store, batch);
@@ -153,7 +174,9 @@ static int run_read(struct txn *txn, void *arg)
 	assert_int_equal(message_get_wait(txn, CHANNEL, w->poll_id, false, &poll), 0);
 	w->final = poll.poll->results->is_finalized;
 	w->expiry = poll.poll->expiry;
-	assert_int_equal(message_history_wait(txn, CHANNEL, &(struct history){ .limit = 10 }, &list, &count), 0);
+	assert_int_equal(
+		message_history_wait(txn, CHANNEL, &(struct history){ .limit = 10 }, &list, &count),
+		0);
 	w->notices = count - 1;
 	if (!w->notices)
 		return 0;
@@ -161,7 +184,8 @@ static int run_read(struct txn *txn, void *arg)
 	assert_int_equal(list[0].message_reference->message_id, w->poll_id);
 	const struct embed *embed = &list[0].embeds.items[0];
 	for (uint32_t i = 0; i < embed->fields.count; i++)
-		len += (size_t)snprintf(w->text + len, sizeof(w->text) - len, "%.*s=%.*s ", STR_FMT(embed->fields.items[i].name),
+		len += (size_t)snprintf(w->text + len, sizeof(w->text) - len, "%.*s=%.*s ",
+					STR_FMT(embed->fields.items[i].name),
 					STR_FMT(embed->fields.items[i].value));
 	return 0;
 }
@@ -192,14 +216,17 @@ static void a_poll_ends_when_its_time_is_up(void **state)
 	assert_true(w->final);
 	assert_int_equal(w->expiry, at);
 	assert_int_equal(w->notices, 1);
-	assert_string_equal(w->text, "poll_question_text=which? victor_answer_votes=2 total_votes=3 victor_answer_id=1 "
-				     "victor_answer_text=this ");
+	assert_string_equal(
+		w->text,
+		"poll_question_text=which? victor_answer_votes=2 total_votes=3 victor_answer_id=1 "
+		"victor_answer_text=this ");
 	turns(w, TURNS);
 	on_fiber(w, read_back);
 	assert_int_equal(w->notices, 1);
 }
 
-static void a_poll_that_ended_while_nobody_looked_ends_on_loading_and_two_alike_have_no_winner(void **state)
+static void a_poll_that_ended_while_nobody_looked_ends_on_loading_and_two_alike_have_no_winner(
+	void **state)
 {
 	struct world *w = *state;
 
@@ -208,7 +235,8 @@ static void a_poll_that_ended_while_nobody_looked_ends_on_loading_and_two_alike_
 	turns(w, TURNS / 100);
 	on_fiber(w, read_back);
 	assert_true(w->final);
-	assert_string_equal(w->text, "poll_question_text=which? victor_answer_votes=1 total_votes=2 ");
+	assert_string_equal(w->text,
+			    "poll_question_text=which? victor_answer_votes=1 total_votes=2 ");
 }
 
 int main(void)
@@ -216,7 +244,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_poll_ends_when_its_time_is_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			a_poll_that_ended_while_nobody_looked_ends_on_loading_and_two_alike_have_no_winner, set_up, tear_down),
+			a_poll_that_ended_while_nobody_looked_ends_on_loading_and_two_alike_have_no_winner,
+			set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,8 @@
 struct core;
 struct snowflake {
 	uint64_t last;
-	uint64_t ceiling; /* an id that is not below this is first told to @raise (main/ids.h), NULL: to nobody */
+	uint64_t
+		ceiling; /* an id that is not below this is first told to @raise (main/ids.h), NULL: to nobody */
 	void (*raise)(struct core *core, uint64_t id);
 	uint32_t maker;
 };

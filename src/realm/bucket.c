@@ -11,14 +11,15 @@ uint32_t bucket_of(uint64_t message_id)
 }
 
 /* The newest row of a bucket, deleted or not. */
-static int newest_of(struct core *core, struct arena *arena, uint64_t channel_id, uint32_t bucket, uint64_t *ret_id)
+static int newest_of(struct core *core, struct arena *arena, uint64_t channel_id, uint32_t bucket,
+		     uint64_t *ret_id)
 {
 	struct store_row *rows;
 	struct key key;
 	uint32_t count;
 
-	int r = store_scan_wait(core, arena, prefix_message(&key, channel_id, bucket), (struct str){}, (struct str){},
-				false, 1, &rows, &count);
+	int r = store_scan_wait(core, arena, prefix_message(&key, channel_id, bucket),
+				(struct str){}, (struct str){}, false, 1, &rows, &count);
 	if (r)
 		return r;
 	*ret_id = 0;
@@ -82,14 +83,15 @@ int bucket_open_wait(struct txn *txn, uint64_t channel_id, uint64_t message_id)
 	return 0;
 }
 
-int bucket_list_wait(struct txn *txn, uint64_t channel_id, uint32_t **ret_buckets, uint32_t *ret_count)
+int bucket_list_wait(struct txn *txn, uint64_t channel_id, uint32_t **ret_buckets,
+		     uint32_t *ret_count)
 {
 	struct store_row *rows;
 	struct key key;
 	uint32_t count;
 
-	int r = txn_scan_wait(txn, prefix_bucket_channel(&key, txn->cell->id, channel_id), (struct str){},
-			      (struct str){}, false, 0, &rows, &count);
+	int r = txn_scan_wait(txn, prefix_bucket_channel(&key, txn->cell->id, channel_id),
+			      (struct str){}, (struct str){}, false, 0, &rows, &count);
 	if (r)
 		return r;
 	uint32_t *buckets = arena_array(txn->arena, uint32_t, count + 1);

@@ -12,4 +12,5 @@ int bucket_load_newest_wait(struct realm *realm);
  * ten days. Look the channel up again. */
 int bucket_open_wait(struct txn *txn, uint64_t channel_id, uint64_t message_id);
 /* The buckets that have rows, newest first, in the arena. */
-int bucket_list_wait(struct txn *txn, uint64_t channel_id, uint32_t **ret_buckets, uint32_t *ret_count);
+int bucket_list_wait(struct txn *txn, uint64_t channel_id, uint32_t **ret_buckets,
+		     uint32_t *ret_count);

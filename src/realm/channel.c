@@ -5,7 +5,10 @@
 
 enum {
 	FLAG_OBFUSCATED = 1 << 17,
-	VOICE = 2, STAGE = 13, FORUM = 15, MEDIA = 16,
+	VOICE = 2,
+	STAGE = 13,
+	FORUM = 15,
+	MEDIA = 16,
 	HIDDEN_BITRATE = 64000,
 	CHANNEL_BYTES_MAX = 4 << 20,
 };
@@ -38,7 +41,8 @@ struct channel channel_hidden(const struct realm *realm, const struct live_chann
 
 	hidden.has.guild_id = hidden.has.name = hidden.has.position = hidden.has.parent_id = true;
 	hidden.has.permission_overwrites = hidden.has.topic = hidden.has.nsfw = true;
-	hidden.has.last_message_id = hidden.has.last_pin_timestamp = hidden.has.rate_limit_per_user = true;
+	hidden.has.last_message_id = hidden.has.last_pin_timestamp =
+		hidden.has.rate_limit_per_user = true;
 	if (row->type == VOICE || row->type == STAGE) {
 		hidden.has.bitrate = hidden.has.user_limit = hidden.has.rtc_region = true;
 		hidden.bitrate = HIDDEN_BITRATE;
@@ -47,7 +51,8 @@ struct channel channel_hidden(const struct realm *realm, const struct live_chann
 	return hidden;
 }
 
-static struct bytes *encode(const struct channel *channel, void (*enc_channel_h)(struct enc *, const struct channel *))
+static struct bytes *encode(const struct channel *channel,
+			    void (*enc_channel_h)(struct enc *, const struct channel *))
 {
 	struct buf text;
 	struct enc enc;
@@ -85,12 +90,13 @@ void channel_event(struct txn *txn, enum event_type type, const struct live_chan
 		      realm->guild ? encode_hidden(realm, channel) : NULL);
 }
 
-void channel_event_sight(struct txn *txn, const struct live_channel *channel, struct audience to, bool sees)
+void channel_event_sight(struct txn *txn, const struct live_channel *channel, struct audience to,
+			 bool sees)
 {
 	const struct realm *realm = realm_of(txn);
 
-	txn_event_raw(txn, EVENT_CHANNEL_UPDATE, to, sees ? encode_whole(realm, channel) : encode_hidden(realm, channel),
-		      NULL);
+	txn_event_raw(txn, EVENT_CHANNEL_UPDATE, to,
+		      sees ? encode_whole(realm, channel) : encode_hidden(realm, channel), NULL);
 }
 
 uint32_t channel_children(const struct realm *realm, uint64_t category_id)
@@ -100,7 +106,8 @@ uint32_t channel_children(const struct realm *realm, uint64_t category_id)
 	for (uint32_t i = 0; i < realm->slots_count; i++) {
 		const struct live_channel *channel = realm->slots[i];
 
-		count += channel && channel->row->parent_id == category_id && !channel_is_thread(channel->row);
+		count += channel && channel->row->parent_id == category_id &&
+			!channel_is_thread(channel->row);
 	}
 	return count;
 }
@@ -108,7 +115,7 @@ uint32_t channel_children(const struct realm *realm, uint64_t category_id)
 static bool siblings(const struct channel *a, const struct channel *b)
 {
 	return a->parent_id == b->parent_id && channel_is_voice(a) == channel_is_voice(b) &&
-	       (a->type == CHANNEL_TYPE_CATEGORY) == (b->type == CHANNEL_TYPE_CATEGORY);
+		(a->type == CHANNEL_TYPE_CATEGORY) == (b->type == CHANNEL_TYPE_CATEGORY);
 }
 
 int64_t channel_next_position(const struct realm *realm, const struct channel *row)
@@ -118,7 +125,8 @@ int64_t channel_next_position(const struct realm *realm, const struct channel *r
 	for (uint32_t i = 0; i < realm->slots_count; i++) {
 		const struct live_channel *channel = realm->slots[i];
 
-		if (channel && channel->row->id != row->id && !channel_is_thread(channel->row) && siblings(channel->row, row))
+		if (channel && channel->row->id != row->id && !channel_is_thread(channel->row) &&
+		    siblings(channel->row, row))
 			next = MAX(next, channel->row->position + 1);
 	}
 	return next;

@@ -154,18 +154,22 @@ uint32_t class_join(struct txn *txn, struct live_member *member)
 	return class->id;
 }
 
-const uint8_t *class_sight(struct realm *realm, struct arena *arena, const struct live_member *member, uint32_t *ret_bytes)
+const uint8_t *class_sight(struct realm *realm, struct arena *arena,
+			   const struct live_member *member, uint32_t *ret_bytes)
 {
-	const struct audience_class *class = member->sessions ? by_id(realm, member->class_id) : NULL;
+	const struct audience_class *class = member->sessions ? by_id(realm, member->class_id)
+							      : NULL;
 
 	if (class) {
 		*ret_bytes = class->bytes;
 		return class->see;
 	}
-	struct live_member shown = { .row = (struct member_row *)member_read(realm, member, arena) };
+	struct live_member shown = { .row = (struct member_row *)member_read(realm, member,
+									     arena) };
 	struct member_key key = key_of(realm, arena, &shown);
 	*ret_bytes = (realm->slots_count + 7) / 8;
-	uint8_t *see = arena_alloc(arena, *ret_bytes + 1), *manage = arena_alloc(arena, *ret_bytes + 1);
+	uint8_t *see = arena_alloc(arena, *ret_bytes + 1),
+		*manage = arena_alloc(arena, *ret_bytes + 1);
 	sight(realm, &key, see, manage);
 	return see;
 }
@@ -179,14 +183,15 @@ static bool key_holds(const struct member_key *key, const struct u64_list *roles
 	return false;
 }
 
-uint32_t *class_with_roles(const struct realm *realm, const struct u64_list *roles, uint32_t *ret_count)
+uint32_t *class_with_roles(const struct realm *realm, const struct u64_list *roles,
+			   uint32_t *ret_count)
 {
 	uint32_t *ids = NULL, count = 0;
 
 	*ret_count = 0;
 	if (!roles->count)
 		return NULL;
-	list_for_each(node, &realm->classes) {
+	list_for_each (node, &realm->classes) {
 		const struct audience_class *class = list_entry(node, struct audience_class, node);
 
 		if (!key_holds(&class->key, roles))

@@ -28,11 +28,13 @@ uint32_t class_join(struct txn *txn, struct live_member *member);
 /* Every channel to one session as its member, in a class already, sees it now: CHANNEL_UPDATEs. */
 void class_tell_all(struct txn *txn, const struct live_member *member, uint64_t session);
 /* What a member sees, watched or not: bits by slot, @ret_bytes of them, in the class or in @arena. */
-const uint8_t *class_sight(struct realm *realm, struct arena *arena, const struct live_member *member, uint32_t *ret_bytes);
+const uint8_t *class_sight(struct realm *realm, struct arena *arena,
+			   const struct live_member *member, uint32_t *ret_bytes);
 /* Nobody is watched any more. */
 void class_end(struct realm *realm);
 /* The classes of those who hold one of these roles, in a malloc block; NULL: none. */
-uint32_t *class_with_roles(const struct realm *realm, const struct u64_list *roles, uint32_t *ret_count);
+uint32_t *class_with_roles(const struct realm *realm, const struct u64_list *roles,
+			   uint32_t *ret_count);
 /* The member is watched no more. */
 void class_part(struct realm *realm, struct live_member *member);
 /* Recomputes every class; adds CLASS effects and CHANNEL_UPDATEs for sight gained and lost. @quiet_channel (0: none) is left to the

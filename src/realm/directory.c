@@ -49,7 +49,8 @@ void directory_free(struct directory *directory)
 	free(directory);
 }
 
-bool directory_channel_cached(struct core *core, uint64_t channel_id, enum cell_kind *ret_kind, uint64_t *ret_id)
+bool directory_channel_cached(struct core *core, uint64_t channel_id, enum cell_kind *ret_kind,
+			      uint64_t *ret_id)
 {
 	const struct place *place = map_get(&local_of(core)->directory->channels, channel_id);
 
@@ -60,7 +61,8 @@ bool directory_channel_cached(struct core *core, uint64_t channel_id, enum cell_
 	return true;
 }
 
-int directory_channel_wait(struct core *core, uint64_t channel_id, enum cell_kind *ret_kind, uint64_t *ret_id)
+int directory_channel_wait(struct core *core, uint64_t channel_id, enum cell_kind *ret_kind,
+			   uint64_t *ret_id)
 {
 	struct directory *directory = local_of(core)->directory;
 	struct realm_entry row = {};
@@ -89,9 +91,11 @@ int directory_channel_wait(struct core *core, uint64_t channel_id, enum cell_kin
 	return 0;
 }
 
-void directory_put_channel(struct store_batch *batch, uint64_t channel_id, enum cell_kind kind, uint64_t realm_id)
+void directory_put_channel(struct store_batch *batch, uint64_t channel_id, enum cell_kind kind,
+			   uint64_t realm_id)
 {
-	struct realm_entry row = { .realm_id = realm_id, .kind = kind == CELL_DM ? ENTRY_DM : ENTRY_GUILD };
+	struct realm_entry row = { .realm_id = realm_id,
+				   .kind = kind == CELL_DM ? ENTRY_DM : ENTRY_GUILD };
 	struct buf value;
 	struct key key;
 
@@ -117,7 +121,8 @@ static void on_written(struct core *core, struct store_batch *batch, int r)
 	fiber_wake(core, writing->fiber);
 }
 
-int directory_write_wait(struct core *core, uint64_t channel_id, enum cell_kind kind, uint64_t realm_id)
+int directory_write_wait(struct core *core, uint64_t channel_id, enum cell_kind kind,
+			 uint64_t realm_id)
 {
 	struct writing writing = { .fiber = fiber_self(core) };
 	struct store_batch *batch = store_batch_new(core, NULL);
@@ -128,5 +133,6 @@ int directory_write_wait(struct core *core, uint64_t channel_id, enum cell_kind 
 	store_commit(core_cores(core)->store, batch);
 	while (!writing.finished)
 		fiber_park(core);
-	return writing.result == -EIO || writing.result == -ENOSPC ? ERR_UNAVAILABLE : writing.result;
+	return writing.result == -EIO || writing.result == -ENOSPC ? ERR_UNAVAILABLE
+								   : writing.result;
 }

@@ -15,11 +15,13 @@ struct dm_making {
 int dm_make_run(struct txn *txn, void *arg);
 
 /* In a user's cell: the entry that lists a DM. */
-struct dm_entry_row dm_entry(uint64_t channel_id, int64_t type, uint64_t owner, const struct user *users, uint32_t count,
-			     uint64_t self, struct arena *arena);
+struct dm_entry_row dm_entry(uint64_t channel_id, int64_t type, uint64_t owner,
+			     const struct user *users, uint32_t count, uint64_t self,
+			     struct arena *arena);
 
 /* On a fiber of any core: the DM of two people, found or made; its channel id. The pair is decided in one row. */
-int dm_pair_wait(struct core *core, const struct user *maker, const struct user *other, uint64_t *ret_channel_id);
+int dm_pair_wait(struct core *core, const struct user *maker, const struct user *other,
+		 uint64_t *ret_channel_id);
 
 /* May @sender write in this DM? Two people need a guild in common. Remembered for some minutes. Waits. 0, ERR_NO_MUTUAL_GUILDS,
  * ERR_RESTARTED. */

@@ -29,19 +29,21 @@ struct guild guild_view(struct realm *realm, struct arena *arena)
 }
 
 /* Which members GUILD_CREATE carries (reference: "Which members"). */
-static bool carries(const struct realm *realm, const struct guild_show *show, const struct live_member *member)
+static bool carries(const struct realm *realm, const struct guild_show *show,
+		    const struct live_member *member)
 {
 	if (member == show->member || realm->members.count <= show->large_threshold)
 		return true;
 	return member->presence || member->row->roles.count || member->row->nick.len;
 }
 
-static struct live_member **choose_members(struct realm *realm, struct arena *arena, const struct guild_show *show,
-					   uint32_t *ret_count)
+static struct live_member **choose_members(struct realm *realm, struct arena *arena,
+					   const struct guild_show *show, uint32_t *ret_count)
 {
-	bool only_self = !show->bot || !show->presences || realm->members.count > LAZY_FROM || realm_presence_lazy(realm);
-	struct live_member **chosen =
-		arena_array(arena, struct live_member *, only_self ? 1 : realm->members.count + 1);
+	bool only_self = !show->bot || !show->presences || realm->members.count > LAZY_FROM ||
+		realm_presence_lazy(realm);
+	struct live_member **chosen = arena_array(arena, struct live_member *,
+						  only_self ? 1 : realm->members.count + 1);
 	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
 	struct live_member *member;
 	uint32_t count = 0;
@@ -55,7 +57,8 @@ static struct live_member **choose_members(struct realm *realm, struct arena *ar
 	return chosen;
 }
 
-static void add_members(struct realm *realm, struct arena *arena, const struct guild_show *show, struct guild *view)
+static void add_members(struct realm *realm, struct arena *arena, const struct guild_show *show,
+			struct guild *view)
 {
 	uint32_t count;
 	struct live_member **chosen = choose_members(realm, arena, show, &count);
@@ -71,7 +74,8 @@ static void add_members(struct realm *realm, struct arena *arena, const struct g
 		const struct member_row *row = member_read(realm, member, arena);
 
 		view->members.items[view->members.count++] = member_view(row, &users[i]);
-		if (!member->presence || !show->presences || (member != show->member && !sharing_with(&sharing, member)))
+		if (!member->presence || !show->presences ||
+		    (member != show->member && !sharing_with(&sharing, member)))
 			continue;
 		struct presence *presence = &view->presences.items[view->presences.count++];
 		*presence = *member->presence;
@@ -80,7 +84,8 @@ static void add_members(struct realm *realm, struct arena *arena, const struct g
 	}
 }
 
-static void add_channels(struct realm *realm, struct arena *arena, const struct guild_show *show, struct guild *view)
+static void add_channels(struct realm *realm, struct arena *arena, const struct guild_show *show,
+			 struct guild *view)
 {
 	uint32_t count;
 	struct live_channel **channels = realm_channels_sorted(realm, arena, &count);
@@ -101,7 +106,8 @@ static void add_channels(struct realm *realm, struct arena *arena, const struct 
 	}
 }
 
-struct guild guild_view_create(struct realm *realm, struct arena *arena, const struct guild_show *show)
+struct guild guild_view_create(struct realm *realm, struct arena *arena,
+			       const struct guild_show *show)
 {
 	struct guild view = guild_view(realm, arena);
 
@@ -110,8 +116,10 @@ struct guild guild_view_create(struct realm *realm, struct arena *arena, const s
 	view.large = realm->members.count > show->large_threshold;
 	view.has.joined_at = view.has.member_count = view.has.large = true;
 	view.has.unavailable = !show->joined;
-	view.has.members = view.has.channels = view.has.threads = view.has.presences = view.has.voice_states = true;
-	view.has.stage_instances = view.has.guild_scheduled_events = view.has.soundboard_sounds = true;
+	view.has.members = view.has.channels = view.has.threads = view.has.presences =
+		view.has.voice_states = true;
+	view.has.stage_instances = view.has.guild_scheduled_events = view.has.soundboard_sounds =
+		true;
 	if (!show->bot) {
 		view.lazy = true;
 		view.has.lazy = true;

@@ -8,8 +8,9 @@ struct guild guild_view(struct realm *realm, struct arena *arena);
 /* The same with all that GUILD_CREATE adds for @member: channels as it may see them, members and presences by the rules. */
 struct guild_show {
 	struct live_member *member; /* the receiver */
-	bool bot, presences;        /* presences: the intent GUILD_PRESENCES (people: true) */
+	bool bot, presences; /* presences: the intent GUILD_PRESENCES (people: true) */
 	bool joined; /* just now: no `unavailable` */
 	uint32_t large_threshold;
 };
-struct guild guild_view_create(struct realm *realm, struct arena *arena, const struct guild_show *show);
+struct guild guild_view_create(struct realm *realm, struct arena *arena,
+			       const struct guild_show *show);

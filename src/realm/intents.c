@@ -29,6 +29,8 @@ int realm_intent_member_rename(struct txn *txn, const struct intent *intent)
 	view.guild_id = txn->cell->id;
 	view.has.guild_id = true;
 	if (realm_is_guild(realm))
-		txn_event(txn, EVENT_GUILD_MEMBER_UPDATE, (struct audience){ .always_user = in.user_id }, &view)->about = in.user_id;
+		txn_event(txn, EVENT_GUILD_MEMBER_UPDATE,
+			  (struct audience){ .always_user = in.user_id }, &view)
+			->about = in.user_id;
 	return 0;
 }

@@ -21,17 +21,20 @@ static uint64_t code_hash(struct str code)
 
 static bool holds(const struct invite_row *row, int64_t now)
 {
-	return (!row->expires_at || row->expires_at > now) && (!row->max_uses || row->uses < row->max_uses);
+	return (!row->expires_at || row->expires_at > now) &&
+		(!row->max_uses || row->uses < row->max_uses);
 }
 
-int invite_list_wait(struct txn *txn, uint64_t channel_id, struct invite_row **ret_rows, uint32_t *ret_count)
+int invite_list_wait(struct txn *txn, uint64_t channel_id, struct invite_row **ret_rows,
+		     uint32_t *ret_count)
 {
 	int64_t now = (int64_t)core_wall_us(txn->core);
 	struct store_row *rows;
 	struct key key;
 	uint32_t count;
 
-	int r = txn_scan_wait(txn, prefix_invite(&key, txn->cell->id), (struct str){}, (struct str){}, false, 0, &rows, &count);
+	int r = txn_scan_wait(txn, prefix_invite(&key, txn->cell->id), (struct str){},
+			      (struct str){}, false, 0, &rows, &count);
 	if (r)
 		return r;
 	*ret_rows = arena_array(txn->arena, struct invite_row, count + 1);
@@ -49,7 +52,8 @@ int invite_list_wait(struct txn *txn, uint64_t channel_id, struct invite_row **r
 	return 0;
 }
 
-int invite_get_wait(struct txn *txn, struct arena *arena, struct str code, bool lock, struct invite_row *ret)
+int invite_get_wait(struct txn *txn, struct arena *arena, struct str code, bool lock,
+		    struct invite_row *ret)
 {
 	struct invite_row row = {};
 	struct key key;
@@ -69,7 +73,8 @@ int invite_get_wait(struct txn *txn, struct arena *arena, struct str code, bool 
 
 int invite_code_wait(struct txn *txn, uint64_t channel_id, char ret_code[INVITE_CODE_MAX])
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 	struct invite_entry entry = { .realm_id = txn->cell->id, .channel_id = channel_id };
 	struct buf value;
 	struct key key;
@@ -100,7 +105,8 @@ static struct audience watchers(struct txn *txn, const struct invite_row *row)
 static void audit_terms(struct audit *audit, const struct invite_row *row, bool made)
 {
 	struct str nothing = {};
-	struct str age = audit_number(audit, (uint64_t)row->max_age), uses = audit_number(audit, (uint64_t)row->max_uses);
+	struct str age = audit_number(audit, (uint64_t)row->max_age),
+		   uses = audit_number(audit, (uint64_t)row->max_uses);
 	struct str zero = S("0"), flag = row->temporary ? S("true") : S("false");
 
 	audit_str(audit, "code", made ? nothing : row->code, made ? row->code : nothing);
@@ -143,7 +149,9 @@ void invite_put(struct txn *txn, const struct invite_row *row, struct str reason
 
 static void remove_row(struct txn *txn, const struct invite_row *row)
 {
-	struct invite_delete_event event = { .channel_id = row->channel_id, .guild_id = txn->cell->id, .code = row->code };
+	struct invite_delete_event event = { .channel_id = row->channel_id,
+					     .guild_id = txn->cell->id,
+					     .code = row->code };
 	struct key key;
 
 	event.has.guild_id = true;
@@ -180,7 +188,8 @@ void invite_forget(struct store_batch *batch, struct str code)
 	store_batch_del(batch, key_invite_entry(&key, code_hash(code), code));
 }
 
-int invite_find_wait(struct core *core, struct arena *arena, struct str code, uint64_t *ret_guild_id)
+int invite_find_wait(struct core *core, struct arena *arena, struct str code,
+		     uint64_t *ret_guild_id)
 {
 	struct invite_entry entry = {};
 	struct str value;

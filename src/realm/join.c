@@ -123,10 +123,12 @@ int realm_join_wait(struct txn *txn, struct realm_join *join)
 	txn_event(txn, EVENT_GUILD_MEMBER_ADD, (struct audience){}, &view)->about = join->user.id;
 	tell_size(txn);
 	struct guild_entry_row entry = { .guild_id = txn->cell->id, .joined_at = now };
-	txn_intent(txn, INTENT_USER_GUILD_ADD, CELL_USER, join->user.id, &desc_guild_entry_row, &entry);
+	txn_intent(txn, INTENT_USER_GUILD_ADD, CELL_USER, join->user.id, &desc_guild_entry_row,
+		   &entry);
 	welcome(txn, join);
 	if (join->by_oauth) {
-		struct audit audit = audit_begin(txn, join->inviter, AUDIT_BOT_ADD, join->user.id, join->reason);
+		struct audit audit = audit_begin(txn, join->inviter, AUDIT_BOT_ADD, join->user.id,
+						 join->reason);
 
 		audit_put(&audit);
 	}
@@ -144,7 +146,8 @@ static uint64_t bot_role(struct realm *realm, const struct live_member *member)
 	for (uint32_t i = 0; i < member->row->roles.count; i++) {
 		struct live_role *role = realm_role(realm, member->row->roles.items[i]);
 
-		if (role && role->row->managed && role->row->tags && role->row->tags->bot_id == member->row->user_id)
+		if (role && role->row->managed && role->row->tags &&
+		    role->row->tags->bot_id == member->row->user_id)
 			return role->row->id;
 	}
 	return 0;
@@ -163,13 +166,15 @@ bool realm_leave(struct txn *txn, uint64_t user_id, uint64_t actor_id)
 	struct user user = member_user(member->row);
 	struct guild_member_remove removed = { .guild_id = realm->guild->id, .user = &user };
 	struct guild_unavailable gone = { .id = realm->guild->id };
-	struct event *told = txn_event(txn, EVENT_GUILD_MEMBER_REMOVE, (struct audience){ .not_user = user_id }, &removed);
+	struct event *told = txn_event(txn, EVENT_GUILD_MEMBER_REMOVE,
+				       (struct audience){ .not_user = user_id }, &removed);
 	told->about = user_id;
 	told->author = actor_id;
 	txn_event(txn, EVENT_GUILD_DELETE, (struct audience){ .user = user_id }, &gone);
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .user = user_id });
 	struct guild_entry_row entry = { .guild_id = realm->guild->id };
-	txn_intent(txn, INTENT_USER_GUILD_REMOVE, CELL_USER, user_id, &desc_guild_entry_row, &entry);
+	txn_intent(txn, INTENT_USER_GUILD_REMOVE, CELL_USER, user_id, &desc_guild_entry_row,
+		   &entry);
 	uint64_t role_id = bot_role(realm, member);
 	struct str images[MEMBER_IMAGES];
 	member_images(txn->arena, txn->cell->id, member->row, images);

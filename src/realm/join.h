@@ -5,12 +5,12 @@
 
 /* A membership that begins: for cell_call_wait() on the guild's cell (realm_join_run), or realm_join_wait() in its transaction. */
 struct realm_join {
-	struct user user;        /* who comes; alive while the caller waits */
-	uint64_t inviter;        /* 0: nobody */
-	struct str invite_code;  /* null: none */
-	bool by_oauth;           /* the inviter adds a bot: needs MANAGE_GUILD, makes its managed role and an audit entry */
-	bool elevated;           /* the inviter has a second factor */
-	uint64_t permissions;    /* of the bot's role */
+	struct user user; /* who comes; alive while the caller waits */
+	uint64_t inviter; /* 0: nobody */
+	struct str invite_code; /* null: none */
+	bool by_oauth; /* the inviter adds a bot: needs MANAGE_GUILD, makes its managed role and an audit entry */
+	bool elevated; /* the inviter has a second factor */
+	uint64_t permissions; /* of the bot's role */
 	struct str reason;
 	/* out */
 	bool was_member;

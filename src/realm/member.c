@@ -103,8 +103,11 @@ struct live_member **members_page(struct realm *realm, struct arena *arena, uint
 	return page;
 }
 
-void member_images(struct arena *arena, uint64_t guild_id, const struct member_row *row, struct str ret[MEMBER_IMAGES])
+void member_images(struct arena *arena, uint64_t guild_id, const struct member_row *row,
+		   struct str ret[MEMBER_IMAGES])
 {
-	ret[0] = image_name(arena, arena_printf(arena, "member-avatars/%lu", guild_id).ptr, row->user_id, row->avatar);
-	ret[1] = image_name(arena, arena_printf(arena, "member-banners/%lu", guild_id).ptr, row->user_id, row->banner);
+	ret[0] = image_name(arena, arena_printf(arena, "member-avatars/%lu", guild_id).ptr,
+			    row->user_id, row->avatar);
+	ret[1] = image_name(arena, arena_printf(arena, "member-banners/%lu", guild_id).ptr,
+			    row->user_id, row->banner);
 }

@@ -22,4 +22,5 @@ struct live_member **members_page(struct realm *realm, struct arena *arena, uint
 
 /* Names of the files of one's avatar and banner in this guild; null views where there is none. */
 enum { MEMBER_IMAGES = 2 };
-void member_images(struct arena *arena, uint64_t guild_id, const struct member_row *row, struct str ret[MEMBER_IMAGES]);
+void member_images(struct arena *arena, uint64_t guild_id, const struct member_row *row,
+		   struct str ret[MEMBER_IMAGES]);

@@ -83,9 +83,9 @@ void member_change(struct txn *txn, uint64_t actor_id, struct live_member *membe
 	struct member view = member_view(member->row, &user);
 	view.guild_id = txn->cell->id;
 	view.has.guild_id = true;
-	struct event *event =
-		txn_event(txn, EVENT_GUILD_MEMBER_UPDATE,
-			  (struct audience){ .always_user = member->row->user_id }, &view);
+	struct event *event = txn_event(txn, EVENT_GUILD_MEMBER_UPDATE,
+					(struct audience){ .always_user = member->row->user_id },
+					&view);
 	event->about = member->row->user_id;
 	event->author = actor_id;
 	if (!actor_id)

@@ -10,7 +10,7 @@
 #include "realm/realm.h"
 
 enum {
-	PAGE_FIRST = 8,	/* members; the pages after it double */
+	PAGE_FIRST = 8, /* members; the pages after it double */
 	PAGE_MAX_BITS = 9,	   /* up to this */
 	DOUBLING = 7,	      /* pages until then: 8, 8, 16, ... 256 */
 	SHELVES = 256,	       /* of a large guild, so that each is quick to grow */
@@ -403,8 +403,8 @@ void member_table_gathered_wait(struct realm *realm)
 	struct sort sort = { .realm = realm, .core = realm->cell->core };
 
 	if (table->gathered_count)
-		qsort_r(table->gathered, table->gathered_count, sizeof(*table->gathered), compare_gathered,
-			&sort);
+		qsort_r(table->gathered, table->gathered_count, sizeof(*table->gathered),
+			compare_gathered, &sort);
 	for (uint32_t i = 0; i < table->gathered_count; i++) {
 		roll_append(&table->names, table->gathered[i].entry);
 		let_others(&sort);

@@ -1,7 +1,9 @@
 #include "realm/perms.h"
 
 enum {
-	CHANNEL_VOICE = 2, CHANNEL_CATEGORY = 4, CHANNEL_STAGE = 13,
+	CHANNEL_VOICE = 2,
+	CHANNEL_CATEGORY = 4,
+	CHANNEL_STAGE = 13,
 };
 
 bool perms_is_owner(const struct realm *realm, const struct live_member *member)
@@ -41,8 +43,8 @@ static bool has_role(const struct live_member *member, uint64_t role_id)
 	return false;
 }
 
-static uint64_t overwritten(const struct realm *realm, const struct live_member *member, const struct channel *row,
-			    uint64_t perms)
+static uint64_t overwritten(const struct realm *realm, const struct live_member *member,
+			    const struct channel *row, uint64_t perms)
 {
 	uint64_t deny = 0, allow = 0;
 	const struct overwrite *own = NULL;
@@ -78,8 +80,8 @@ static uint64_t implied(uint64_t perms, int64_t type)
 	return perms;
 }
 
-uint64_t perms_channel(const struct realm *realm, const struct live_member *member, const struct live_channel *channel,
-		       int64_t now_us)
+uint64_t perms_channel(const struct realm *realm, const struct live_member *member,
+		       const struct live_channel *channel, int64_t now_us)
 {
 	uint64_t perms = perms_base(realm, member);
 
@@ -102,7 +104,8 @@ uint64_t perms_acting(const struct realm *realm, const struct live_member *membe
 	return perms & PERM_SET_TIMEOUT;
 }
 
-bool perms_sees(const struct realm *realm, const struct live_member *member, const struct live_channel *channel)
+bool perms_sees(const struct realm *realm, const struct live_member *member,
+		const struct live_channel *channel)
 {
 	if (perms_channel(realm, member, channel, 0) & PERM_VIEW_CHANNEL)
 		return true;
@@ -137,17 +140,20 @@ const struct role *perms_highest(const struct realm *realm, const struct live_me
 	return best;
 }
 
-bool perms_above_role(const struct realm *realm, const struct live_member *actor, const struct role *role)
+bool perms_above_role(const struct realm *realm, const struct live_member *actor,
+		      const struct role *role)
 {
 	if (perms_is_owner(realm, actor))
 		return true;
 	const struct role *highest = perms_highest(realm, actor);
 	if (!highest || highest->id == realm->guild->id)
 		return false; /* @everyone alone is above nothing */
-	return role->id == realm->guild->id || (highest->id != role->id && role_above(highest, role));
+	return role->id == realm->guild->id ||
+		(highest->id != role->id && role_above(highest, role));
 }
 
-bool perms_above(const struct realm *realm, const struct live_member *actor, const struct live_member *target)
+bool perms_above(const struct realm *realm, const struct live_member *actor,
+		 const struct live_member *target)
 {
 	if (actor == target || perms_is_owner(realm, target))
 		return false;

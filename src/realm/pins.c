@@ -27,8 +27,8 @@ int pins_load_wait(struct txn *txn, uint64_t channel_id)
 		return ERR_UNKNOWN_CHANNEL;
 	if (channel->pins)
 		return 0;
-	int r = txn_scan_wait(txn, prefix_pin_channel(&key, txn->cell->id, channel_id), (struct str){}, (struct str){},
-			      false, 0, &rows, &count);
+	int r = txn_scan_wait(txn, prefix_pin_channel(&key, txn->cell->id, channel_id),
+			      (struct str){}, (struct str){}, false, 0, &rows, &count);
 	if (r)
 		return r;
 	channel = realm_channel(realm, channel_id);
@@ -68,7 +68,8 @@ int64_t pins_newest(const struct channel_pins *pins)
 	return pins && pins->count ? pins->items[0].pinned_at : 0;
 }
 
-void pins_add(struct txn *txn, struct live_channel *channel, uint64_t message_id, int64_t at_us, uint64_t by)
+void pins_add(struct txn *txn, struct live_channel *channel, uint64_t message_id, int64_t at_us,
+	      uint64_t by)
 {
 	struct pin_row row = { .pinned_at = at_us, .pinned_by = by };
 	struct channel_pins *pins = channel->pins;
@@ -76,12 +77,14 @@ void pins_add(struct txn *txn, struct live_channel *channel, uint64_t message_id
 
 	if (pins->count == pins->cap) {
 		pins->cap *= 2;
-		pins->items = region_realloc(realm_of(txn)->region, pins->items, pins->cap * sizeof(*pins->items));
+		pins->items = region_realloc(realm_of(txn)->region, pins->items,
+					     pins->cap * sizeof(*pins->items));
 	}
 	memmove(pins->items + 1, pins->items, pins->count * sizeof(*pins->items));
 	pins->items[0] = (struct pin_entry){ message_id, at_us };
 	pins->count++;
-	txn_put(txn, key_pin(&key, txn->cell->id, channel->row->id, message_id), &desc_pin_row, &row);
+	txn_put(txn, key_pin(&key, txn->cell->id, channel->row->id, message_id), &desc_pin_row,
+		&row);
 }
 
 void pins_remove(struct txn *txn, struct live_channel *channel, uint64_t message_id)
@@ -92,7 +95,8 @@ void pins_remove(struct txn *txn, struct live_channel *channel, uint64_t message
 	for (uint32_t i = 0; i < pins->count; i++) {
 		if (pins->items[i].message_id != message_id)
 			continue;
-		memmove(&pins->items[i], &pins->items[i + 1], (pins->count - i - 1) * sizeof(*pins->items));
+		memmove(&pins->items[i], &pins->items[i + 1],
+			(pins->count - i - 1) * sizeof(*pins->items));
 		pins->count--;
 		break;
 	}

@@ -18,5 +18,6 @@ bool pins_has(const struct channel_pins *pins, uint64_t message_id);
 /* Time of the newest pin, 0: none. */
 int64_t pins_newest(const struct channel_pins *pins);
 /* Memory and row together. pins_add: the caller has checked the limit. */
-void pins_add(struct txn *txn, struct live_channel *channel, uint64_t message_id, int64_t at_us, uint64_t by);
+void pins_add(struct txn *txn, struct live_channel *channel, uint64_t message_id, int64_t at_us,
+	      uint64_t by);
 void pins_remove(struct txn *txn, struct live_channel *channel, uint64_t message_id);

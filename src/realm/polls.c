@@ -34,12 +34,15 @@ static void arm(struct realm_polls *polls)
 	int64_t now = (int64_t)core_wall_us(polls->core), next = INT64_MAX;
 
 	for (uint32_t i = 0; i < polls->count; i++)
-		next = MIN(next, polls->items[i].told ? now + AGAIN_MS * 1000LL : polls->items[i].at_us);
+		next = MIN(next,
+			   polls->items[i].told ? now + AGAIN_MS * 1000LL : polls->items[i].at_us);
 	if (!polls->count)
 		timer_clear(&polls->timer);
 	else
 		timer_set(polls->core, &polls->timer,
-			  next <= now ? 0 : (uint64_t)MIN((next - now + 999) / 1000, (int64_t)LONGEST_MS));
+			  next <= now
+				  ? 0
+				  : (uint64_t)MIN((next - now + 999) / 1000, (int64_t)LONGEST_MS));
 }
 
 static void on_timer(struct core *core, struct timer *timer)
@@ -93,8 +96,8 @@ int realm_polls_load_wait(struct realm *realm)
 	uint32_t count;
 
 	arena_init(&arena);
-	int r = store_scan_wait(cell->core, &arena, prefix_open_poll(&key, cell->id), (struct str){},
-				(struct str){}, false, 0, &rows, &count);
+	int r = store_scan_wait(cell->core, &arena, prefix_open_poll(&key, cell->id),
+				(struct str){}, (struct str){}, false, 0, &rows, &count);
 	for (uint32_t i = 0; !r && i < count; i++) {
 		struct open_poll_row row = {};
 		struct open_poll open = {};

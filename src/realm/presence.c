@@ -39,7 +39,8 @@ static bool same(struct arena *arena, const struct presence *shown, const struct
 }
 
 /* Those of @sessions whose users share a channel with @member, in the arena. */
-static uint64_t *who_may(struct txn *txn, const struct live_member *member, const uint64_t *sessions, uint32_t *count)
+static uint64_t *who_may(struct txn *txn, const struct live_member *member,
+			 const uint64_t *sessions, uint32_t *count)
 {
 	struct realm *realm = realm_of(txn);
 	uint64_t *ret = arena_array(txn->arena, uint64_t, *count + 1);
@@ -49,7 +50,9 @@ static uint64_t *who_may(struct txn *txn, const struct live_member *member, cons
 	sharing_init(&sharing, realm, txn->arena, member);
 	for (uint32_t i = 0; i < *count; i++) {
 		const struct subscriber *subscriber = map_get(&realm->sessions, sessions[i]);
-		const struct live_member *viewer = subscriber ? member_find(realm, subscriber->user_id) : NULL;
+		const struct live_member *viewer = subscriber
+			? member_find(realm, subscriber->user_id)
+			: NULL;
 
 		if (viewer && viewer != member && sharing_with(&sharing, viewer))
 			ret[kept++] = sessions[i];
@@ -73,7 +76,9 @@ static void tell(struct txn *txn, const struct live_member *member, const struct
 	if ((realm->presence_bots || txn->cell->generation) && !realm_presence_lazy(realm)) {
 		const uint8_t *see = class_sight(realm, txn->arena, member, &bytes);
 
-		event = txn_event(txn, EVENT_PRESENCE_UPDATE, (struct audience){ .bots = true, .not_user = in->user->id }, &told);
+		event = txn_event(txn, EVENT_PRESENCE_UPDATE,
+				  (struct audience){ .bots = true, .not_user = in->user->id },
+				  &told);
 		txn_event_shares(txn, bytes_from((struct str){ (const char *)see, bytes }));
 	}
 	if (count)
@@ -120,7 +125,8 @@ bool realm_presence_lazy(const struct realm *realm)
 	return realm->online_count >= (max ? max : LIMIT_PRESENCE_ONLINE);
 }
 
-void realm_presence_watch(struct txn *txn, struct subscriber *subscriber, const uint64_t *ids, uint32_t count)
+void realm_presence_watch(struct txn *txn, struct subscriber *subscriber, const uint64_t *ids,
+			  uint32_t count)
 {
 	struct realm *realm = realm_of(txn);
 	const struct live_member *viewer = realm_member(realm, subscriber->user_id);
@@ -133,13 +139,15 @@ void realm_presence_watch(struct txn *txn, struct subscriber *subscriber, const 
 	for (uint32_t i = 0; i < subscriber->watches_count; i++) {
 		const struct live_member *member = member_find(realm, subscriber->watches[i]);
 
-		if (!member || !member->presence || member == viewer || !sharing_with(&sharing, member))
+		if (!member || !member->presence || member == viewer ||
+		    !sharing_with(&sharing, member))
 			continue;
 		struct user_partial who = { .id = subscriber->watches[i] };
 		struct presence told = *member->presence;
 		told.user = &who;
 		told.guild_id = txn->cell->id;
 		told.has.guild_id = true;
-		txn_event(txn, EVENT_PRESENCE_UPDATE, (struct audience){ .session = subscriber->session }, &told);
+		txn_event(txn, EVENT_PRESENCE_UPDATE,
+			  (struct audience){ .session = subscriber->session }, &told);
 	}
 }

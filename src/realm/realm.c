@@ -531,7 +531,9 @@ void realm_register(void)
 						.drop = drop,
 						.busy = busy,
 						.quiet = quiet };
-	static const struct cell_type dm = { .name = "dm", .load_wait = load_wait, .drop = drop, .busy = busy };
+	static const struct cell_type dm = {
+		.name = "dm", .load_wait = load_wait, .drop = drop, .busy = busy
+	};
 
 	cell_type_register(CELL_GUILD, &guild);
 	cell_type_register(CELL_DM, &dm);

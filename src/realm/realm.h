@@ -54,14 +54,16 @@ struct realm {
 	struct map sessions; /* session id → struct subscriber */
 	uint32_t online_count;
 	uint64_t dm_allowed_until_us; /* of a DM: a guild in common was found (monotonic) */
-	struct member_lists *member_lists; /* NULL while nobody watches them: realm/member_lists.h */
+	struct member_lists
+		*member_lists; /* NULL while nobody watches them: realm/member_lists.h */
 	uint32_t presence_bots; /* sessions of bots with the intent GUILD_PRESENCES */
-	struct map watched;    /* user id → whose sessions asked for that member by name: realm/watch.h */
-	uint32_t contentless;  /* sessions of bots without the intent MESSAGE_CONTENT */
+	struct map
+		watched; /* user id → whose sessions asked for that member by name: realm/watch.h */
+	uint32_t contentless; /* sessions of bots without the intent MESSAGE_CONTENT */
 	uint64_t loaded; /* the how manyeth load of this core it was; 0: made, not loaded */
 	uint64_t message_writes; /* rows of messages, since it was loaded */
 	struct realm_polls *polls; /* NULL while none is open: realm/polls.h */
-	bool sight_moved;      /* since it was loaded: who comes back after a restart does not know what it sees */
+	bool sight_moved; /* since it was loaded: who comes back after a restart does not know what it sees */
 };
 
 struct subscriber {

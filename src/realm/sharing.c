@@ -2,9 +2,12 @@
 
 #include "realm/class.h"
 
-void sharing_init(struct sharing *sharing, struct realm *realm, struct arena *arena, const struct live_member *viewer)
+void sharing_init(struct sharing *sharing, struct realm *realm, struct arena *arena,
+		  const struct live_member *viewer)
 {
-	*sharing = (struct sharing){ .realm = realm, .arena = arena, .known_count = realm->classes_next };
+	*sharing = (struct sharing){ .realm = realm,
+				     .arena = arena,
+				     .known_count = realm->classes_next };
 	sharing->see = class_sight(realm, arena, viewer, &sharing->bytes);
 	sharing->known = arena_array(arena, int8_t, sharing->known_count + 1);
 }
@@ -19,7 +22,9 @@ static bool meet(const struct sharing *sharing, const uint8_t *see, uint32_t byt
 
 bool sharing_with(struct sharing *sharing, const struct live_member *member)
 {
-	int8_t *known = member->sessions && member->class_id < sharing->known_count ? &sharing->known[member->class_id] : NULL;
+	int8_t *known = member->sessions && member->class_id < sharing->known_count
+		? &sharing->known[member->class_id]
+		: NULL;
 	uint32_t bytes;
 
 	if (known && *known)

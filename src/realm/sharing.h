@@ -12,5 +12,6 @@ struct sharing {
 	uint32_t known_count;
 };
 /* For @viewer. Good as long as nothing changes. */
-void sharing_init(struct sharing *sharing, struct realm *realm, struct arena *arena, const struct live_member *viewer);
+void sharing_init(struct sharing *sharing, struct realm *realm, struct arena *arena,
+		  const struct live_member *viewer);
 bool sharing_with(struct sharing *sharing, const struct live_member *member);

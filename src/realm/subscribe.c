@@ -21,7 +21,8 @@ static struct bytes *take(struct buf *text)
 	return bytes;
 }
 
-static struct bytes *encode_snapshot(struct txn *txn, const struct realm_subscribe *in, struct guild *view)
+static struct bytes *encode_snapshot(struct txn *txn, const struct realm_subscribe *in,
+				     struct guild *view)
 {
 	struct buf text;
 	struct enc enc;
@@ -61,7 +62,8 @@ static struct bytes *encode_own_member(const struct live_member *member)
 	return take(&text);
 }
 
-static void subscriber_set(struct realm *realm, struct subscriber *subscriber, const struct realm_subscribe *in)
+static void subscriber_set(struct realm *realm, struct subscriber *subscriber,
+			   const struct realm_subscribe *in)
 {
 	bool contentless = in->bot && !(in->intents & INTENT_MESSAGE_CONTENT);
 	bool presences = in->bot && in->intents & INTENT_GUILD_PRESENCES;
@@ -106,7 +108,8 @@ int realm_subscribe_run(struct txn *txn, struct cell_work *work)
 			uint64_t *guild_id = mem_alloc(sizeof(*guild_id));
 
 			*guild_id = txn->cell->id;
-			cell_tell(txn->core, CELL_USER, in->user_id, true, user_tell_presence, guild_id);
+			cell_tell(txn->core, CELL_USER, in->user_id, true, user_tell_presence,
+				  guild_id);
 		}
 	}
 	subscriber_set(realm, subscriber, in);
@@ -114,7 +117,8 @@ int realm_subscribe_run(struct txn *txn, struct cell_work *work)
 		struct guild_show show = { .member = member,
 					   .bot = in->bot,
 					   .joined = in->joined,
-					   .presences = !in->bot || in->intents & INTENT_GUILD_PRESENCES,
+					   .presences = !in->bot ||
+						   in->intents & INTENT_GUILD_PRESENCES,
 					   .large_threshold = in->large_threshold };
 		struct guild view = guild_view_create(realm, txn->arena, &show);
 

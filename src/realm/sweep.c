@@ -46,7 +46,8 @@ void sweep_guild(struct txn *txn)
 	struct str *icons = arena_array(txn->arena, struct str, realm->roles.count + 1);
 	uint32_t icons_count = 0;
 	for (at = 0; map_next(&realm->roles, &at, &id, &value);)
-		icons[icons_count++] = image_name(txn->arena, "role-icons", id, ((struct live_role *)value)->row->icon);
+		icons[icons_count++] = image_name(txn->arena, "role-icons", id,
+						  ((struct live_role *)value)->row->icon);
 	file_drop(txn, icons, icons_count);
 	row.deleted_at = (int64_t)core_wall_us(txn->core);
 	realm_put_guild(txn, &row);

@@ -18,7 +18,8 @@ static void add(struct realm *realm, uint64_t user_id, uint64_t session)
 	}
 	if (watchers->count == watchers->cap) {
 		watchers->cap = MAX(watchers->cap * 2, 2u);
-		watchers->sessions = region_realloc(realm->region, watchers->sessions, watchers->cap * sizeof(uint64_t));
+		watchers->sessions = region_realloc(realm->region, watchers->sessions,
+						    watchers->cap * sizeof(uint64_t));
 	}
 	watchers->sessions[watchers->count++] = session;
 }
@@ -39,7 +40,8 @@ static void del(struct realm *realm, uint64_t user_id, uint64_t session)
 	region_free(realm->region, watchers);
 }
 
-void watch_set(struct realm *realm, struct subscriber *subscriber, const uint64_t *ids, uint32_t count)
+void watch_set(struct realm *realm, struct subscriber *subscriber, const uint64_t *ids,
+	       uint32_t count)
 {
 	for (uint32_t i = 0; i < subscriber->watches_count; i++)
 		del(realm, subscriber->watches[i], subscriber->session);
@@ -48,7 +50,8 @@ void watch_set(struct realm *realm, struct subscriber *subscriber, const uint64_
 	subscriber->watches_count = 0;
 	if (!count)
 		return;
-	subscriber->watches = region_alloc(realm->region, MIN(count, (uint32_t)WATCHES_MAX) * sizeof(uint64_t));
+	subscriber->watches = region_alloc(realm->region,
+					   MIN(count, (uint32_t)WATCHES_MAX) * sizeof(uint64_t));
 	for (uint32_t i = 0; i < count && subscriber->watches_count < WATCHES_MAX; i++) {
 		bool known = ids[i] == 0;
 

@@ -83,8 +83,10 @@ static void those_share_a_channel_who_both_see_one(void **state)
 	test_role(&test, 22, 2, 0);
 	test_channel(&test, 31, CHANNEL_TYPE_TEXT, 0, red, 1);
 	test_channel(&test, 32, CHANNEL_TYPE_TEXT, 0, blue, 1);
-	struct live_member *owner = test_member(&test, TEST_OWNER, NULL, 0), *r = test_member(&test, 2, reds, 1),
-			   *b = test_member(&test, 3, blues, 1), *rb = test_member(&test, 4, both, 2),
+	struct live_member *owner = test_member(&test, TEST_OWNER, NULL, 0),
+			   *r = test_member(&test, 2, reds, 1),
+			   *b = test_member(&test, 3, blues, 1),
+			   *rb = test_member(&test, 4, both, 2),
 			   *none = test_member(&test, 5, NULL, 0);
 	sharing_init(&sharing, test.realm, &arena, r);
 	assert_true(sharing_with(&sharing, owner));

@@ -136,7 +136,8 @@ struct store_rocks_config {
 	uint32_t readers; /* threads, default 2 */
 	int sync_interval_ms; /* -1: every batch is synced before done; 0: never; n: at least every n ms */
 	uint64_t reserve_bytes; /* refuse writes below this much free room; default 256 MB */
-	uint64_t epoch_min; /* the epoch of this opening lies above it: for a store that was put back from a copy */
+	uint64_t
+		epoch_min; /* the epoch of this opening lies above it: for a store that was put back from a copy */
 };
 /* 0 or negative errno; -EPROTO when the store was written by a newer format (or is not ours); -EBUSY when a
  * process has it open; -ENOSPC when there is no room to open it. Says why at log level error. */

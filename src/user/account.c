@@ -18,7 +18,8 @@ struct making {
 	char *token;
 };
 
-static struct token_row token_row(struct txn *txn, enum token_kind kind, struct str address, struct str os)
+static struct token_row token_row(struct txn *txn, enum token_kind kind, struct str address,
+				  struct str os)
 {
 	int64_t now = (int64_t)core_wall_us(txn->core);
 
@@ -30,14 +31,16 @@ static struct token_row token_row(struct txn *txn, enum token_kind kind, struct 
 				   .os = os };
 }
 
-static void put_token(struct txn *txn, enum token_kind kind, struct str address, struct str os, char *ret_token)
+static void put_token(struct txn *txn, enum token_kind kind, struct str address, struct str os,
+		      char *ret_token)
 {
 	struct token_row row = token_row(txn, kind, address, os);
 	uint8_t hash[TOKEN_HASH_BYTES];
 
 	if (kind == TOKEN_MFA)
 		row.expires_at = row.created_at + MFA_TICKET_US;
-	token_make(core_random(txn->core), txn->cell->id, core_wall_us(txn->core) / 1000000, ret_token, hash);
+	token_make(core_random(txn->core), txn->cell->id, core_wall_us(txn->core) / 1000000,
+		   ret_token, hash);
 	user_put_token(txn, hash, &row);
 }
 
@@ -49,7 +52,9 @@ static int run_make(struct txn *txn, void *arg)
 		.id = making->id,
 		.username = spec->username,
 		.global_name = spec->global_name,
-		.discriminator = spec->bot ? arena_printf(txn->arena, "%04lu", making->id % 9999 + 1) : S("0"),
+		.discriminator = spec->bot
+			? arena_printf(txn->arena, "%04lu", making->id % 9999 + 1)
+			: S("0"),
 		.bot = spec->bot,
 		.email = spec->email,
 		.verified = true, /* no mail is sent, so there is nothing to wait for */
@@ -57,7 +62,7 @@ static int run_make(struct txn *txn, void *arg)
 		.date_of_birth = spec->date_of_birth,
 		.locale = spec->locale,
 		.created_at = (int64_t)core_wall_us(txn->core),
-		.operator = spec->operator,
+		.operator= spec->operator,
 		.application_id = spec->bot ? making->id : 0,
 	};
 
@@ -71,7 +76,8 @@ static int run_make(struct txn *txn, void *arg)
 	return 0;
 }
 
-int account_create_wait(struct core *core, const struct account_new *spec, uint64_t *ret_id, char ret_token[TOKEN_MAX])
+int account_create_wait(struct core *core, const struct account_new *spec, uint64_t *ret_id,
+			char ret_token[TOKEN_MAX])
 {
 	struct making making = { .spec = spec, .id = id_next(core, 0), .token = ret_token };
 	int r;
@@ -142,10 +148,11 @@ static int run_mint(struct txn *txn, void *arg)
 	return 0;
 }
 
-int account_token_wait(struct core *core, uint64_t user_id, enum token_kind kind, struct str address, struct str os,
-		       char ret_token[TOKEN_MAX])
+int account_token_wait(struct core *core, uint64_t user_id, enum token_kind kind,
+		       struct str address, struct str os, char ret_token[TOKEN_MAX])
 {
-	int r = cell_call_wait(core, CELL_USER, user_id, run_mint, &(struct minting){ kind, address, os, ret_token });
+	int r = cell_call_wait(core, CELL_USER, user_id, run_mint,
+			       &(struct minting){ kind, address, os, ret_token });
 
 	return r == ENOENT ? ERR_UNKNOWN_USER : r;
 }
@@ -164,8 +171,8 @@ static int find_wait(struct core *core, struct arena *arena, struct str typed, u
 	return name.ptr ? name_find_wait(core, NAME_USERNAME, name, ret_id) : ENOENT;
 }
 
-int account_login_wait(struct core *core, const struct login_try *login, enum login_outcome *ret, uint64_t *ret_id,
-		       char ret_token[TOKEN_MAX])
+int account_login_wait(struct core *core, const struct login_try *login, enum login_outcome *ret,
+		       uint64_t *ret_id, char ret_token[TOKEN_MAX])
 {
 	struct arena arena;
 	struct peek peek = { .arena = &arena };
@@ -186,11 +193,14 @@ int account_login_wait(struct core *core, const struct login_try *login, enum lo
 		*ret = LOGIN_WRONG;
 		return 0;
 	}
-	*ret = peek.deleted ? LOGIN_DELETED : peek.disabled ? LOGIN_DISABLED : peek.mfa ? LOGIN_MFA : LOGIN_OK;
+	*ret = peek.deleted	? LOGIN_DELETED
+		: peek.disabled ? LOGIN_DISABLED
+		: peek.mfa	? LOGIN_MFA
+				: LOGIN_OK;
 	if (*ret != LOGIN_OK && *ret != LOGIN_MFA)
 		return 0;
-	return account_token_wait(core, id, *ret == LOGIN_OK ? TOKEN_PERSON : TOKEN_MFA, login->address, login->os,
-				  ret_token);
+	return account_token_wait(core, id, *ret == LOGIN_OK ? TOKEN_PERSON : TOKEN_MFA,
+				  login->address, login->os, ret_token);
 }
 
 int account_password_wait(struct core *core, uint64_t user_id, struct str password, bool *ret_match)

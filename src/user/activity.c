@@ -56,12 +56,14 @@ static void add_rich(struct arena *arena, const struct activity_update *in, stru
 		out->buttons.items[out->buttons.count++] = in->buttons.items[i].label;
 }
 
-struct activity activity_view(struct arena *arena, const struct activity_update *in, bool bot, int64_t now_ms)
+struct activity activity_view(struct arena *arena, const struct activity_update *in, bool bot,
+			      int64_t now_ms)
 {
 	struct activity out = {
 		.name = in->name.ptr ? in->name : S(""),
 		.type = in->type,
-		.created_at = now_ms, /* the server's clock: some clients send text here, and cannot read it back */
+		.created_at =
+			now_ms, /* the server's clock: some clients send text here, and cannot read it back */
 		.url = in->url,
 		.state = in->state,
 		.id = id_of(arena, in),
@@ -88,7 +90,8 @@ static void spell_buttons(json_t *activity)
 	json_t *buttons = json_object_get(activity, "buttons"), *button;
 	size_t i;
 
-	json_array_foreach(buttons, i, button) {
+	json_array_foreach(buttons, i, button)
+	{
 		if (json_is_string(button))
 			json_array_set_new(buttons, i, json_pack("{s:O}", "label", button));
 	}
@@ -104,7 +107,8 @@ struct activity_list activities_read(struct arena *arena, json_t *list, bool bot
 
 		spell_buttons(json_array_get(list, i));
 		dec_init(&dec, arena);
-		if (!dec_object(&dec, &desc_activity_update, json_array_get(list, i), in) && makes_sense(in))
+		if (!dec_object(&dec, &desc_activity_update, json_array_get(list, i), in) &&
+		    makes_sense(in))
 			ret.items[ret.count++] = activity_view(arena, in, bot, now_ms);
 	}
 	return ret;
@@ -115,6 +119,7 @@ bool activity_same(const struct activity *a, const struct activity *b)
 	if (a->type != b->type)
 		return false;
 	return a->type == ACTIVITY_CUSTOM ||
-	       (str_eq(a->name, b->name) && a->application_id == b->application_id && str_eq(a->details, b->details) &&
-		str_eq(a->state, b->state) && str_eq(a->url, b->url) && str_eq(a->sync_id, b->sync_id));
+		(str_eq(a->name, b->name) && a->application_id == b->application_id &&
+		 str_eq(a->details, b->details) && str_eq(a->state, b->state) &&
+		 str_eq(a->url, b->url) && str_eq(a->sync_id, b->sync_id));
 }

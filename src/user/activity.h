@@ -10,7 +10,8 @@ enum activity_type { ACTIVITY_STREAMING = 1, ACTIVITY_CUSTOM = 4 };
 
 /* As others see it; strings shared with @in. What only its maker may know (secrets, addresses of buttons) is left out.
  * Of a bot's only name, type, url and state are listened to. */
-struct activity activity_view(struct arena *arena, const struct activity_update *in, bool bot, int64_t now_ms);
+struct activity activity_view(struct arena *arena, const struct activity_update *in, bool bot,
+			      int64_t now_ms);
 /* Those of @list (anything) that make sense, at most LIMIT_ACTIVITIES, in @arena: one that does not is left out alone. */
 struct activity_list activities_read(struct arena *arena, json_t *list, bool bot, int64_t now_ms);
 /* The same thing said by two sessions. A custom status is always the same: there is one. */

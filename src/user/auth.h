@@ -10,8 +10,8 @@ struct txn;
 struct who {
 	uint64_t user_id; /* 0: nobody (auth none) */
 	bool bot;
-	bool oauth;         /* a Bearer token of OAuth2: only what its scopes open */
-	uint64_t scopes;    /* bits by enum oauth_scope */
+	bool oauth;	    /* a Bearer token of OAuth2: only what its scopes open */
+	uint64_t scopes;	 /* bits by enum oauth_scope */
 	uint64_t application_id; /* whose token it is, with oauth */
 	bool elevated;      /* MFA is on for this account; of a bot: for its owner's */
 	uint64_t app_flags; /* bots: the application's flags (privileged intents) */

@@ -19,15 +19,19 @@ int bot_read_run(struct txn *txn, void *arg)
 	if (!state->application)
 		return ENOENT;
 	struct application view = application_view(state, &bot);
-	reading->application = *(struct application *)obj_dup_arena(reading->arena, &desc_application, &view);
+	reading->application = *(struct application *)obj_dup_arena(reading->arena,
+								    &desc_application, &view);
 	reading->user = *(struct user *)obj_dup_arena(reading->arena, &desc_user, &bot);
 	return 0;
 }
 
-struct application bot_application(struct arena *arena, struct random *random, uint64_t now_us, uint64_t owner_id, struct str name)
+struct application bot_application(struct arena *arena, struct random *random, uint64_t now_us,
+				   uint64_t owner_id, struct str name)
 {
-	unsigned char seed[crypto_sign_SEEDBYTES], pk[crypto_sign_PUBLICKEYBYTES], sk[crypto_sign_SECRETKEYBYTES];
-	char public_key[2 * crypto_sign_PUBLICKEYBYTES + 1], seed_hex[2 * crypto_sign_SEEDBYTES + 1];
+	unsigned char seed[crypto_sign_SEEDBYTES], pk[crypto_sign_PUBLICKEYBYTES],
+		sk[crypto_sign_SECRETKEYBYTES];
+	char public_key[2 * crypto_sign_PUBLICKEYBYTES + 1],
+		seed_hex[2 * crypto_sign_SEEDBYTES + 1];
 
 	random_fill(random, seed, sizeof(seed));
 	crypto_sign_seed_keypair(pk, sk, seed);
@@ -80,7 +84,9 @@ int bot_intent_owner_mfa(struct txn *txn, const struct intent *intent)
 int bot_reset_token(struct txn *txn, char ret_token[TOKEN_MAX])
 {
 	uint64_t now = core_wall_us(txn->core);
-	struct token_row row = { .user_id = txn->cell->id, .kind = TOKEN_BOT, .created_at = (int64_t)now };
+	struct token_row row = { .user_id = txn->cell->id,
+				 .kind = TOKEN_BOT,
+				 .created_at = (int64_t)now };
 	uint8_t hash[TOKEN_HASH_BYTES];
 
 	if (user_of(txn)->account->disabled)

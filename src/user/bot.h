@@ -16,7 +16,8 @@ struct bot_reading {
 int bot_read_run(struct txn *txn, void *arg);
 
 /* A fresh application of @owner_id with its keys; the id is filled in when its account is made (account_create_wait). Strings in @arena. */
-struct application bot_application(struct arena *arena, struct random *random, uint64_t now_us, uint64_t owner_id, struct str name);
+struct application bot_application(struct arena *arena, struct random *random, uint64_t now_us,
+				   uint64_t owner_id, struct str name);
 
 /* In a person's cell: their bots are told that they have a second factor (or none any more), which is theirs too. Puts; after
  * txn_outbox_wait(). */

@@ -26,7 +26,8 @@ static struct headless *find(struct user_state *user, uint64_t application_id, s
 
 	secret_hash(token, hash);
 	struct headless *headless = map_get(&user->headless, key_of(hash));
-	if (!headless || !token_hash_eq(headless->token_hash, hash) || headless->application_id != application_id)
+	if (!headless || !token_hash_eq(headless->token_hash, hash) ||
+	    headless->application_id != application_id)
 		return NULL;
 	return headless;
 }
@@ -64,7 +65,8 @@ static struct headless *make(struct txn *txn, uint64_t application_id, char ret_
 	struct headless *headless = region_new(user->region, struct headless);
 	random_fill(core_random(txn->core), secret, sizeof(secret));
 	random_fill(core_random(txn->core), id, sizeof(id));
-	sodium_bin2base64(ret_token, TOKEN_MAX, secret, sizeof(secret), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	sodium_bin2base64(ret_token, TOKEN_MAX, secret, sizeof(secret),
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	sodium_bin2hex(hex + 2, sizeof(hex) - 2, id, sizeof(id));
 	secret_hash(str_z(ret_token), headless->token_hash);
 	headless->application_id = application_id;
@@ -74,10 +76,12 @@ static struct headless *make(struct txn *txn, uint64_t application_id, char ret_
 	return headless;
 }
 
-int headless_put(struct txn *txn, uint64_t application_id, struct str token, const struct activity *activity, char ret_token[TOKEN_MAX])
+int headless_put(struct txn *txn, uint64_t application_id, struct str token,
+		 const struct activity *activity, char ret_token[TOKEN_MAX])
 {
 	struct user_state *user = user_of(txn);
-	struct headless *headless = token.ptr ? find(user, application_id, token) : make(txn, application_id, ret_token);
+	struct headless *headless = token.ptr ? find(user, application_id, token)
+					      : make(txn, application_id, ret_token);
 	struct presence said = { .activities = { (struct activity *)activity, 1 } };
 
 	if (!headless)
@@ -85,7 +89,8 @@ int headless_put(struct txn *txn, uint64_t application_id, struct str token, con
 	struct presence *before = headless->said;
 	headless->said = obj_dup_region(user->region, &desc_presence, &said);
 	if (before && str_eq(before->activities.items[0].name, activity->name))
-		headless->said->activities.items[0].created_at = before->activities.items[0].created_at;
+		headless->said->activities.items[0].created_at =
+			before->activities.items[0].created_at;
 	region_free(user->region, before);
 	headless->expires_us = core_now_us(txn->core) + LIMIT_HEADLESS_SESSION_MS * 1000ULL;
 	presence_merge(txn);

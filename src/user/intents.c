@@ -37,12 +37,16 @@ int user_intent_dm_open(struct txn *txn, const struct intent *intent)
 		return EINVAL;
 	const struct dm_entry_row *old = map_get(&user->dms, row.channel_id);
 	bool news = !old || old->closed;
-	struct channel view = { .id = row.channel_id, .type = row.type, .last_message_id = row.last_message_id, .owner_id = row.owner_id };
+	struct channel view = { .id = row.channel_id,
+				.type = row.type,
+				.last_message_id = row.last_message_id,
+				.owner_id = row.owner_id };
 	view.has.last_message_id = view.has.recipients = true;
 	view.has.owner_id = view.has.name = view.has.icon = row.owner_id != 0;
 	view.recipients.items = arena_array(txn->arena, struct user, row.recipient_ids.count + 1);
 	for (uint32_t i = 0; news && !user->account->bot && i < row.recipient_ids.count; i++) {
-		int r = user_public_wait(txn->core, txn->arena, row.recipient_ids.items[i], &view.recipients.items[view.recipients.count]);
+		int r = user_public_wait(txn->core, txn->arena, row.recipient_ids.items[i],
+					 &view.recipients.items[view.recipients.count]);
 
 		if (txn->generation != txn->cell->generation)
 			return ERR_RESTARTED;

@@ -13,7 +13,8 @@
 
 static uint64_t name_hash(struct str name)
 {
-	uint64_t hash = 0xcbf29ce484222325ULL; /* FNV-1a: stable on disk, no secret needed, collisions share a partition */
+	uint64_t hash =
+		0xcbf29ce484222325ULL; /* FNV-1a: stable on disk, no secret needed, collisions share a partition */
 
 	for (size_t i = 0; i < name.len; i++)
 		hash = (hash ^ (unsigned char)name.ptr[i]) * 0x100000001b3ULL;
@@ -27,8 +28,8 @@ static uint64_t cell_id(enum name_kind kind, struct str name)
 
 static struct str key_of(struct key *key, enum name_kind kind, struct str name)
 {
-	return kind == NAME_USERNAME ? key_username_entry(key, name_hash(name), name) :
-				       key_email_entry(key, name_hash(name), name);
+	return kind == NAME_USERNAME ? key_username_entry(key, name_hash(name), name)
+				     : key_email_entry(key, name_hash(name), name);
 }
 
 struct question {
@@ -59,7 +60,8 @@ static int run_take(struct txn *txn, void *arg)
 		return r;
 	if (!r && entry.user_id != q->user_id)
 		return ERR_NAME_TAKEN;
-	entry = (struct user_entry){ .user_id = q->user_id, .created_at = (int64_t)core_wall_us(txn->core) };
+	entry = (struct user_entry){ .user_id = q->user_id,
+				     .created_at = (int64_t)core_wall_us(txn->core) };
 	txn_put(txn, key_of(&key, q->kind, q->name), &desc_user_entry, &entry);
 	return 0;
 }
@@ -152,7 +154,8 @@ struct str username_canonical(struct arena *arena, struct str name)
 
 		if (c >= 'A' && c <= 'Z')
 			c = (char)(c + 'a' - 'A');
-		bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+		bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+			c == '.';
 		if (!fine || (c == '.' && i && lower[i - 1] == '.'))
 			return (struct str){};
 		lower[i] = c;

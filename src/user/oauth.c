@@ -38,7 +38,8 @@ struct str oauth_scope_text(struct arena *arena, const struct str_list *scopes)
 	struct str text = S("");
 
 	for (uint32_t i = 0; i < scopes->count; i++)
-		text = arena_printf(arena, "%.*s%s%.*s", STR_FMT(text), i ? " " : "", STR_FMT(scopes->items[i]));
+		text = arena_printf(arena, "%.*s%s%.*s", STR_FMT(text), i ? " " : "",
+				    STR_FMT(scopes->items[i]));
 	return text;
 }
 
@@ -87,11 +88,13 @@ static bool verifier_fits(const struct grant_code_row *row, struct str verifier)
 	if (!str_eq(row->code_challenge_method, S("S256")))
 		return str_eq(row->code_challenge, verifier);
 	secret_hash(verifier, hash);
-	sodium_bin2base64(text, sizeof(text), hash, sizeof(hash), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	sodium_bin2base64(text, sizeof(text), hash, sizeof(hash),
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	return str_eq(row->code_challenge, str_z(text));
 }
 
-static int spend_code_wait(struct txn *txn, struct oauth_exchange *in, struct str *ret_key, struct key *key)
+static int spend_code_wait(struct txn *txn, struct oauth_exchange *in, struct str *ret_key,
+			   struct key *key)
 {
 	struct grant_code_row row = {};
 	uint8_t hash[TOKEN_HASH_BYTES];
@@ -106,7 +109,8 @@ static int spend_code_wait(struct txn *txn, struct oauth_exchange *in, struct st
 	if (r)
 		return r == ENOENT ? ERR_INVALID_GRANT : r;
 	if (row.application_id != in->application_id || row.expires_at < (int64_t)now_us(txn) ||
-	    (row.redirect_uri.len && !str_eq(row.redirect_uri, in->redirect_uri)) || !verifier_fits(&row, in->verifier))
+	    (row.redirect_uri.len && !str_eq(row.redirect_uri, in->redirect_uri)) ||
+	    !verifier_fits(&row, in->verifier))
 		return ERR_INVALID_GRANT;
 	in->scopes = row.scopes;
 	return 0;
@@ -119,7 +123,8 @@ static int spend_refresh(struct txn *txn, struct oauth_exchange *in, uint8_t has
 	if (!token_parse(in->refresh_token, &user_id, hash))
 		return ERR_INVALID_GRANT;
 	const struct live_token *token = user_token(user_of(txn), hash);
-	if (!token || token->row->kind != TOKEN_REFRESH || token->row->application_id != in->application_id ||
+	if (!token || token->row->kind != TOKEN_REFRESH ||
+	    token->row->application_id != in->application_id ||
 	    token->row->expires_at < (int64_t)now_us(txn))
 		return ERR_INVALID_GRANT;
 	struct token_row *copy = obj_dup_arena(txn->arena, &desc_token_row, token->row);
@@ -136,8 +141,9 @@ static void drop_pair(struct txn *txn, const uint8_t hash[TOKEN_HASH_BYTES])
 
 	if (!token)
 		return;
-	bool paired = token->row->pair_hash.len && !sodium_hex2bin(other, sizeof(other), token->row->pair_hash.ptr, token->row->pair_hash.len,
-								  NULL, &len, NULL);
+	bool paired = token->row->pair_hash.len &&
+		!sodium_hex2bin(other, sizeof(other), token->row->pair_hash.ptr,
+				token->row->pair_hash.len, NULL, &len, NULL);
 	user_del_token(txn, hash);
 	if (paired)
 		user_del_token(txn, other);
@@ -154,8 +160,10 @@ static void put_pair(struct txn *txn, struct oauth_exchange *in)
 				 .created_at = now,
 				 .last_used_at = now };
 
-	token_make(core_random(txn->core), row.user_id, (uint64_t)now / 1000000, in->access, access);
-	token_make(core_random(txn->core), row.user_id, (uint64_t)now / 1000000, in->refresh, refresh);
+	token_make(core_random(txn->core), row.user_id, (uint64_t)now / 1000000, in->access,
+		   access);
+	token_make(core_random(txn->core), row.user_id, (uint64_t)now / 1000000, in->refresh,
+		   refresh);
 	hex(access, access_hex);
 	hex(refresh, refresh_hex);
 	row.kind = TOKEN_OAUTH;
@@ -189,7 +197,8 @@ int oauth_exchange_run(struct txn *txn, void *arg)
 		drop_pair(txn, spent);
 	/* What the caller reads lies in this transaction's arena: give it a copy. */
 	struct token_row carrier = { .scopes = in->scopes };
-	in->scopes = ((struct token_row *)obj_dup_arena(in->arena, &desc_token_row, &carrier))->scopes;
+	in->scopes =
+		((struct token_row *)obj_dup_arena(in->arena, &desc_token_row, &carrier))->scopes;
 	return 0;
 }
 
@@ -209,8 +218,10 @@ int oauth_check_run(struct txn *txn, void *arg)
 	struct oauth_check *in = arg;
 	const struct live_token *token = user_token(user_of(txn), in->hash);
 
-	if (!token || token->row->kind != TOKEN_OAUTH || token->row->application_id != in->application_id ||
-	    token->row->expires_at < (int64_t)now_us(txn) || !oauth_scope_in(&token->row->scopes, in->scope))
+	if (!token || token->row->kind != TOKEN_OAUTH ||
+	    token->row->application_id != in->application_id ||
+	    token->row->expires_at < (int64_t)now_us(txn) ||
+	    !oauth_scope_in(&token->row->scopes, in->scope))
 		return ERR_INVALID_OAUTH2_ACCESS_TOKEN;
 	struct user user = user_public(user_of(txn)->account);
 	in->user = *(struct user *)obj_dup_arena(in->arena, &desc_user, &user);

@@ -23,7 +23,7 @@ struct oauth_exchange {
 	uint64_t application_id;
 	struct str redirect_uri, verifier;
 	struct str_list scopes; /* in when neither is given; out */
-	struct arena *arena;    /* for what comes out */
+	struct arena *arena; /* for what comes out */
 	char access[TOKEN_MAX], refresh[TOKEN_MAX];
 };
 enum { ERR_INVALID_GRANT = 0x7f000003 };

@@ -24,8 +24,8 @@ static void run_hash(void *arg)
 {
 	struct work *work = arg;
 
-	work->result = crypto_pwhash_str_alg(work->hash, work->password.ptr, work->password.len, PASSES, MEMORY_BYTES,
-					     crypto_pwhash_ALG_ARGON2ID13);
+	work->result = crypto_pwhash_str_alg(work->hash, work->password.ptr, work->password.len,
+					     PASSES, MEMORY_BYTES, crypto_pwhash_ALG_ARGON2ID13);
 }
 
 int password_hash_wait(struct core *core, struct str password, char ret_hash[PASSWORD_HASH_MAX])
@@ -51,7 +51,9 @@ static void run_verify(void *arg)
 int password_verify_wait(struct core *core, struct str password, struct str hash, bool *ret_match)
 {
 	struct work work = { .password = password };
-	struct str against = hash.ptr && hash.len && hash.len < sizeof(work.hash) ? hash : (struct str){ dummy, sizeof(dummy) - 1 };
+	struct str against = hash.ptr && hash.len && hash.len < sizeof(work.hash)
+		? hash
+		: (struct str){ dummy, sizeof(dummy) - 1 };
 
 	memcpy(work.hash, against.ptr, against.len);
 	int r = fiber_offload_wait(core, run_verify, &work);

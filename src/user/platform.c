@@ -8,8 +8,10 @@ enum platform platform_of_client(struct str client)
 		struct str name;
 		enum platform platform;
 	} known[] = {
-		{ { "Discord Client", 14 }, PLATFORM_DESKTOP },   { { "Discord Android", 15 }, PLATFORM_MOBILE },
-		{ { "Discord iOS", 11 }, PLATFORM_MOBILE },       { { "Discord Embedded", 16 }, PLATFORM_EMBEDDED },
+		{ { "Discord Client", 14 }, PLATFORM_DESKTOP },
+		{ { "Discord Android", 15 }, PLATFORM_MOBILE },
+		{ { "Discord iOS", 11 }, PLATFORM_MOBILE },
+		{ { "Discord Embedded", 16 }, PLATFORM_EMBEDDED },
 		{ { "Discord VR", 10 }, PLATFORM_VR },
 	};
 
@@ -26,9 +28,9 @@ enum platform platform_of_activity(const struct activity *activity)
 		enum platform platform;
 	} known[] = {
 		{ { "desktop", 7 }, PLATFORM_DESKTOP }, { { "ios", 3 }, PLATFORM_MOBILE },
-		{ { "android", 7 }, PLATFORM_MOBILE },  { { "samsung", 7 }, PLATFORM_MOBILE },
-		{ { "xbox", 4 }, PLATFORM_EMBEDDED },   { { "ps4", 3 }, PLATFORM_EMBEDDED },
-		{ { "ps5", 3 }, PLATFORM_EMBEDDED },    { { "embedded", 8 }, PLATFORM_EMBEDDED },
+		{ { "android", 7 }, PLATFORM_MOBILE },	{ { "samsung", 7 }, PLATFORM_MOBILE },
+		{ { "xbox", 4 }, PLATFORM_EMBEDDED },	{ { "ps4", 3 }, PLATFORM_EMBEDDED },
+		{ { "ps5", 3 }, PLATFORM_EMBEDDED },	{ { "embedded", 8 }, PLATFORM_EMBEDDED },
 		{ { "meta_quest", 10 }, PLATFORM_VR },
 	};
 
@@ -41,8 +43,9 @@ enum platform platform_of_activity(const struct activity *activity)
 struct str platform_text(enum platform platform)
 {
 	static const struct str texts[] = {
-		[PLATFORM_DESKTOP] = { "desktop", 7 },   [PLATFORM_MOBILE] = { "mobile", 6 }, [PLATFORM_WEB] = { "web", 3 },
-		[PLATFORM_EMBEDDED] = { "embedded", 8 }, [PLATFORM_VR] = { "vr", 2 },
+		[PLATFORM_DESKTOP] = { "desktop", 7 }, [PLATFORM_MOBILE] = { "mobile", 6 },
+		[PLATFORM_WEB] = { "web", 3 },	       [PLATFORM_EMBEDDED] = { "embedded", 8 },
+		[PLATFORM_VR] = { "vr", 2 },
 	};
 
 	return texts[platform];
@@ -53,8 +56,9 @@ struct str platform_os(struct str os)
 	static const struct {
 		struct str said, shown;
 	} known[] = {
-		{ { "windows", 7 }, { "windows", 7 } }, { { "mac os x", 8 }, { "osx", 3 } }, { { "macos", 5 }, { "osx", 3 } },
-		{ { "darwin", 6 }, { "osx", 3 } },      { { "linux", 5 }, { "linux", 5 } },  { { "android", 7 }, { "android", 7 } },
+		{ { "windows", 7 }, { "windows", 7 } }, { { "mac os x", 8 }, { "osx", 3 } },
+		{ { "macos", 5 }, { "osx", 3 } },	{ { "darwin", 6 }, { "osx", 3 } },
+		{ { "linux", 5 }, { "linux", 5 } },	{ { "android", 7 }, { "android", 7 } },
 		{ { "ios", 3 }, { "ios", 3 } },
 	};
 
@@ -83,8 +87,6 @@ void platform_set(struct client_status *status, enum platform platform, struct s
 		status->vr = value;
 		status->has.vr = true;
 		break;
-	default:
-		status->web = value;
-		status->has.web = true;
+	default: status->web = value; status->has.web = true;
 	}
 }

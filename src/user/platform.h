@@ -3,7 +3,14 @@
 
 #include "model/objects.h"
 
-enum platform { PLATFORM_DESKTOP, PLATFORM_MOBILE, PLATFORM_WEB, PLATFORM_EMBEDDED, PLATFORM_VR, PLATFORM_COUNT };
+enum platform {
+	PLATFORM_DESKTOP,
+	PLATFORM_MOBILE,
+	PLATFORM_WEB,
+	PLATFORM_EMBEDDED,
+	PLATFORM_VR,
+	PLATFORM_COUNT
+};
 
 /* By IDENTIFY's `browser`; libraries' own names count as web. */
 enum platform platform_of_client(struct str client);

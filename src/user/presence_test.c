@@ -63,11 +63,13 @@ static void one_bad_activity_costs_only_itself(void **state)
 
 	(void)state;
 	arena_init(&arena);
-	struct activity_list list = read_list(&arena,
-					      "[3,{},{\"name\":\"\"},{\"name\":\"ok\",\"type\":99},{\"name\":\"chess\",\"type\":0,"
-					      "\"created_at\":\"yesterday\",\"secrets\":{\"join\":\"x\"},\"buttons\":[\"a\"]},"
-					      "{\"type\":4,\"state\":\"busy\"},{\"type\":4,\"name\":\"empty\"}]",
-					      false);
+	struct activity_list list = read_list(
+		&arena,
+		"[3,{},{\"name\":\"\"},{\"name\":\"ok\",\"type\":99},{\"name\":\"chess\",\"type\":"
+		"0,"
+		"\"created_at\":\"yesterday\",\"secrets\":{\"join\":\"x\"},\"buttons\":[\"a\"]},"
+		"{\"type\":4,\"state\":\"busy\"},{\"type\":4,\"name\":\"empty\"}]",
+		false);
 	assert_int_equal(list.count, 2);
 	assert_true(str_eq(list.items[0].name, S("chess")));
 	assert_int_equal(list.items[0].created_at, 1000);
@@ -94,8 +96,10 @@ static void there_are_so_many_activities_and_no_more(void **state)
 
 static void the_same_activity_of_two_sessions_is_one(void **state)
 {
-	struct activity chess = { .name = S("chess") }, level = { .name = S("chess"), .details = S("level 2") };
-	struct activity busy = { .type = ACTIVITY_CUSTOM, .state = S("busy") }, away = { .type = ACTIVITY_CUSTOM, .state = S("away") };
+	struct activity chess = { .name = S("chess") },
+			level = { .name = S("chess"), .details = S("level 2") };
+	struct activity busy = { .type = ACTIVITY_CUSTOM, .state = S("busy") },
+			away = { .type = ACTIVITY_CUSTOM, .state = S("away") };
 
 	(void)state;
 	assert_true(activity_same(&chess, &chess));
@@ -118,9 +122,10 @@ static void clients_are_told_apart_by_their_names(void **state)
 static void the_settings_say_a_status(void **state)
 {
 	/* 11 { 1 { 1: "dnd" } 2 { 1: "hi" 2: 5 3: "x" 4: 1000 } } */
-	static const char text[] = "\x5a\x24\x0a\x05\x0a\x03"
-				   "dnd\x12\x19\x0a\x02"
-				   "hi\x11\x05\0\0\0\0\0\0\0\x1a\x01x\x21\xe8\x03\0\0\0\0\0\0\x28\x01";
+	static const char text[] =
+		"\x5a\x24\x0a\x05\x0a\x03"
+		"dnd\x12\x19\x0a\x02"
+		"hi\x11\x05\0\0\0\0\0\0\0\x1a\x01x\x21\xe8\x03\0\0\0\0\0\0\x28\x01";
 	struct chosen chosen;
 
 	(void)state;

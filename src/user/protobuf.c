@@ -45,8 +45,7 @@ static bool read_field(struct str *in, struct field *ret)
 		if (!read_varint(in, &len))
 			return false;
 		break;
-	default:
-		return false; /* groups are of the last century */
+	default: return false; /* groups are of the last century */
 	}
 	if (len > in->len)
 		return false;

@@ -7,7 +7,11 @@
 #include "user/sessions.h"
 #include "user/settings.h"
 
-enum { READY_MAX = 64 << 20, CAPABILITY_SETTINGS_PROTO = 1 << 6, PRELOADED = 1 /* kind of settings */ };
+enum {
+	READY_MAX = 64 << 20,
+	CAPABILITY_SETTINGS_PROTO = 1 << 6,
+	PRELOADED = 1 /* kind of settings */
+};
 
 static struct bytes *finish(struct buf *text)
 {
@@ -21,9 +25,11 @@ struct bytes *ready_bot(struct txn *txn, const struct user_open *open)
 {
 	struct user_state *user = user_of(txn);
 	struct user_self self = user_self_view(user);
-	struct application application = user->application ? application_view(user, NULL) :
-							     (struct application){ .id = txn->cell->id };
-	struct guild_unavailable *stubs = arena_array(txn->arena, struct guild_unavailable, open->guilds_count + 1);
+	struct application application = user->application
+		? application_view(user, NULL)
+		: (struct application){ .id = txn->cell->id };
+	struct guild_unavailable *stubs = arena_array(txn->arena, struct guild_unavailable,
+						      open->guilds_count + 1);
 	int64_t shard[2] = { open->shard_id, open->shard_count };
 	struct buf text;
 	struct enc enc;
@@ -63,13 +69,14 @@ static int read_guild_settings_wait(struct txn *txn, struct user_guild_settings_
 	struct key key;
 	uint32_t count;
 
-	int r = txn_scan_wait(txn, prefix_user_guild_settings(&key, txn->cell->id), (struct str){}, (struct str){}, false, 0,
-			      &rows, &count);
+	int r = txn_scan_wait(txn, prefix_user_guild_settings(&key, txn->cell->id), (struct str){},
+			      (struct str){}, false, 0, &rows, &count);
 	if (r)
 		return r;
 	ret->items = arena_array(txn->arena, struct user_guild_settings, count + 1);
 	for (uint32_t i = 0; i < count; i++)
-		if (!row_get(rows[i].value, &desc_user_guild_settings, txn->arena, &ret->items[ret->count]))
+		if (!row_get(rows[i].value, &desc_user_guild_settings, txn->arena,
+			     &ret->items[ret->count]))
 			ret->count++;
 	return 0;
 }
@@ -86,18 +93,22 @@ int ready_rows_wait(struct txn *txn, struct ready_rows *ret)
 	if (!r)
 		r = read_guild_settings_wait(txn, &ret->guild_settings);
 	if (!r)
-		r = txn_get_obj_wait(txn, key_settings(&key, txn->cell->id, PRELOADED), &desc_settings_row, &proto);
+		r = txn_get_obj_wait(txn, key_settings(&key, txn->cell->id, PRELOADED),
+				     &desc_settings_row, &proto);
 	ret->proto = proto.data.ptr ? proto.data : S("");
 	return r == ENOENT ? 0 : r;
 }
 
-struct bytes *ready_person(struct txn *txn, const struct user_open *open, const struct ready_rows *rows)
+struct bytes *ready_person(struct txn *txn, const struct user_open *open,
+			   const struct ready_rows *rows)
 {
 	struct user_state *user = user_of(txn);
 	struct user_self self = user_self_view(user);
 	struct user_settings settings = rows->settings;
-	struct ready_user_guild_settings guild_settings = { .entries.items = rows->guild_settings.items,
-							    .entries.count = rows->guild_settings.count };
+	struct ready_user_guild_settings guild_settings = {
+		.entries.items = rows->guild_settings.items,
+		.entries.count = rows->guild_settings.count
+	};
 	struct read_states reads = {};
 	struct ready_auth auth = {};
 	struct notification_settings notifications = {};

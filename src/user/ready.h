@@ -9,7 +9,8 @@ struct ready_rows;
 /* JSON of d. */
 struct bytes *ready_bot(struct txn *txn, const struct user_open *open);
 /* Without `guilds` and `merged_members`, which the session adds. */
-struct bytes *ready_person(struct txn *txn, const struct user_open *open, const struct ready_rows *rows);
+struct bytes *ready_person(struct txn *txn, const struct user_open *open,
+			   const struct ready_rows *rows);
 /* What a person's READY has from the store: the users in their open DMs, their settings. */
 struct ready_rows {
 	struct user_list recipients;

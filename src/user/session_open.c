@@ -44,7 +44,8 @@ int64_t user_last_seen(const struct user_state *user, int64_t now_us)
 	return seen;
 }
 
-static bool token_good(const struct user_state *user, const struct live_token *token, uint64_t wall_us)
+static bool token_good(const struct user_state *user, const struct live_token *token,
+		       uint64_t wall_us)
 {
 	if (!token || user->account->disabled || user->account->delete_at)
 		return false;
@@ -59,8 +60,9 @@ int user_auth(struct txn *txn, void *arg)
 	struct user_state *user = user_of(txn);
 
 	const struct live_token *token = user_token(user, query->hash);
-	bool oauth = token && token->row->kind == TOKEN_OAUTH && !user->account->disabled && !user->account->delete_at &&
-		     token->row->expires_at > (int64_t)core_wall_us(txn->core);
+	bool oauth = token && token->row->kind == TOKEN_OAUTH && !user->account->disabled &&
+		!user->account->delete_at &&
+		token->row->expires_at > (int64_t)core_wall_us(txn->core);
 	if (!oauth && !token_good(user, token, core_wall_us(txn->core)))
 		return ERR_UNAUTHORIZED;
 	query->who = (struct who){
@@ -81,9 +83,9 @@ int user_check_run(struct txn *txn, struct cell_work *work)
 	struct user_check *check = container_of(work, struct user_check, work);
 	struct user_state *user = user_of(txn);
 
-	return token_good(user, user_token(user, check->token_hash), core_wall_us(txn->core)) ?
-		       0 :
-		       CLOSE_AUTHENTICATION_FAILED;
+	return token_good(user, user_token(user, check->token_hash), core_wall_us(txn->core))
+		? 0
+		: CLOSE_AUTHENTICATION_FAILED;
 }
 
 /* A bot asks for a privileged intent that its application has not been given. */
@@ -92,7 +94,8 @@ static bool disallowed(const struct user_state *user, uint32_t intents)
 	int64_t flags = user->application ? user->application->flags : 0;
 
 	for (size_t i = 0; i < INTENT_PRIVILEGED_COUNT; i++)
-		if (intents & intent_privileged[i].intent && !(flags & (int64_t)intent_privileged[i].flags))
+		if (intents & intent_privileged[i].intent &&
+		    !(flags & (int64_t)intent_privileged[i].flags))
 			return true;
 	return false;
 }
@@ -157,16 +160,18 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 	session->core = open->core;
 	session->os = platform_os(open->client_os).ptr;
 	session->platform = (uint8_t)platform_of_client(open->client_name);
-	memcpy(session->name, open->session_id.ptr, MIN(open->session_id.len, sizeof(session->name)));
+	memcpy(session->name, open->session_id.ptr,
+	       MIN(open->session_id.len, sizeof(session->name)));
 	session->order = ++user->opened;
 	session_free(user, map_set(&user->sessions, session->id, session));
 	presence_set(txn, session, open->presence);
 	presence_merge(txn);
 	open->ready = user->account->bot ? ready_bot(txn, open) : ready_person(txn, open, &rows);
-	txn_effect(txn, &(struct effect){ .kind = EFFECT_SUBSCRIBE,
-					  .session = open->session,
-					  .user = open->user_id,
-					  .core = open->core });
+	txn_effect(txn,
+		   &(struct effect){ .kind = EFFECT_SUBSCRIBE,
+				     .session = open->session,
+				     .user = open->user_id,
+				     .core = open->core });
 	note_seen(txn);
 	return 0;
 }

@@ -43,7 +43,8 @@ int settings_read_wait(struct txn *txn, struct user_settings *ret)
 	struct dec dec;
 	struct key key;
 
-	int r = txn_get_obj_wait(txn, key_settings(&key, txn->cell->id, 0), &desc_settings_row, &row);
+	int r = txn_get_obj_wait(txn, key_settings(&key, txn->cell->id, 0), &desc_settings_row,
+				 &row);
 	if (r && r != ENOENT)
 		return r;
 	*ret = settings_default(user_of(txn));
@@ -63,20 +64,20 @@ int settings_read_wait(struct txn *txn, struct user_settings *ret)
 
 void settings_apply(struct user_settings *settings, const struct user_settings_edit *in)
 {
-#define VALUE(field)                                       \
-	do {                                               \
-		if (in->has.field && !in->null.field)      \
-			settings->field = in->field;       \
+#define VALUE(field)                                  \
+	do {                                          \
+		if (in->has.field && !in->null.field) \
+			settings->field = in->field;  \
 	} while (0)
-#define TEXT(field)                                        \
-	do {                                               \
-		if (in->has.field && in->field.ptr)        \
-			settings->field = in->field;       \
+#define TEXT(field)                                  \
+	do {                                         \
+		if (in->has.field && in->field.ptr)  \
+			settings->field = in->field; \
 	} while (0)
-#define LIST(field)                                        \
-	do {                                               \
-		if (in->has.field && in->field.items)      \
-			settings->field = in->field;       \
+#define LIST(field)                                   \
+	do {                                          \
+		if (in->has.field && in->field.items) \
+			settings->field = in->field;  \
 	} while (0)
 	LIST(activity_joining_restricted_guild_ids);
 	LIST(activity_restricted_guild_ids);
@@ -137,7 +138,9 @@ void settings_put(struct txn *txn, const struct user_settings *settings)
 
 struct user_guild_settings settings_guild_default(uint64_t guild_id)
 {
-	return (struct user_guild_settings){ .guild_id = guild_id, .message_notifications = 3, .mobile_push = true };
+	return (struct user_guild_settings){ .guild_id = guild_id,
+					     .message_notifications = 3,
+					     .mobile_push = true };
 }
 
 enum { CAPABILITY_DEDUPE_USERS = 1 << 4 };
@@ -179,7 +182,8 @@ int ready_recipients_wait(struct txn *txn, struct user_list *ret)
 	return 0;
 }
 
-static struct user_list pick(struct arena *arena, const struct user_list *all, const struct u64_list *ids)
+static struct user_list pick(struct arena *arena, const struct user_list *all,
+			     const struct u64_list *ids)
 {
 	struct user_list list = { arena_array(arena, struct user, ids->count + 1), 0 };
 
@@ -190,8 +194,8 @@ static struct user_list pick(struct arena *arena, const struct user_list *all, c
 	return list;
 }
 
-void ready_private_channels(struct txn *txn, const struct user_open *open, const struct user_list *recipients,
-			    struct ready_user *ready)
+void ready_private_channels(struct txn *txn, const struct user_open *open,
+			    const struct user_list *recipients, struct ready_user *ready)
 {
 	struct user_state *user = user_of(txn);
 	struct channel *list = arena_array(txn->arena, struct channel, user->dms.count + 1);

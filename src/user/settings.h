@@ -12,5 +12,5 @@ void settings_apply(struct user_settings *settings, const struct user_settings_e
 void settings_put(struct txn *txn, const struct user_settings *settings);
 struct user_guild_settings settings_guild_default(uint64_t guild_id);
 /* The DMs of READY, and the users in them. */
-void ready_private_channels(struct txn *txn, const struct user_open *open, const struct user_list *recipients,
-			    struct ready_user *ready);
+void ready_private_channels(struct txn *txn, const struct user_open *open,
+			    const struct user_list *recipients, struct ready_user *ready);

@@ -83,7 +83,8 @@ bool status_read_proto(struct str message, struct chosen *ret)
 	*ret = (struct chosen){};
 	if (!protobuf_bytes(message, STATUS_SETTINGS, &settings))
 		return true;
-	if (protobuf_bytes(settings, STATUS_TEXT, &part) && protobuf_bytes(part, STRING_VALUE, &part))
+	if (protobuf_bytes(settings, STATUS_TEXT, &part) &&
+	    protobuf_bytes(part, STRING_VALUE, &part))
 		ret->status = part;
 	ret->has_custom = true; /* sub-messages are replaced whole: without one there is none */
 	if (!protobuf_bytes(settings, CUSTOM_STATUS, &part))
@@ -103,10 +104,14 @@ struct custom_status *status_custom(const struct user_state *user, struct arena 
 	const struct account *account = user->account;
 	struct custom_status *custom = arena_new(arena, struct custom_status);
 
-	if (!account->custom_text.len && !account->custom_emoji_id && !account->custom_emoji_name.len)
+	if (!account->custom_text.len && !account->custom_emoji_id &&
+	    !account->custom_emoji_name.len)
 		return NULL;
-	*custom = (struct custom_status){ .text = account->custom_text, .expires_at = account->custom_expires_at,
-					  .emoji_id = account->custom_emoji_id, .emoji_name = account->custom_emoji_name };
-	custom->has.text = custom->has.expires_at = custom->has.emoji_id = custom->has.emoji_name = true;
+	*custom = (struct custom_status){ .text = account->custom_text,
+					  .expires_at = account->custom_expires_at,
+					  .emoji_id = account->custom_emoji_id,
+					  .emoji_name = account->custom_emoji_name };
+	custom->has.text = custom->has.expires_at = custom->has.emoji_id = custom->has.emoji_name =
+		true;
 	return custom;
 }

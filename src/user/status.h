@@ -12,7 +12,7 @@ void status_choose_custom(struct txn *txn, const struct custom_status *custom);
  * status that is too long, or no text. Views into @message. */
 struct chosen {
 	struct str status; /* empty: not said */
-	bool has_custom;   /* all zero: there is none any more */
+	bool has_custom; /* all zero: there is none any more */
 	struct custom_status custom;
 };
 bool status_read_proto(struct str message, struct chosen *ret);

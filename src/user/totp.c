@@ -15,7 +15,10 @@ static size_t decode(struct str text, uint8_t ret[SECRET_MAX])
 
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.ptr[i];
-		int value = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' : c >= '2' && c <= '7' ? c - '2' + 26 : -1;
+		int value = c >= 'A' && c <= 'Z' ? c - 'A'
+			: c >= 'a' && c <= 'z'	 ? c - 'a'
+			: c >= '2' && c <= '7'	 ? c - '2' + 26
+						 : -1;
 
 		if (c == ' ' || c == '=')
 			continue;
@@ -47,7 +50,8 @@ static void code_of(const uint8_t *raw, size_t len, uint64_t step, char ret[DIGI
 		counter[i] = (unsigned char)(step >> (56 - 8 * i));
 	HMAC(EVP_sha1(), raw, (int)len, counter, sizeof(counter), mac, &mac_len);
 	unsigned at = mac[19] & 0xf;
-	uint32_t n = ((uint32_t)mac[at] & 0x7f) << 24 | (uint32_t)mac[at + 1] << 16 | (uint32_t)mac[at + 2] << 8 | mac[at + 3];
+	uint32_t n = ((uint32_t)mac[at] & 0x7f) << 24 | (uint32_t)mac[at + 1] << 16 |
+		(uint32_t)mac[at + 2] << 8 | mac[at + 3];
 	snprintf(ret, DIGITS + 1, "%06u", n % 1000000);
 }
 

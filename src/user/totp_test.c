@@ -12,12 +12,16 @@ static void codes_are_those_of_the_rfc(void **state)
 	static const struct {
 		uint64_t at;
 		const char *code;
-	} cases[] = { { 59, "287082" }, { 1111111109, "081804" }, { 1234567890, "005924" }, { 2000000000, "279037" } };
+	} cases[] = { { 59, "287082" },
+		      { 1111111109, "081804" },
+		      { 1234567890, "005924" },
+		      { 2000000000, "279037" } };
 	struct str secret = S("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(totp_check(secret, str_z(cases[i].code), cases[i].at, 0), cases[i].at / 30);
+		assert_int_equal(totp_check(secret, str_z(cases[i].code), cases[i].at, 0),
+				 cases[i].at / 30);
 }
 
 static void a_code_serves_once(void **state)

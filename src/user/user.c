@@ -55,7 +55,8 @@ static void add_token(struct user_state *user, const uint8_t hash[32], const str
 }
 
 /* A row of a map of rows: the copy in the region replaces what was there. */
-static void *add_row(struct user_state *user, struct map *map, uint64_t id, const struct obj_desc *desc, const void *row)
+static void *add_row(struct user_state *user, struct map *map, uint64_t id,
+		     const struct obj_desc *desc, const void *row)
 {
 	void *copy = obj_dup_region(user->region, desc, row);
 
@@ -112,7 +113,8 @@ void user_put_token(struct txn *txn, const uint8_t hash[32], const struct token_
 	struct key key;
 
 	add_token(user_of(txn), hash, row);
-	txn_put(txn, key_token(&key, txn->cell->id, hash), &desc_token_row, user_token(user_of(txn), hash)->row);
+	txn_put(txn, key_token(&key, txn->cell->id, hash), &desc_token_row,
+		user_token(user_of(txn), hash)->row);
 }
 
 static void logout(struct txn *txn, const uint8_t *hash)
@@ -140,7 +142,7 @@ void user_del_token(struct txn *txn, const uint8_t hash[32])
 void user_del_tokens(struct txn *txn, const uint8_t *keep)
 {
 	struct user_state *user = user_of(txn);
-	uint8_t (*hashes)[32] = arena_alloc(txn->arena, (user->tokens.count + 1) * sizeof(*hashes));
+	uint8_t(*hashes)[32] = arena_alloc(txn->arena, (user->tokens.count + 1) * sizeof(*hashes));
 	uint32_t at = 0, count = 0;
 	uint64_t id;
 	void *value;
@@ -157,8 +159,10 @@ void user_put_guild(struct txn *txn, const struct guild_entry_row *row)
 	struct key key;
 
 	/* @row may be made of what this replaces: from here on only the copy counts. */
-	row = add_row(user_of(txn), &user_of(txn)->guilds, row->guild_id, &desc_guild_entry_row, row);
-	txn_put(txn, key_guild_entry(&key, txn->cell->id, row->guild_id), &desc_guild_entry_row, row);
+	row = add_row(user_of(txn), &user_of(txn)->guilds, row->guild_id, &desc_guild_entry_row,
+		      row);
+	txn_put(txn, key_guild_entry(&key, txn->cell->id, row->guild_id), &desc_guild_entry_row,
+		row);
 }
 
 void user_del_guild(struct txn *txn, uint64_t guild_id)
@@ -182,18 +186,23 @@ void user_put_owned(struct txn *txn, uint64_t application_id)
 	struct owned_application_row row = { .application_id = application_id };
 	struct key key;
 
-	add_row(user_of(txn), &user_of(txn)->applications, application_id, &desc_owned_application_row, &row);
-	txn_put(txn, key_owned_application(&key, txn->cell->id, application_id), &desc_owned_application_row, &row);
+	add_row(user_of(txn), &user_of(txn)->applications, application_id,
+		&desc_owned_application_row, &row);
+	txn_put(txn, key_owned_application(&key, txn->cell->id, application_id),
+		&desc_owned_application_row, &row);
 }
 
 /* -- loading -- */
 
-static int scan(struct cell *cell, struct arena *arena, struct str prefix, struct store_row **rows, uint32_t *count)
+static int scan(struct cell *cell, struct arena *arena, struct str prefix, struct store_row **rows,
+		uint32_t *count)
 {
-	return store_scan_wait(cell->core, arena, prefix, (struct str){}, (struct str){}, false, 0, rows, count);
+	return store_scan_wait(cell->core, arena, prefix, (struct str){}, (struct str){}, false, 0,
+			       rows, count);
 }
 
-static int load_one(struct cell *cell, struct arena *arena, struct str key, const struct obj_desc *desc, void *ret)
+static int load_one(struct cell *cell, struct arena *arena, struct str key,
+		    const struct obj_desc *desc, void *ret)
 {
 	struct str value;
 
@@ -216,14 +225,15 @@ static int load_tokens(struct user_state *user, struct arena *arena)
 			return -EBADMSG;
 		r = row_get(rows[i].value, &desc_token_row, arena, &row);
 		if (!r)
-			add_token(user, (const uint8_t *)rows[i].key.ptr + rows[i].key.len - 32, &row);
+			add_token(user, (const uint8_t *)rows[i].key.ptr + rows[i].key.len - 32,
+				  &row);
 	}
 	return r;
 }
 
 /* Rows whose key ends in a u64 id. */
-static int load_map(struct user_state *user, struct arena *arena, struct str prefix, const struct obj_desc *desc,
-		    struct map *map)
+static int load_map(struct user_state *user, struct arena *arena, struct str prefix,
+		    const struct obj_desc *desc, struct map *map)
 {
 	struct store_row *rows;
 	uint32_t count;
@@ -253,23 +263,27 @@ static int load_all(struct user_state *user, struct arena *arena)
 		return r;
 	user->account = obj_dup_region(user->region, &desc_account, &account);
 	if (account.bot) {
-		r = load_one(cell, arena, key_application(&key, cell->id), &desc_application, &application);
+		r = load_one(cell, arena, key_application(&key, cell->id), &desc_application,
+			     &application);
 		if (r && r != ENOENT)
 			return r;
 		if (!r)
-			user->application = obj_dup_region(user->region, &desc_application, &application);
+			user->application = obj_dup_region(user->region, &desc_application,
+							   &application);
 	}
 	r = load_tokens(user, arena);
 	if (!r)
-		r = load_map(user, arena, prefix_guild_entry(&key, cell->id), &desc_guild_entry_row, &user->guilds);
+		r = load_map(user, arena, prefix_guild_entry(&key, cell->id), &desc_guild_entry_row,
+			     &user->guilds);
 	if (!r)
-		r = load_map(user, arena, prefix_dm_entry(&key, cell->id), &desc_dm_entry_row, &user->dms);
+		r = load_map(user, arena, prefix_dm_entry(&key, cell->id), &desc_dm_entry_row,
+			     &user->dms);
 	if (!r)
-		r = load_map(user, arena, prefix_relationship(&key, cell->id), &desc_relationship_row,
-			     &user->relationships);
+		r = load_map(user, arena, prefix_relationship(&key, cell->id),
+			     &desc_relationship_row, &user->relationships);
 	if (!r)
-		r = load_map(user, arena, prefix_owned_application(&key, cell->id), &desc_owned_application_row,
-			     &user->applications);
+		r = load_map(user, arena, prefix_owned_application(&key, cell->id),
+			     &desc_owned_application_row, &user->applications);
 	return r;
 }
 
@@ -347,7 +361,8 @@ struct user_self user_self_view(const struct user_state *state)
 		.pronouns = account->pronouns.ptr ? account->pronouns : S(""),
 		.email = account->email,
 		.verified = account->verified,
-		.mfa_enabled = account->totp_secret.len > 0 || account->webauthn_credentials.count > 0,
+		.mfa_enabled = account->totp_secret.len > 0 ||
+			account->webauthn_credentials.count > 0,
 		.locale = account->locale.len ? account->locale : S("en-US"),
 		.premium_type = account->bot ? 0 : 2,
 		.nsfw_allowed = true,
@@ -356,7 +371,8 @@ struct user_self user_self_view(const struct user_state *state)
 
 	self.null.accent_color = account->null.accent_color;
 	self.has.bot = account->bot;
-	self.has.bio = self.has.pronouns = self.has.email = self.has.verified = self.has.locale = true;
+	self.has.bio = self.has.pronouns = self.has.email = self.has.verified = self.has.locale =
+		true;
 	self.has.premium_type = self.has.phone = true;
 	if (!account->bot)
 		self.has.purchased_flags = self.has.nsfw_allowed = self.has.linked_users = true;

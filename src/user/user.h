@@ -9,7 +9,15 @@
 #include "model/objects.h"
 #include "model/tables.h"
 
-enum token_kind { TOKEN_PERSON, TOKEN_BOT, TOKEN_OAUTH, TOKEN_REFRESH, TOKEN_MAIL, TOKEN_RESET, TOKEN_MFA };
+enum token_kind {
+	TOKEN_PERSON,
+	TOKEN_BOT,
+	TOKEN_OAUTH,
+	TOKEN_REFRESH,
+	TOKEN_MAIL,
+	TOKEN_RESET,
+	TOKEN_MFA
+};
 
 /* STATUS_FOLLOW: what the settings say. */
 enum user_status { STATUS_FOLLOW, STATUS_ONLINE, STATUS_IDLE, STATUS_DND, STATUS_INVISIBLE };
@@ -48,17 +56,18 @@ struct user_state {
 	struct region *region;
 	struct account *account;
 	struct application *application; /* of a bot */
-	struct map tokens;        /* first 8 bytes of the hash → live_token */
-	struct map guilds;        /* guild id → guild_entry_row */
-	struct map dms;           /* channel id → dm_entry_row */
+	struct map tokens; /* first 8 bytes of the hash → live_token */
+	struct map guilds; /* guild id → guild_entry_row */
+	struct map dms; /* channel id → dm_entry_row */
 	struct map relationships; /* user id → relationship_row */
-	struct map applications;  /* owned: application id → owned_application_row */
-	struct map sessions;      /* session id → user_session */
-	struct map headless;      /* first 8 bytes of the token's hash → headless */
+	struct map applications; /* owned: application id → owned_application_row */
+	struct map sessions; /* session id → user_session */
+	struct map headless; /* first 8 bytes of the token's hash → headless */
 	struct presence *presence; /* merged; NULL: offline (or invisible) */
-	uint32_t opened;           /* sessions so far */
-	bool untold;               /* after a restart: guilds may show something else */
-	uint64_t lingers_until_us; /* not 0: nobody is here, and @presence stays as it is until then (monotonic) */
+	uint32_t opened; /* sessions so far */
+	bool untold; /* after a restart: guilds may show something else */
+	uint64_t
+		lingers_until_us; /* not 0: nobody is here, and @presence stays as it is until then (monotonic) */
 	struct timer presence_timer; /* when it changes by itself */
 };
 

@@ -45,7 +45,8 @@ struct piece {
 };
 
 struct ws_chain {
-	struct list node; /* in share->rooms or ->owns, the one that waits longest first; of none when dead */
+	struct list
+		node; /* in share->rooms or ->owns, the one that waits longest first; of none when dead */
 	struct engine *engine; /* NULL: dead, nobody is in step with it */
 	bool own;
 	uint32_t links;
@@ -93,7 +94,8 @@ static int zstd_init(struct engine *engine)
 	if (!engine->zstd)
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
-		if (ZSTD_isError(ZSTD_CCtx_setParameter(engine->zstd, parameters[i].name, parameters[i].value)))
+		if (ZSTD_isError(ZSTD_CCtx_setParameter(engine->zstd, parameters[i].name,
+							parameters[i].value)))
 			return -EIO;
 	return 0;
 }
@@ -107,7 +109,8 @@ static struct engine *engine_new(enum ws_compress_kind kind, bool own)
 	if (kind == WS_ZSTD_STREAM)
 		r = zstd_init(engine);
 	else
-		r = deflateInit2(&engine->zlib, ZLIB_LEVEL, Z_DEFLATED, own ? -OWN_WINDOW_BITS : -ROOM_WINDOW_BITS,
+		r = deflateInit2(&engine->zlib, ZLIB_LEVEL, Z_DEFLATED,
+				 own ? -OWN_WINDOW_BITS : -ROOM_WINDOW_BITS,
 				 own ? OWN_MEM_LEVEL : ROOM_MEM_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK
 			? 0
 			: -ENOMEM;
@@ -218,7 +221,8 @@ static struct engine *chain_end(struct ws_share *share, struct ws_chain *chain)
 		share->owns_count--;
 	} else {
 		share->rooms_count--;
-		if (chain->count && map_get(&share->roots, (uintptr_t)chain->pieces[0].body) == chain)
+		if (chain->count &&
+		    map_get(&share->roots, (uintptr_t)chain->pieces[0].body) == chain)
 			map_del(&share->roots, (uintptr_t)chain->pieces[0].body);
 		for (uint32_t i = 0; i < chain->count; i++) {
 			bytes_unref(chain->pieces[i].body);
@@ -259,7 +263,8 @@ static struct ws_chain *chain_new(struct ws_share *share, bool own)
 
 	if (!engine)
 		return NULL;
-	struct ws_chain *chain = mem_zalloc(sizeof(*chain) + (own ? 0 : PIECES_MAX * sizeof(struct piece)));
+	struct ws_chain *chain = mem_zalloc(sizeof(*chain) +
+					    (own ? 0 : PIECES_MAX * sizeof(struct piece)));
 	chain->engine = engine;
 	chain->own = own;
 	list_init(&chain->node);
@@ -295,7 +300,8 @@ static void link_set(struct ws_share *share, struct ws_link *link, struct ws_cha
 }
 
 /* One more piece, into share->packed. */
-static int chain_run(struct ws_share *share, struct ws_chain *chain, size_t prefix_len, struct str body, char tail)
+static int chain_run(struct ws_share *share, struct ws_chain *chain, size_t prefix_len,
+		     struct str body, char tail)
 {
 	struct buf *out = &share->packed;
 	int r;
@@ -328,8 +334,8 @@ static bool piece_is(const struct piece *piece, const struct bytes *body, size_t
 }
 
 /* Where this connection gets @body as all do who are in step with it; NULL: no chain has it yet. */
-static struct ws_chain *room_find(const struct ws_share *share, const struct ws_link *link, const struct bytes *body,
-				  size_t prefix_len, uint32_t *ret_at)
+static struct ws_chain *room_find(const struct ws_share *share, const struct ws_link *link,
+				  const struct bytes *body, size_t prefix_len, uint32_t *ret_at)
 {
 	struct ws_chain *chain = link->chain, *root = map_get(&share->roots, (uintptr_t)body);
 
@@ -340,15 +346,16 @@ static struct ws_chain *room_find(const struct ws_share *share, const struct ws_
 		if (link->at < chain->count && piece_is(&chain->pieces[link->at], body, prefix_len))
 			return chain;
 		/* When more have begun anew here, it is better to be with them: so groups come together again. */
-		if (link->at == chain->count && chain->count < PIECES_MAX && !(root && root->links > chain->links))
+		if (link->at == chain->count && chain->count < PIECES_MAX &&
+		    !(root && root->links > chain->links))
 			return chain;
 	}
 	*ret_at = 0;
 	return root;
 }
 
-static int room_piece(struct ws_share *share, struct ws_link *link, size_t prefix_len, struct bytes *body, char tail,
-		      struct str *ret)
+static int room_piece(struct ws_share *share, struct ws_link *link, size_t prefix_len,
+		      struct bytes *body, char tail, struct str *ret)
 {
 	uint32_t at;
 	struct ws_chain *chain = room_find(share, link, body, prefix_len, &at);
@@ -380,7 +387,8 @@ static int room_piece(struct ws_share *share, struct ws_link *link, size_t prefi
 	return 0;
 }
 
-static int own_piece(struct ws_share *share, struct ws_link *link, size_t prefix_len, struct str body, char tail, struct str *ret)
+static int own_piece(struct ws_share *share, struct ws_link *link, size_t prefix_len,
+		     struct str body, char tail, struct str *ret)
 {
 	struct ws_chain *chain = link->chain;
 
@@ -408,8 +416,8 @@ static void trim_packed(struct ws_share *share)
 	buf_init(&share->packed, PIECE_MAX);
 }
 
-int ws_share_piece(struct ws_share *share, struct ws_link *link, size_t prefix_len, struct bytes *body, char tail, bool room,
-		   struct str *ret)
+int ws_share_piece(struct ws_share *share, struct ws_link *link, size_t prefix_len,
+		   struct bytes *body, char tail, bool room, struct str *ret)
 {
 	assert(prefix_len > 0 && prefix_len <= WS_SHARE_PREFIX_MAX && body->len > 0);
 	trim_packed(share); /* of the last piece, which has been copied by now */
@@ -448,14 +456,16 @@ static size_t block_header(const struct ws_share *share, size_t len, char *ret)
 	return 5;
 }
 
-size_t ws_share_head(const struct ws_share *share, struct ws_link *link, size_t prefix_len, char ret[static WS_SHARE_HEAD_MAX])
+size_t ws_share_head(const struct ws_share *share, struct ws_link *link, size_t prefix_len,
+		     char ret[static WS_SHARE_HEAD_MAX])
 {
 	size_t len = stream_header(share, link, ret);
 
 	return len + block_header(share, prefix_len, ret + len);
 }
 
-void ws_share_plain(const struct ws_share *share, struct ws_link *link, struct str text, struct buf *out)
+void ws_share_plain(const struct ws_share *share, struct ws_link *link, struct str text,
+		    struct buf *out)
 {
 	char head[WS_SHARE_HEAD_MAX];
 
@@ -527,7 +537,8 @@ static bool proof_step(struct proof *proof, struct bytes *body, uint32_t number,
 	ZSTD_decompressStream(proof->decoder, &out, &in);
 	/* White space may stand between them. */
 	return out.pos >= (size_t)n + body->len + 1 && !memcmp(text, prefix, (size_t)n) &&
-		!memcmp(text + out.pos - body->len - 1, body->data, body->len) && text[out.pos - 1] == '}';
+		!memcmp(text + out.pos - body->len - 1, body->data, body->len) &&
+		text[out.pos - 1] == '}';
 }
 
 enum { PROOF_BODIES = 12, PROOF_LINKS = 6, PROOF_STEPS = 60 };
@@ -543,8 +554,10 @@ static void proof_bodies(struct bytes *bodies[PROOF_BODIES])
 		/* Parts of other distances in each, repeated, so that each leaves other offsets. */
 		while (len < 200 + i * 50) {
 			seed = seed * 1664525 + 1013904223;
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "\"key_%u\":\"value %u\",\"%.*s\":null,", seed >> 29,
-						seed >> (24 + i % 4), (int)(i % 7 + 1), "abcdefgh");
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+						"\"key_%u\":\"value %u\",\"%.*s\":null,",
+						seed >> 29, seed >> (24 + i % 4), (int)(i % 7 + 1),
+						"abcdefgh");
 		}
 		bodies[i] = bytes_from((struct str){ text, len });
 	}
@@ -569,7 +582,8 @@ static bool proof_run(struct ws_share *share)
 		struct bytes *body = bodies[(seed >> 8) % PROOF_BODIES];
 		for (uint32_t i = 0; good && i < PROOF_LINKS; i++) {
 			if (seed >> (16 + i) & 1 && i > 0)
-				good = proof_step(&proofs[i], bodies[(seed >> 4) % PROOF_BODIES], step + 1000000, false);
+				good = proof_step(&proofs[i], bodies[(seed >> 4) % PROOF_BODIES],
+						  step + 1000000, false);
 			if (good && (i % 2 == 0 || seed >> (20 + i) & 1))
 				good = proof_step(&proofs[i], body, step, true);
 		}
@@ -595,8 +609,11 @@ static bool zstd_prove(struct ws_share *share)
 
 		reset_make(share, i);
 		buf_init(&out, 4096);
-		good = engine && engine_run(engine, (struct str){ share->reset, RESET_LEN }, true, &out) == 0 &&
-			out.len > ZSTD_HEADER && reset_has_three(str_skip(buf_str(&out), ZSTD_HEADER));
+		good = engine &&
+			engine_run(engine, (struct str){ share->reset, RESET_LEN }, true, &out) ==
+				0 &&
+			out.len > ZSTD_HEADER &&
+			reset_has_three(str_skip(buf_str(&out), ZSTD_HEADER));
 		if (good)
 			memcpy(share->frame_header, out.ptr, ZSTD_HEADER);
 		buf_done(&out);
@@ -665,7 +682,8 @@ size_t ws_share_memory(const struct ws_share *share)
 	list_for_each (node, &share->rooms) {
 		const struct ws_chain *chain = list_entry(node, struct ws_chain, node);
 
-		total += engine_memory(chain->engine) + sizeof(*chain) + PIECES_MAX * sizeof(struct piece);
+		total += engine_memory(chain->engine) + sizeof(*chain) +
+			PIECES_MAX * sizeof(struct piece);
 		for (uint32_t i = 0; i < chain->count; i++)
 			total += chain->pieces[i].packed->len + sizeof(struct bytes);
 	}

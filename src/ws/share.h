@@ -60,9 +60,10 @@ size_t ws_share_head(const struct ws_share *share, struct ws_link *link, size_t 
  * @prefix_len bytes, which holds no part of the body. @room: it goes to many, who may be in step with each other. The
  * same @body always stands for the same text and tail. *ret lives until the next call. 0; -ENOMEM, -EIO: the
  * connection must end. */
-int ws_share_piece(struct ws_share *share, struct ws_link *link, size_t prefix_len, struct bytes *body, char tail, bool room,
-		   struct str *ret);
+int ws_share_piece(struct ws_share *share, struct ws_link *link, size_t prefix_len,
+		   struct bytes *body, char tail, bool room, struct str *ret);
 /* Appends a whole message, not compressed, of at most 16 KB: for what is small and for one connection only. */
-void ws_share_plain(const struct ws_share *share, struct ws_link *link, struct str text, struct buf *out);
+void ws_share_plain(const struct ws_share *share, struct ws_link *link, struct str text,
+		    struct buf *out);
 /* The connection ends, or leaves this core; it may go on with another share of the same kind. */
 void ws_share_drop(struct ws_share *share, struct ws_link *link);

@@ -69,15 +69,17 @@ static size_t unpack(struct client *client, enum ws_compress_kind kind)
 	return TEXT_MAX - client->zlib.avail_out;
 }
 
-static void send_event(struct ws_share *share, enum ws_compress_kind kind, struct client *client, const char *name, struct bytes *body,
-		       bool room)
+static void send_event(struct ws_share *share, enum ws_compress_kind kind, struct client *client,
+		       const char *name, struct bytes *body, bool room)
 {
 	char head[WS_SHARE_HEAD_MAX], prefix[128];
 	struct str piece;
-	int n = snprintf(prefix, sizeof(prefix), "{\"t\":\"%s\",\"s\":%-10u,\"op\":0,\"d\":", name, ++client->s);
+	int n = snprintf(prefix, sizeof(prefix), "{\"t\":\"%s\",\"s\":%-10u,\"op\":0,\"d\":", name,
+			 ++client->s);
 	size_t prefix_len = (size_t)n;
 
-	assert_int_equal(ws_share_piece(share, &client->link, prefix_len, body, '}', room, &piece), 0);
+	assert_int_equal(ws_share_piece(share, &client->link, prefix_len, body, '}', room, &piece),
+			 0);
 	buf_clear(&client->wire);
 	buf_put(&client->wire, head, ws_share_head(share, &client->link, prefix_len, head));
 	buf_put(&client->wire, prefix, prefix_len);
@@ -105,16 +107,21 @@ static void send_plain(struct ws_share *share, enum ws_compress_kind kind, struc
 /* An event about as they are. */
 static struct bytes *event(struct random *random, size_t words_max)
 {
-	static const char *const words[] = { "the", "room", "hello", "who", "has", "seen", "<@1175>", "\\n", "of", "it", "?", "quick" };
+	static const char *const words[] = { "the",	"room", "hello", "who", "has", "seen",
+					     "<@1175>", "\\n",	"of",	 "it",	"?",   "quick" };
 	struct buf buf;
 
 	buf_init(&buf, 1 << 20);
 	buf_printf(&buf,
-		   "{\"id\":\"%lu\",\"type\":0,\"timestamp\":\"2026-11-24T15:%02lu:%02lu.%06lu+00:00\",\"author\":{\"id\":\"117500000000%lu\","
-		   "\"username\":\"somebody%lu\",\"discriminator\":\"0\",\"avatar\":null},\"mentions\":[],\"mention_roles\":[],"
-		   "\"attachments\":[],\"embeds\":[],\"pinned\":false,\"flags\":0,\"tts\":false,\"channel_id\":\"1175000000000000001\",\"content\":\"",
-		   1175000000000000000 + random_below(random, 1 << 30), random_below(random, 60), random_below(random, 60),
-		   random_below(random, 1000000), random_below(random, 50), random_below(random, 50));
+		   "{\"id\":\"%lu\",\"type\":0,\"timestamp\":\"2026-11-24T15:%02lu:%02lu.%06lu+00:"
+		   "00\",\"author\":{\"id\":\"117500000000%lu\","
+		   "\"username\":\"somebody%lu\",\"discriminator\":\"0\",\"avatar\":null},"
+		   "\"mentions\":[],\"mention_roles\":[],"
+		   "\"attachments\":[],\"embeds\":[],\"pinned\":false,\"flags\":0,\"tts\":false,"
+		   "\"channel_id\":\"1175000000000000001\",\"content\":\"",
+		   1175000000000000000 + random_below(random, 1 << 30), random_below(random, 60),
+		   random_below(random, 60), random_below(random, 1000000),
+		   random_below(random, 50), random_below(random, 50));
 	for (uint64_t n = random_below(random, words_max); n > 0; n--) {
 		buf_put_str(&buf, str_z(words[random_below(random, ARRAY_SIZE(words))]));
 		buf_putc(&buf, ' ');
@@ -152,7 +159,9 @@ static void mixed_histories(enum ws_compress_kind kind)
 				send_plain(share, kind, client);
 			if (i % 4 == 3 && random_below(random, 5) == 0)
 				continue; /* it may not see this one */
-			send_event(share, kind, client, round % 7 == 0 ? "MESSAGE_UPDATE" : "MESSAGE_CREATE", body, i % 30 != 0);
+			send_event(share, kind, client,
+				   round % 7 == 0 ? "MESSAGE_UPDATE" : "MESSAGE_CREATE", body,
+				   i % 30 != 0);
 		}
 		if (round == 70)
 			ws_share_trim(share);
@@ -217,7 +226,8 @@ static void those_in_step_share_one_piece_and_its_bytes_are_these(void **state)
 
 	(void)state;
 	assert_int_equal(ws_share_piece(share, &a, 40, body, '}', true, &first), 0);
-	static const char pinned[] = "\xaa\x56\x4a\xce\xcf\x2b\x49\xcd\x2b\x51\xb2\x52\xca\x48\xcd\xc9\xc9\x57\x40\x22\x95\x6a\x6b\x01"
+	static const char pinned[] = "\xaa\x56\x4a\xce\xcf\x2b\x49\xcd\x2b\x51\xb2\x52\xca\x48\xcd"
+				     "\xc9\xc9\x57\x40\x22\x95\x6a\x6b\x01"
 				     "\x00\x00\x00\xff\xff";
 	assert_int_equal(first.len, sizeof(pinned) - 1);
 	assert_memory_equal(first.ptr, pinned, sizeof(pinned) - 1);
@@ -248,7 +258,8 @@ static void the_white_space_that_sets_the_offsets_is_this(void **state)
 	(void)state;
 	assert_int_equal(ws_share_piece(share, &link, 40, body, '}', true, &piece), 0);
 	/* A compressed block: twelve literals, three sequences with offsets of their own. */
-	static const char pinned[] = "\xac\x00\x00\x60\x20\x0a\x0d\x09\x0a\x09\x0a\x09\x09\x09\x0d\x09\x03\x14\x03\x06\x06\x82\x27\x01";
+	static const char pinned[] = "\xac\x00\x00\x60\x20\x0a\x0d\x09\x0a\x09\x0a\x09\x09\x09\x0d"
+				     "\x09\x03\x14\x03\x06\x06\x82\x27\x01";
 	assert_true(piece.len > sizeof(pinned) - 1);
 	assert_memory_equal(piece.ptr, pinned, sizeof(pinned) - 1);
 	assert_int_equal(ws_share_head(share, &link, 40, head), 9);
@@ -273,7 +284,8 @@ static void memory_is_bounded_however_many_have_histories_of_their_own(void **st
 			struct bytes *body = event(&seeded.random, 100);
 
 			links[i] = (struct ws_link){};
-			assert_int_equal(ws_share_piece(share, &links[i], 60, body, '}', i % 2, &piece), 0);
+			assert_int_equal(
+				ws_share_piece(share, &links[i], 60, body, '}', i % 2, &piece), 0);
 			bytes_unref(body);
 		}
 		assert_true(ws_share_memory(share) < 24 << 20);

@@ -44,9 +44,9 @@ static void forget_messages(struct viewer *viewer, const char *channel_id)
 	json_t *message;
 	void *next;
 
-	json_object_foreach_safe(viewer->messages, next, id, message)
-		if (!strcmp(id_of(message, "channel_id"), channel_id))
-			json_object_del(viewer->messages, id);
+	json_object_foreach_safe(viewer->messages, next, id,
+				 message) if (!strcmp(id_of(message, "channel_id"), channel_id))
+		json_object_del(viewer->messages, id);
 	json_object_del(viewer->floors, channel_id);
 }
 
@@ -72,12 +72,12 @@ static void take_guild(struct viewer *viewer, json_t *guild)
 	size_t i;
 	json_t *item;
 
-	if (json_id(guild, "id") != viewer->world->guild || json_is_true(json_object_get(guild, "unavailable")))
+	if (json_id(guild, "id") != viewer->world->guild ||
+	    json_is_true(json_object_get(guild, "unavailable")))
 		return;
 	cache_forget(viewer);
 	viewer->in_guild = true;
-	json_array_foreach(json_object_get(guild, "channels"), i, item)
-		take_channel(viewer, item);
+	json_array_foreach(json_object_get(guild, "channels"), i, item) take_channel(viewer, item);
 	json_array_foreach(json_object_get(guild, "roles"), i, item)
 		json_object_set(viewer->roles, id_of(item, "id"), item);
 	json_array_foreach(json_object_get(guild, "members"), i, item)
@@ -89,7 +89,7 @@ static void take_guild(struct viewer *viewer, json_t *guild)
 static bool own_or_readable(const struct viewer *viewer, const json_t *d)
 {
 	return viewer->user != BOT_BARE ||
-	       json_id(json_object_get(d, "author"), "id") == viewer->world->users[BOT_BARE].id;
+		json_id(json_object_get(d, "author"), "id") == viewer->world->users[BOT_BARE].id;
 }
 
 static void message_create(struct viewer *viewer, json_t *d)
@@ -98,7 +98,8 @@ static void message_create(struct viewer *viewer, json_t *d)
 	const char *channel_id = id_of(d, "channel_id"), *id = id_of(d, "id");
 	const char *content = json_string_value(json_object_get(d, "content"));
 	char key[64];
-	uint64_t before = strtoull(id_of(viewer->newest, channel_id), NULL, 10), now = strtoull(id, NULL, 10);
+	uint64_t before = strtoull(id_of(viewer->newest, channel_id), NULL, 10),
+		 now = strtoull(id, NULL, 10);
 
 	if (now <= before)
 		fail(world, "viewer %u: message %s comes after %lu", viewer->index, id, before);
@@ -123,7 +124,8 @@ static void message_create(struct viewer *viewer, json_t *d)
 
 static void message_update(struct viewer *viewer, json_t *d)
 {
-	const char *id = id_of(d, "id"), *content = json_string_value(json_object_get(d, "content"));
+	const char *id = id_of(d, "id"),
+		   *content = json_string_value(json_object_get(d, "content"));
 	json_t *known = json_object_get(viewer->messages, id);
 	char key[64];
 
@@ -152,7 +154,8 @@ static void check_not_gone(struct viewer *viewer, const char *type, const char *
 
 	snprintf(key, sizeof(key), "gone:%s", id);
 	if (json_object_get(viewer->newest, key))
-		fail(viewer->world, "viewer %u: %s of message %s that is deleted", viewer->index, type, id);
+		fail(viewer->world, "viewer %u: %s of message %s that is deleted", viewer->index,
+		     type, id);
 }
 
 static bool starts(const char *text, const char *with)
@@ -168,20 +171,25 @@ static void check_sight(struct viewer *viewer, const char *type, const json_t *d
 
 	const struct dm *dm = dm_find(viewer->world, strtoull(channel_id, NULL, 10));
 	if (dm && viewer->user != dm->a && viewer->user != dm->b)
-		fail(viewer->world, "viewer %u: %s of a DM of %u and %u", viewer->index, type, dm->a, dm->b);
-	if (!channel_id[0] || json_id(d, "guild_id") != viewer->world->guild || starts(type, "VOICE_"))
+		fail(viewer->world, "viewer %u: %s of a DM of %u and %u", viewer->index, type,
+		     dm->a, dm->b);
+	if (!channel_id[0] || json_id(d, "guild_id") != viewer->world->guild ||
+	    starts(type, "VOICE_"))
 		return;
 	if (!channel)
-		fail(viewer->world, "viewer %u: %s in channel %s, which is not there", viewer->index, type, channel_id);
+		fail(viewer->world, "viewer %u: %s in channel %s, which is not there",
+		     viewer->index, type, channel_id);
 	else if (hidden(channel))
-		fail(viewer->world, "viewer %u: %s in channel %s, which is hidden", viewer->index, type, channel_id);
+		fail(viewer->world, "viewer %u: %s in channel %s, which is hidden", viewer->index,
+		     type, channel_id);
 }
 
 static void check_guild(struct viewer *viewer, const char *type, const json_t *d)
 {
 	if (viewer->in_guild || json_id(d, "guild_id") != viewer->world->guild)
 		return;
-	if (starts(type, "GUILD_CREATE") || starts(type, "GUILD_DELETE") || starts(type, "PRESENCE"))
+	if (starts(type, "GUILD_CREATE") || starts(type, "GUILD_DELETE") ||
+	    starts(type, "PRESENCE"))
 		return;
 	fail(viewer->world, "viewer %u: %s of a guild that it is not in", viewer->index, type);
 }
@@ -203,7 +211,8 @@ static void take_role_away(struct viewer *viewer, const char *role_id)
 	const char *id;
 	json_t *member;
 
-	json_object_foreach(viewer->members, id, member) {
+	json_object_foreach(viewer->members, id, member)
+	{
 		json_t *roles = json_object_get(member, "roles");
 
 		for (size_t i = json_array_size(roles); i > 0; i--)
@@ -220,8 +229,7 @@ void cache_event(struct viewer *viewer, const char *type, json_t *d)
 	check_guild(viewer, type, d);
 	check_sight(viewer, type, d);
 	if (!strcmp(type, "READY")) {
-		json_array_foreach(json_object_get(d, "guilds"), i, item)
-			take_guild(viewer, item);
+		json_array_foreach(json_object_get(d, "guilds"), i, item) take_guild(viewer, item);
 	} else if (!strcmp(type, "GUILD_CREATE")) {
 		take_guild(viewer, d);
 	} else if (!strcmp(type, "GUILD_DELETE")) {

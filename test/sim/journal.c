@@ -67,7 +67,8 @@ struct reg *reg_get(struct world *world, const char *key)
 static struct write *add(struct reg *reg, const char *value)
 {
 	if ((reg->count & (reg->count - 1)) == 0)
-		reg->writes = mem_realloc(reg->writes, MAX(reg->count * 2, 1u) * sizeof(struct write));
+		reg->writes = mem_realloc(reg->writes,
+					  MAX(reg->count * 2, 1u) * sizeof(struct write));
 	struct write *write = &reg->writes[reg->count++];
 	*write = (struct write){};
 	snprintf(write->value, sizeof(write->value), "%s", value);
@@ -84,7 +85,8 @@ void reg_begin(struct world *world, const char *key, const char *value, bool abs
 	write->end = write->start = world->tick;
 }
 
-void reg_try(struct world *world, struct request *call, const char *key, const char *value, bool absorbing)
+void reg_try(struct world *world, struct request *call, const char *key, const char *value,
+	     bool absorbing)
 {
 	struct reg *reg = reg_get(world, key);
 	struct write *write = add(reg, value);
@@ -108,7 +110,8 @@ void reg_seen(struct world *world, const char *key, const char *value)
 	/* Of several tries to end it one did, and nobody knows which: it was so at the latest when the last of them was asked for. */
 	for (uint32_t i = 0; reg && reg->absorbing && i < reg->count; i++)
 		if (strcmp(reg->writes[i].value, value) == 0)
-			from = reg->writes[i].outcome == ACKED || from == reg->count ? reg->count : i;
+			from = reg->writes[i].outcome == ACKED || from == reg->count ? reg->count
+										     : i;
 	for (uint32_t i = from; reg && i < reg->count; i++) {
 		struct write *write = &reg->writes[i];
 
@@ -181,16 +184,19 @@ bool reg_sure(const struct reg *reg, const char *value)
 	return any;
 }
 
-void reg_check(struct world *world, const char *key, const char *value, uint64_t start, const char *where)
+void reg_check(struct world *world, const char *key, const char *value, uint64_t start,
+	       const char *where)
 {
-	static const char *const outcomes[] = { "under way", "acknowledged", "refused", "unanswered" };
+	static const char *const outcomes[] = { "under way", "acknowledged", "refused",
+						"unanswered" };
 	struct reg *reg = reg_find(world, key);
 
 	if (world->failed || !reg || reg_allows(reg, value, start))
 		return;
 	for (uint32_t i = 0; i < reg->count; i++)
-		trace(world, "  %s = %s from %lu to %ld %s", key, reg->writes[i].value, reg->writes[i].start,
-		      (long)reg->writes[i].end, outcomes[reg->writes[i].outcome]);
+		trace(world, "  %s = %s from %lu to %ld %s", key, reg->writes[i].value,
+		      reg->writes[i].start, (long)reg->writes[i].end,
+		      outcomes[reg->writes[i].outcome]);
 	fail(world, "%s: %s cannot be %s", where, key, value);
 }
 

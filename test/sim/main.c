@@ -39,12 +39,13 @@ static uint64_t seed_at(const struct range *range, uint64_t i)
 static void prepare(const struct options *options)
 {
 	if (!options->tracing)
-		log_set_level((enum log_level)-1);
+		log_set_level((enum log_level) - 1);
 	daemon_register();
 	ops_init();
 }
 
-static void child(const struct range *range, uint64_t at, struct progress *progress, const struct options *options)
+static void child(const struct range *range, uint64_t at, struct progress *progress,
+		  const struct options *options)
 {
 	for (uint64_t i = at; i < range->count && i < at + CHUNK; i++) {
 		progress->seed = seed_at(range, i);
@@ -60,9 +61,11 @@ static void child(const struct range *range, uint64_t at, struct progress *progr
 }
 
 /* Runs a range; the failed seeds are counted in *ret_failed. Stops after @failures_max of them. */
-static uint64_t run_range(const struct range *range, const struct options *options, uint64_t failures_max, uint64_t *ret_failed)
+static uint64_t run_range(const struct range *range, const struct options *options,
+			  uint64_t failures_max, uint64_t *ret_failed)
 {
-	struct progress *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct progress *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint64_t failed = 0, done = 0;
 
 	if (progress == MAP_FAILED)
@@ -96,15 +99,19 @@ static uint64_t run_range(const struct range *range, const struct options *optio
 }
 
 /* One process a job, each with every @jobs-th seed. */
-static void run_jobs(const struct range *range, uint32_t jobs, const struct options *options, uint64_t *ret_passed, uint64_t *ret_failed)
+static void run_jobs(const struct range *range, uint32_t jobs, const struct options *options,
+		     uint64_t *ret_passed, uint64_t *ret_failed)
 {
-	uint64_t *sums = mmap(NULL, sizeof(uint64_t) * 2 * JOBS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *sums = mmap(NULL, sizeof(uint64_t) * 2 * JOBS_MAX, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (sums == MAP_FAILED)
 		exit(2);
 	fflush(stdout);
 	for (uint32_t i = 0; i < jobs; i++) {
-		struct range part = { .from = range->from + i, .step = jobs, .count = (range->count + jobs - 1 - i) / jobs };
+		struct range part = { .from = range->from + i,
+				      .step = jobs,
+				      .count = (range->count + jobs - 1 - i) / jobs };
 		pid_t pid = fork();
 
 		if (pid < 0)
@@ -126,7 +133,8 @@ static void run_jobs(const struct range *range, uint32_t jobs, const struct opti
 
 /* -- seeds.txt: a number, then a comment -- */
 
-static void run_saved(const char *file, const struct options *options, uint64_t *ret_passed, uint64_t *ret_failed)
+static void run_saved(const char *file, const struct options *options, uint64_t *ret_passed,
+		      uint64_t *ret_failed)
 {
 	uint64_t list[1024], failed = 0;
 	struct range range = { .list = list };
@@ -151,8 +159,12 @@ static void run_saved(const char *file, const struct options *options, uint64_t 
 
 static int run_plants(uint64_t seeds)
 {
-	static const char *const names[] = { "reply before sync", "lost intent", "class changed late", "repeated s",
-					     "two fibers editing one message", "publish before sync" };
+	static const char *const names[] = { "reply before sync",
+					     "lost intent",
+					     "class changed late",
+					     "repeated s",
+					     "two fibers editing one message",
+					     "publish before sync" };
 	int passed = 0, missed = 0;
 
 	for (uint32_t plant = 0; plant <= PLANT_COUNT; plant++) {
@@ -168,7 +180,8 @@ static int run_plants(uint64_t seeds)
 		fflush(stdout);
 		dup2(keep, STDOUT_FILENO);
 		close(keep);
-		printf("%-32s %s after %lu seeds\n", names[plant], failed ? "found" : "NOT FOUND", clean + failed);
+		printf("%-32s %s after %lu seeds\n", names[plant], failed ? "found" : "NOT FOUND",
+		       clean + failed);
 		fflush(stdout);
 		passed += failed > 0;
 		missed += failed == 0;
@@ -198,7 +211,9 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--from"))
 			range.from = strtoull(next, NULL, 0), i++;
 		else if (!strcmp(argv[i], "--jobs"))
-			jobs = (uint32_t)MIN(MAX(strtoul(next, NULL, 0), 1ul), (unsigned long)JOBS_MAX), i++;
+			jobs = (uint32_t)MIN(MAX(strtoul(next, NULL, 0), 1ul),
+					     (unsigned long)JOBS_MAX),
+			i++;
 		else if (!strcmp(argv[i], "--plant"))
 			plants |= 1u << (strtoul(next, NULL, 0) % PLANT_COUNT), i++;
 		else if (!strcmp(argv[i], "--publish-before-sync"))

@@ -22,7 +22,8 @@ static uint32_t pick_actor(struct world *world)
 	return chance(world, 55) ? OWNER : (uint32_t)pick(world, USERS);
 }
 
-__attribute__((format(printf, 2, 3))) static void path(struct request *call, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void path(struct request *call, const char *format,
+						       ...)
 {
 	va_list args;
 
@@ -31,7 +32,8 @@ __attribute__((format(printf, 2, 3))) static void path(struct request *call, con
 	va_end(args);
 }
 
-__attribute__((format(printf, 2, 3))) static void body(struct request *call, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void body(struct request *call, const char *format,
+						       ...)
 {
 	va_list args;
 
@@ -91,7 +93,8 @@ static void op_dm(struct world *world)
 
 static void note_message(struct world *world, const struct request *call, uint64_t id)
 {
-	uint32_t at = world->messages_count < MESSAGES_MAX ? world->messages_count++ : (uint32_t)pick(world, MESSAGES_MAX);
+	uint32_t at = world->messages_count < MESSAGES_MAX ? world->messages_count++
+							   : (uint32_t)pick(world, MESSAGES_MAX);
 
 	world->messages[at] = id;
 	world->message_channels[at] = call->channel;
@@ -116,7 +119,8 @@ static void on_sent(struct world *world, struct request *call)
 	key_of(key, "msg:%lu", json_id(call->reply, "id"), 0);
 	if (!reg_find(world, key)) {
 		if (strcmp(content ? content : "", call->value))
-			fail(world, "call %u: it answers %s", call->number, content ? content : "nothing");
+			fail(world, "call %u: it answers %s", call->number,
+			     content ? content : "nothing");
 		reg_begin(world, key, call->value, true);
 	}
 	for (uint32_t i = 0; i < world->messages_count; i++)
@@ -135,7 +139,8 @@ static void send(struct world *world, uint32_t user, uint64_t channel, uint32_t 
 	snprintf(call->value, sizeof(call->value), "m%u", number);
 	path(call, "/channels/%lu/messages", channel);
 	if (nonce)
-		body(call, "{\"content\":\"m%u\",\"nonce\":\"%u\",\"enforce_nonce\":true}", number, number);
+		body(call, "{\"content\":\"m%u\",\"nonce\":\"%u\",\"enforce_nonce\":true}", number,
+		     number);
 	else
 		body(call, "{\"content\":\"m%u\"}", number);
 	call->done = on_sent;
@@ -173,7 +178,8 @@ static bool pick_message(struct world *world, uint32_t *ret)
 	if (!world->messages_count)
 		return false;
 	/* A few are at the centre of everything. */
-	*ret = (uint32_t)pick(world, chance(world, 60) ? MIN(world->messages_count, 3u) : world->messages_count);
+	*ret = (uint32_t)pick(
+		world, chance(world, 60) ? MIN(world->messages_count, 3u) : world->messages_count);
 	return true;
 }
 
@@ -203,7 +209,9 @@ static void op_delete(struct world *world)
 
 	if (!pick_message(world, &at))
 		return;
-	struct request *call = call_new(world, chance(world, 60) ? world->message_authors[at] : (uint32_t)OWNER, "delete", "DELETE");
+	struct request *call = call_new(
+		world, chance(world, 60) ? world->message_authors[at] : (uint32_t)OWNER, "delete",
+		"DELETE");
 	if (!rest_free(world, call->user)) {
 		call_free(call);
 		return;
@@ -222,7 +230,8 @@ static void op_pin(struct world *world)
 	if (!pick_message(world, &at) || !rest_free(world, OWNER))
 		return;
 	struct request *call = call_new(world, OWNER, "pin", pin ? "PUT" : "DELETE");
-	path(call, "/channels/%lu/messages/pins/%lu", world->message_channels[at], world->messages[at]);
+	path(call, "/channels/%lu/messages/pins/%lu", world->message_channels[at],
+	     world->messages[at]);
 	key_of(key, "pin:%lu", world->messages[at], 0);
 	if (!reg_find(world, key))
 		reg_begin(world, key, "0", false);
@@ -236,8 +245,10 @@ static void op_react(struct world *world)
 
 	if (!pick_message(world, &at))
 		return;
-	struct request *call = call_new(world, (uint32_t)pick(world, USERS), "react", chance(world, 70) ? "PUT" : "DELETE");
-	path(call, "/channels/%lu/messages/%lu/reactions/%%F0%%9F%%91%%8D/@me", world->message_channels[at], world->messages[at]);
+	struct request *call = call_new(world, (uint32_t)pick(world, USERS), "react",
+					chance(world, 70) ? "PUT" : "DELETE");
+	path(call, "/channels/%lu/messages/%lu/reactions/%%F0%%9F%%91%%8D/@me",
+	     world->message_channels[at], world->messages[at]);
 	call_send(world, call);
 }
 
@@ -250,8 +261,10 @@ static void on_read(struct world *world, struct request *call)
 	bool going = channel && reg_allows(channel, ABSENT, call->start);
 	key_of(key, "msg:%lu", call->message, 0);
 	if (call->status == 200)
-		reg_check(world, key, json_string_value(json_object_get(call->reply, "content")), call->start, "a read");
-	else if (call->status == 404 && !going && json_integer_value(json_object_get(call->reply, "code")) == 10008)
+		reg_check(world, key, json_string_value(json_object_get(call->reply, "content")),
+			  call->start, "a read");
+	else if (call->status == 404 && !going &&
+		 json_integer_value(json_object_get(call->reply, "code")) == 10008)
 		reg_check(world, key, ABSENT, call->start, "a read");
 }
 
@@ -262,7 +275,8 @@ static void op_read(struct world *world)
 	if (!pick_message(world, &at))
 		return;
 	bool direct = dm_find(world, world->message_channels[at]);
-	struct request *call = call_new(world, direct ? world->message_authors[at] : (uint32_t)OWNER, "read", "GET");
+	struct request *call = call_new(
+		world, direct ? world->message_authors[at] : (uint32_t)OWNER, "read", "GET");
 	path(call, "/channels/%lu/messages/%lu", world->message_channels[at], world->messages[at]);
 	call->message = world->messages[at];
 	call->channel = world->message_channels[at];
@@ -283,7 +297,9 @@ static void op_typing(struct world *world)
 /* Sight is most of what it is about: VIEW_CHANNEL, now and then MANAGE_MESSAGES or all. */
 static uint64_t pick_perms(struct world *world)
 {
-	static const uint64_t some[] = { 0, 1 << 10, 1 << 10, 1 << 13, 1 << 10 | 1 << 13, 1 << 3, 1 << 10 | 1 << 16 };
+	static const uint64_t some[] = {
+		0, 1 << 10, 1 << 10, 1 << 13, 1 << 10 | 1 << 13, 1 << 3, 1 << 10 | 1 << 16
+	};
 
 	return some[pick(world, ARRAY_SIZE(some))];
 }
@@ -366,15 +382,18 @@ static void op_role_delete(struct world *world)
 
 static void op_member_role(struct world *world)
 {
-	uint32_t target = ANN + (uint32_t)pick(world, USERS - ANN), actor = chance(world, 90) ? OWNER : pick_actor(world);
+	uint32_t target = ANN + (uint32_t)pick(world, USERS - ANN),
+		 actor = chance(world, 90) ? OWNER : pick_actor(world);
 	bool give = chance(world, 60);
 	char key[64];
 
 	if (!world->roles_count || !rest_free(world, actor) || world->users[target].moving)
 		return;
-	struct request *call = call_new(world, actor, give ? "give a role" : "take a role", give ? "PUT" : "DELETE");
+	struct request *call = call_new(world, actor, give ? "give a role" : "take a role",
+					give ? "PUT" : "DELETE");
 	uint64_t role = world->roles[pick(world, world->roles_count)];
-	path(call, "/guilds/%lu/members/%lu/roles/%lu", world->guild, world->users[target].id, role);
+	path(call, "/guilds/%lu/members/%lu/roles/%lu", world->guild, world->users[target].id,
+	     role);
 	key_of(key, "mr:%lu:%lu", target, role);
 	if (!reg_find(world, key))
 		reg_begin(world, key, "0", false);
@@ -392,7 +411,9 @@ static void op_overwrite(struct world *world)
 
 	if (!rest_free(world, actor))
 		return;
-	struct request *call = call_new(world, actor, set ? "set an overwrite" : "drop an overwrite", set ? "PUT" : "DELETE");
+	struct request *call = call_new(world, actor,
+					set ? "set an overwrite" : "drop an overwrite",
+					set ? "PUT" : "DELETE");
 	uint64_t kind = pick(world, 10);
 	if (kind < 3) {
 		type = 1;
@@ -428,7 +449,8 @@ static void on_channel(struct world *world, struct request *call)
 		reg_begin(world, key, call->value, true);
 	size_t i;
 	json_t *o;
-	json_array_foreach(json_object_get(call->reply, "permission_overwrites"), i, o) {
+	json_array_foreach(json_object_get(call->reply, "permission_overwrites"), i, o)
+	{
 		char value[96];
 
 		key_of(key, "ow:%lu:%lu", id, json_id(o, "id"));
@@ -448,8 +470,10 @@ static void op_channel_create(struct world *world)
 	if (chance(world, 50))
 		body(call, "{\"name\":\"c%u\",\"type\":0}", call->number);
 	else
-		body(call, "{\"name\":\"c%u\",\"type\":0,\"permission_overwrites\":[{\"id\":\"%lu\",\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},"
-			   "{\"id\":\"%lu\",\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]}",
+		body(call,
+		     "{\"name\":\"c%u\",\"type\":0,\"permission_overwrites\":[{\"id\":\"%lu\","
+		     "\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},"
+		     "{\"id\":\"%lu\",\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]}",
 		     call->number, world->guild, world->users[pick(world, USERS)].id);
 	call->done = on_channel;
 	call_send(world, call);
@@ -482,7 +506,8 @@ static void op_channel_delete(struct world *world)
 	uint64_t channel = pick_channel(world);
 	char key[64];
 
-	if (world->channels_count <= LIVE_CHANNELS_MIN || channel == world->system_channel || !rest_free(world, OWNER))
+	if (world->channels_count <= LIVE_CHANNELS_MIN || channel == world->system_channel ||
+	    !rest_free(world, OWNER))
 		return;
 	struct request *call = call_new(world, OWNER, "delete a channel", "DELETE");
 	call->channel = channel;
@@ -496,7 +521,8 @@ static void op_channel_delete(struct world *world)
 
 static bool may_move(const struct world *world, uint32_t user)
 {
-	return !world->users[user].moving && !world->users[user].probe && user != OWNER && user != BOT_ALL;
+	return !world->users[user].moving && !world->users[user].probe && user != OWNER &&
+		user != BOT_ALL;
 }
 
 static void on_moved(struct world *world, struct request *call)
@@ -599,10 +625,14 @@ static void probe(struct world *world, uint32_t target)
 	call->done = on_probed;
 	/* Surely out before the one call that was not answered, a join that is over now. */
 	reg = reg_get(world, key_of(key, "mem:%lu", target, 0));
-	const struct write *last = &reg->writes[reg->count - 1], *before = reg->count > 1 ? last - 1 : last;
-	call->target = reg->count > 1 && last->outcome == UNKNOWN && last->end != UINT64_MAX && !strcmp(last->value, "1") &&
-		before->outcome == ACKED && !strcmp(before->value, "0");
-	if (reg->count > 1 && last->end == UINT64_MAX) { /* it may still be under way: nothing can be said before a crash */
+	const struct write *last = &reg->writes[reg->count - 1],
+			   *before = reg->count > 1 ? last - 1 : last;
+	call->target = reg->count > 1 && last->outcome == UNKNOWN && last->end != UINT64_MAX &&
+		!strcmp(last->value, "1") && before->outcome == ACKED &&
+		!strcmp(before->value, "0");
+	if (reg->count > 1 &&
+	    last->end ==
+		    UINT64_MAX) { /* it may still be under way: nothing can be said before a crash */
 		call_free(call);
 		return;
 	}
@@ -716,32 +746,15 @@ static struct op {
 	void (*run)(struct world *world);
 	uint32_t weight;
 } ops[] = {
-	{ op_send, 34 },
-	{ op_send_again, 10 },
-	{ op_dm, 3 },
-	{ op_edit, 14 },
-	{ op_delete, 4 },
-	{ op_pin, 5 },
-	{ op_react, 3 },
-	{ op_read, 5 },
-	{ op_typing, 2 },
-	{ op_role_create, 4 },
-	{ op_role_edit, 6 },
-	{ op_role_delete, 1 },
-	{ op_member_role, 8 },
-	{ op_overwrite, 10 },
-	{ op_channel_create, 3 },
-	{ op_channel_edit, 4 },
-	{ op_channel_delete, 1 },
-	{ op_kick, 4 },
-	{ op_join, 8 },
-	{ op_probe, 10 },
-	{ op_viewer, 12 },
-	{ op_rest_break, 2 },
-	{ op_crash, 3 },
-	{ op_disk, 3 },
-	{ op_break, 3 },
-	{ op_bias, 4 },
+	{ op_send, 34 },	{ op_send_again, 10 },	  { op_dm, 3 },
+	{ op_edit, 14 },	{ op_delete, 4 },	  { op_pin, 5 },
+	{ op_react, 3 },	{ op_read, 5 },		  { op_typing, 2 },
+	{ op_role_create, 4 },	{ op_role_edit, 6 },	  { op_role_delete, 1 },
+	{ op_member_role, 8 },	{ op_overwrite, 10 },	  { op_channel_create, 3 },
+	{ op_channel_edit, 4 }, { op_channel_delete, 1 }, { op_kick, 4 },
+	{ op_join, 8 },		{ op_probe, 10 },	  { op_viewer, 12 },
+	{ op_rest_break, 2 },	{ op_crash, 3 },	  { op_disk, 3 },
+	{ op_break, 3 },	{ op_bias, 4 },
 };
 static uint32_t weights;
 
@@ -764,12 +777,14 @@ void ops_init(void)
 		{ op_edit, HTTP_PATCH, "/channels/{channel_id}/messages/{message_id}" },
 		{ op_delete, HTTP_DELETE, "/channels/{channel_id}/messages/{message_id}" },
 		{ op_pin, HTTP_PUT, "/channels/{channel_id}/messages/pins/{message_id}" },
-		{ op_react, HTTP_PUT, "/channels/{channel_id}/messages/{message_id}/reactions/{emoji_name}/@me" },
+		{ op_react, HTTP_PUT,
+		  "/channels/{channel_id}/messages/{message_id}/reactions/{emoji_name}/@me" },
 		{ op_typing, HTTP_POST, "/channels/{channel_id}/typing" },
 		{ op_role_create, HTTP_POST, "/guilds/{guild_id}/roles" },
 		{ op_role_edit, HTTP_PATCH, "/guilds/{guild_id}/roles/{role_id}" },
 		{ op_role_delete, HTTP_DELETE, "/guilds/{guild_id}/roles/{role_id}" },
-		{ op_member_role, HTTP_PUT, "/guilds/{guild_id}/members/{user_id}/roles/{role_id}" },
+		{ op_member_role, HTTP_PUT,
+		  "/guilds/{guild_id}/members/{user_id}/roles/{role_id}" },
 		{ op_overwrite, HTTP_PUT, "/channels/{channel_id}/permissions/{overwrite_id}" },
 		{ op_channel_create, HTTP_POST, "/guilds/{guild_id}/channels" },
 		{ op_channel_edit, HTTP_PATCH, "/channels/{channel_id}" },
@@ -780,7 +795,8 @@ void ops_init(void)
 	weights = 0;
 	for (uint32_t i = 0; i < ARRAY_SIZE(ops); i++) {
 		for (uint32_t k = 0; k < ARRAY_SIZE(needs); k++)
-			if (needs[k].run == ops[i].run && !served(needs[k].method, needs[k].template))
+			if (needs[k].run == ops[i].run &&
+			    !served(needs[k].method, needs[k].template))
 				ops[i].weight = 0;
 		weights += ops[i].weight;
 	}

@@ -51,7 +51,8 @@ static void ended(struct rest *rest, enum outcome outcome, bool over)
 	call->outcome = outcome;
 	call->end = outcome == UNKNOWN && !over ? UINT64_MAX : world->tick;
 	for (uint32_t i = 0; i < call->tries_count; i++) {
-		struct write *write = &world->journal.regs[call->tries[i].reg].writes[call->tries[i].write];
+		struct write *write =
+			&world->journal.regs[call->tries[i].reg].writes[call->tries[i].write];
 
 		if (write->outcome == ACKED) /* seen before it was answered */
 			continue;
@@ -61,7 +62,10 @@ static void ended(struct rest *rest, enum outcome outcome, bool over)
 	world->calls_pending--;
 	world->acked += outcome == ACKED;
 	trace(world, "call %u %s by %u: %s %d", call->number, call->what, call->user,
-	      outcome == ACKED ? "done" : outcome == REFUSED ? "refused" : "unanswered", call->status);
+	      outcome == ACKED		   ? "done"
+		      : outcome == REFUSED ? "refused"
+					   : "unanswered",
+	      call->status);
 	if (call->done)
 		call->done(world, call);
 	if (!call->keep)
@@ -85,7 +89,8 @@ static struct str header(struct str head, const char *name)
 	size_t len = strlen(name);
 
 	for (size_t at = 0; at + len < head.len; at++)
-		if (head.ptr[at] == '\n' && str_ieq((struct str){ head.ptr + at + 1, len }, str_z(name))) {
+		if (head.ptr[at] == '\n' &&
+		    str_ieq((struct str){ head.ptr + at + 1, len }, str_z(name))) {
 			struct str rest = str_skip(head, at + 1 + len);
 
 			return str_trim((struct str){ rest.ptr, str_find(rest, '\r') });
@@ -128,14 +133,16 @@ static void read_answer(struct rest *rest)
 		sock_close(world->clients->core[0], TAKE(rest->sock));
 	/* 5xx: not known whether it was done, but it is over. */
 	if (status >= 500 && status != 503)
-		fail(world, "call %u %s %s: %d", rest->call->number, rest->call->method, rest->call->path, status);
+		fail(world, "call %u %s %s: %d", rest->call->number, rest->call->method,
+		     rest->call->path, status);
 	ended(rest, status >= 500 ? UNKNOWN : status >= 400 ? REFUSED : ACKED, true);
 }
 
 static void flush(struct rest *rest)
 {
 	while (rest->out_at < rest->out.len) {
-		ssize_t n = sock_send(rest->sock, rest->out.ptr + rest->out_at, rest->out.len - rest->out_at);
+		ssize_t n = sock_send(rest->sock, rest->out.ptr + rest->out_at,
+				      rest->out.len - rest->out_at);
 
 		if (n <= 0)
 			break;
@@ -201,24 +208,28 @@ bool call_send(struct world *world, struct request *call)
 		connect_rest(rest);
 	buf_clear(&rest->out);
 	rest->out_at = 0;
-	buf_printf(&rest->out, "%s /api/v10%s HTTP/1.1\r\nHost: sim\r\nAuthorization: %s%s\r\n", call->method, call->path,
-		   user->bot ? "Bot " : "", user->token);
+	buf_printf(&rest->out, "%s /api/v10%s HTTP/1.1\r\nHost: sim\r\nAuthorization: %s%s\r\n",
+		   call->method, call->path, user->bot ? "Bot " : "", user->token);
 	if (call->body)
-		buf_printf(&rest->out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", strlen(call->body),
-			   call->body);
+		buf_printf(&rest->out,
+			   "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+			   strlen(call->body), call->body);
 	else
-		buf_put_str(&rest->out, !strcmp(call->method, "GET") ? S("\r\n") : S("Content-Length: 0\r\n\r\n"));
+		buf_put_str(&rest->out,
+			    !strcmp(call->method, "GET") ? S("\r\n")
+							 : S("Content-Length: 0\r\n\r\n"));
 	call->start = world->tick;
 	call->end = UINT64_MAX;
 	rest->call = call;
 	world->calls_pending++;
-	trace(world, "call %u %s by %u: %s %s %s", call->number, call->what, call->user, call->method, call->path,
-	      call->body ? call->body : "");
+	trace(world, "call %u %s by %u: %s %s %s", call->number, call->what, call->user,
+	      call->method, call->path, call->body ? call->body : "");
 	flush(rest);
 	return true;
 }
 
-struct request *call_wait(struct world *world, uint32_t user, const char *method, const char *body, const char *path_format, ...)
+struct request *call_wait(struct world *world, uint32_t user, const char *method, const char *body,
+			  const char *path_format, ...)
 {
 	struct request *call = call_new(world, user, "asked", method);
 	va_list args;

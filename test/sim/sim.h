@@ -28,7 +28,18 @@ struct world;
 struct request;
 struct viewer;
 
-enum { CORES = 3, USERS = 6, RESTS_PER_USER = 2, VIEWERS = 9, AUDIT_OWNER = 7, AUDIT_BOT = 8, CHANNELS_MAX = 24, ROLES_MAX = 16, MESSAGES_MAX = 256, DMS_MAX = 8 };
+enum {
+	CORES = 3,
+	USERS = 6,
+	RESTS_PER_USER = 2,
+	VIEWERS = 9,
+	AUDIT_OWNER = 7,
+	AUDIT_BOT = 8,
+	CHANNELS_MAX = 24,
+	ROLES_MAX = 16,
+	MESSAGES_MAX = 256,
+	DMS_MAX = 8
+};
 enum { OWNER, ANN, BOB, CID, BOT_ALL, BOT_BARE };
 
 /* -- journal.c -- */
@@ -63,12 +74,14 @@ struct reg *reg_find(struct world *world, const char *key);
 /* A value that is known to be there from the start. */
 void reg_begin(struct world *world, const char *key, const char *value, bool absorbing);
 /* A write that @call tries. */
-void reg_try(struct world *world, struct request *call, const char *key, const char *value, bool absorbing);
+void reg_try(struct world *world, struct request *call, const char *key, const char *value,
+	     bool absorbing);
 /* Somebody was told that it happened. */
 void reg_seen(struct world *world, const char *key, const char *value);
 /* May a read of now, that began at @start, return @value? */
 bool reg_allows(const struct reg *reg, const char *value, uint64_t start);
-void reg_check(struct world *world, const char *key, const char *value, uint64_t start, const char *where);
+void reg_check(struct world *world, const char *key, const char *value, uint64_t start,
+	       const char *where);
 /* @content is said by message @id and by no other. */
 void said(struct world *world, const char *content, const char *id);
 /* Every value that could be read now is @value. */
@@ -108,8 +121,8 @@ struct request *call_new(struct world *world, uint32_t user, const char *what, c
 /* Hands @call to a free connection of its user; false (and the call freed) when there is none. */
 bool call_send(struct world *world, struct request *call);
 /* Runs the world until it is answered; the caller frees it. */
-struct request *call_wait(struct world *world, uint32_t user, const char *method, const char *body, const char *path_format, ...)
-	__attribute__((format(printf, 5, 6)));
+struct request *call_wait(struct world *world, uint32_t user, const char *method, const char *body,
+			  const char *path_format, ...) __attribute__((format(printf, 5, 6)));
 void call_free(struct request *call);
 bool rest_free(const struct world *world, uint32_t user);
 /* The connection breaks. */
@@ -125,9 +138,9 @@ struct viewer {
 	struct sock *sock;
 	struct buf in, out;
 	size_t out_at;
-	uint32_t resting;      /* rounds until it connects again */
-	uint32_t paused;       /* rounds without reading */
-	bool off;              /* does not come back */
+	uint32_t resting; /* rounds until it connects again */
+	uint32_t paused; /* rounds without reading */
+	bool off; /* does not come back */
 	uint64_t heartbeat_us; /* when the next is due */
 	/* the session, over its connections */
 	char session[64];
@@ -140,7 +153,8 @@ struct viewer {
 	bool in_guild;
 	json_t *channels, *roles, *members, *messages, *floors, *newest;
 };
-void viewer_init(struct world *world, struct viewer *viewer, uint32_t index, uint32_t user, uint32_t intents);
+void viewer_init(struct world *world, struct viewer *viewer, uint32_t index, uint32_t user,
+		 uint32_t intents);
 void viewer_done(struct viewer *viewer);
 /* One round of the driver. */
 void viewer_step(struct viewer *viewer);
@@ -163,7 +177,7 @@ struct actor {
 	/* joins that must have been, and may have been: one greeting each */
 	uint32_t joins_min, joins_max;
 	bool moving; /* a call that makes or ends the membership is under way */
-	bool probe;  /* it was not answered: ask */
+	bool probe; /* it was not answered: ask */
 };
 
 struct options {
@@ -197,7 +211,8 @@ struct world {
 
 	uint64_t guild, system_channel;
 	char invite[32];
-	uint64_t channels[CHANNELS_MAX], roles[ROLES_MAX], messages[MESSAGES_MAX], message_channels[MESSAGES_MAX];
+	uint64_t channels[CHANNELS_MAX], roles[ROLES_MAX], messages[MESSAGES_MAX],
+		message_channels[MESSAGES_MAX];
 	uint32_t message_authors[MESSAGES_MAX];
 	uint32_t channels_count, roles_count, messages_count;
 	struct dm {
@@ -215,7 +230,8 @@ struct world {
 uint64_t pick(struct world *world, uint64_t below);
 bool chance(struct world *world, uint32_t percent);
 /* @store is taken over. */
-void world_init(struct world *world, uint64_t seed, struct store *store, const struct options *options);
+void world_init(struct world *world, uint64_t seed, struct store *store,
+		const struct options *options);
 void world_done(struct world *world);
 void world_start(struct world *world);
 void world_crash(struct world *world);
@@ -238,7 +254,8 @@ struct truth {
 };
 void truth_read(struct world *world, struct truth *ret);
 void truth_done(struct truth *truth);
-bool truth_sees(const struct world *world, const struct truth *truth, uint64_t user, const char *channel_id);
+bool truth_sees(const struct world *world, const struct truth *truth, uint64_t user,
+		const char *channel_id);
 bool truth_member(const struct truth *truth, uint64_t user);
 
 /* The prepared world that all seeds begin with; made once in a process. */

@@ -10,7 +10,9 @@ static void look(struct world *world, struct viewer *viewer)
 {
 	viewer->off = false;
 	viewer->resting = 1;
-	for (uint32_t i = 0; i < 20000 && !world->failed && !(viewer->state == VIEWER_UP && viewer->in_guild); i++) {
+	for (uint32_t i = 0;
+	     i < 20000 && !world->failed && !(viewer->state == VIEWER_UP && viewer->in_guild);
+	     i++) {
 		world_round(world);
 		if (viewer->state == VIEWER_DOWN && !viewer->resting)
 			viewer->resting = 1;
@@ -73,8 +75,8 @@ static uint64_t base_perms(const struct world *world, const struct truth *truth,
 		return UINT64_MAX;
 	snprintf(everyone, sizeof(everyone), "%lu", world->guild);
 	uint64_t perms = json_id(json_object_get(truth->roles, everyone), "permissions");
-	json_array_foreach(roles_of(truth, user), i, role)
-		perms |= json_id(json_object_get(truth->roles, json_string_value(role)), "permissions");
+	json_array_foreach(roles_of(truth, user), i, role) perms |= json_id(
+		json_object_get(truth->roles, json_string_value(role)), "permissions");
 	return perms & ADMINISTRATOR ? UINT64_MAX : perms;
 }
 
@@ -83,13 +85,14 @@ static bool has_role(const struct truth *truth, uint64_t user, uint64_t role_id)
 	size_t i;
 	json_t *role;
 
-	json_array_foreach(roles_of(truth, user), i, role)
-		if (strtoull(json_string_value(role), NULL, 10) == role_id)
-			return true;
+	json_array_foreach(roles_of(truth, user), i,
+			   role) if (strtoull(json_string_value(role), NULL, 10) ==
+				     role_id) return true;
 	return false;
 }
 
-static bool views(const struct world *world, const struct truth *truth, uint64_t user, const json_t *channel)
+static bool views(const struct world *world, const struct truth *truth, uint64_t user,
+		  const json_t *channel)
 {
 	const json_t *overwrites = json_object_get(channel, "permission_overwrites");
 	uint64_t perms = base_perms(world, truth, user), deny = 0, allow = 0;
@@ -98,23 +101,26 @@ static bool views(const struct world *world, const struct truth *truth, uint64_t
 
 	if (perms == UINT64_MAX)
 		return true;
-	json_array_foreach(overwrites, i, o)
-		if (json_id(o, "id") == world->guild)
-			perms = (perms & ~json_id(o, "deny")) | json_id(o, "allow");
-	json_array_foreach(overwrites, i, o)
-		if (json_integer_value(json_object_get(o, "type")) == 0 && json_id(o, "id") != world->guild &&
-		    has_role(truth, user, json_id(o, "id"))) {
-			deny |= json_id(o, "deny");
-			allow |= json_id(o, "allow");
-		}
+	json_array_foreach(overwrites, i, o) if (json_id(o, "id") == world->guild)
+		perms = (perms & ~json_id(o, "deny")) | json_id(o, "allow");
+	json_array_foreach(overwrites, i,
+			   o) if (json_integer_value(json_object_get(o, "type")) == 0 &&
+				  json_id(o, "id") != world->guild &&
+				  has_role(truth, user, json_id(o, "id")))
+	{
+		deny |= json_id(o, "deny");
+		allow |= json_id(o, "allow");
+	}
 	perms = (perms & ~deny) | allow;
-	json_array_foreach(overwrites, i, o)
-		if (json_integer_value(json_object_get(o, "type")) == 1 && json_id(o, "id") == user)
-			perms = (perms & ~json_id(o, "deny")) | json_id(o, "allow");
+	json_array_foreach(overwrites, i,
+			   o) if (json_integer_value(json_object_get(o, "type")) == 1 &&
+				  json_id(o, "id") == user)
+		perms = (perms & ~json_id(o, "deny")) | json_id(o, "allow");
 	return perms & VIEW;
 }
 
-bool truth_sees(const struct world *world, const struct truth *truth, uint64_t user, const char *channel_id)
+bool truth_sees(const struct world *world, const struct truth *truth, uint64_t user,
+		const char *channel_id)
 {
 	const json_t *channel = json_object_get(truth->channels, channel_id);
 	const char *id;
@@ -124,8 +130,9 @@ bool truth_sees(const struct world *world, const struct truth *truth, uint64_t u
 		return true;
 	if (json_integer_value(json_object_get(channel, "type")) != 4)
 		return false;
-	json_object_foreach(truth->channels, id, child)
-		if (json_id(child, "parent_id") == strtoull(channel_id, NULL, 10) && views(world, truth, user, child))
-			return true;
+	json_object_foreach(truth->channels, id,
+			    child) if (json_id(child, "parent_id") ==
+					       strtoull(channel_id, NULL, 10) &&
+				       views(world, truth, user, child)) return true;
 	return false;
 }

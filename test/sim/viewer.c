@@ -8,12 +8,21 @@
 #include "main/serve.h"
 #include "sim/sim.h"
 
-enum { OP_DISPATCH = 0, OP_HEARTBEAT = 1, OP_RECONNECT = 7, OP_INVALID = 9, OP_HELLO = 10, OP_ACK = 11 };
+enum {
+	OP_DISPATCH = 0,
+	OP_HEARTBEAT = 1,
+	OP_RECONNECT = 7,
+	OP_INVALID = 9,
+	OP_HELLO = 10,
+	OP_ACK = 11
+};
 enum { HEARTBEAT_US = 41 * 1000 * 1000, CLOSE = 8, TEXT = 1 };
 
-void viewer_init(struct world *world, struct viewer *viewer, uint32_t index, uint32_t user, uint32_t intents)
+void viewer_init(struct world *world, struct viewer *viewer, uint32_t index, uint32_t user,
+		 uint32_t intents)
 {
-	*viewer = (struct viewer){ .world = world, .index = index, .user = user, .intents = intents };
+	*viewer =
+		(struct viewer){ .world = world, .index = index, .user = user, .intents = intents };
 	buf_init(&viewer->in, 64 << 20);
 	buf_init(&viewer->out, 1 << 20);
 	cache_forget(viewer);
@@ -50,13 +59,16 @@ static struct core *client_core(struct viewer *viewer)
 static void watch(struct viewer *viewer)
 {
 	sock_watch(client_core(viewer), viewer->sock,
-		   (viewer->paused ? 0u : EPOLLIN) | (viewer->out_at < viewer->out.len ? EPOLLOUT : 0u), NULL);
+		   (viewer->paused ? 0u : EPOLLIN) |
+			   (viewer->out_at < viewer->out.len ? EPOLLOUT : 0u),
+		   NULL);
 }
 
 static void flush(struct viewer *viewer)
 {
 	while (viewer->sock && viewer->out_at < viewer->out.len) {
-		ssize_t n = sock_send(viewer->sock, viewer->out.ptr + viewer->out_at, viewer->out.len - viewer->out_at);
+		ssize_t n = sock_send(viewer->sock, viewer->out.ptr + viewer->out_at,
+				      viewer->out.len - viewer->out_at);
 
 		if (n <= 0)
 			break;
@@ -91,7 +103,8 @@ static void send_frame(struct viewer *viewer, int opcode, const char *text, size
 	flush(viewer);
 }
 
-__attribute__((format(printf, 2, 3))) static void send_text(struct viewer *viewer, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void send_text(struct viewer *viewer,
+							    const char *format, ...)
 {
 	char text[1024];
 	va_list args;
@@ -161,8 +174,11 @@ static void connect_viewer(struct viewer *viewer)
 	sock_watch(client_core(viewer), viewer->sock, EPOLLIN, on_event);
 	serve_accept(core, theirs, NULL);
 	viewer->state = VIEWER_UPGRADING;
-	buf_put_str(&viewer->out, S("GET /?v=10&encoding=json HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-				  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
+	buf_put_str(&viewer->out,
+		    S("GET /?v=10&encoding=json HTTP/1.1\r\nHost: sim\r\nUpgrade: "
+		      "websocket\r\nConnection: Upgrade\r\n"
+		      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+		      "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
 	flush(viewer);
 }
 
@@ -183,7 +199,8 @@ static uint64_t resume_from(struct viewer *viewer)
 {
 	uint64_t least = MAX(viewer->confirmed, viewer->seen > 12 ? viewer->seen - 12 : 1);
 
-	return chance(viewer->world, 50) ? viewer->seen : least + pick(viewer->world, viewer->seen - least + 1);
+	return chance(viewer->world, 50) ? viewer->seen
+					 : least + pick(viewer->world, viewer->seen - least + 1);
 }
 
 static void begin(struct viewer *viewer)
@@ -194,16 +211,20 @@ static void begin(struct viewer *viewer)
 	if (viewer->session[0]) {
 		viewer->resuming = true;
 		viewer->seq = resume_from(viewer);
-		trace(viewer->world, "viewer %u resumes at s=%lu of %lu", viewer->index, viewer->seq, viewer->seen);
-		send_text(viewer, "{\"op\":6,\"d\":{\"token\":\"%s\",\"session_id\":\"%s\",\"seq\":%lu}}", user->token,
-			  viewer->session, viewer->seq);
+		trace(viewer->world, "viewer %u resumes at s=%lu of %lu", viewer->index,
+		      viewer->seq, viewer->seen);
+		send_text(viewer,
+			  "{\"op\":6,\"d\":{\"token\":\"%s\",\"session_id\":\"%s\",\"seq\":%lu}}",
+			  user->token, viewer->session, viewer->seq);
 		return;
 	}
 	viewer->resuming = false;
 	forget_session(viewer);
 	viewer->life = viewer->world->life;
 	trace(viewer->world, "viewer %u identifies as %u", viewer->index, viewer->user);
-	send_text(viewer, "{\"op\":2,\"d\":{\"token\":\"%s\",\"intents\":%u,\"properties\":{\"os\":\"l\",\"browser\":\"s\",\"device\":\"s\"}}}",
+	send_text(viewer,
+		  "{\"op\":2,\"d\":{\"token\":\"%s\",\"intents\":%u,\"properties\":{\"os\":\"l\","
+		  "\"browser\":\"s\",\"device\":\"s\"}}}",
 		  user->token, viewer->intents);
 }
 
@@ -218,7 +239,8 @@ static void dispatch(struct viewer *viewer, json_t *root, struct str text)
 	uint64_t hash = XXH3_64bits(text.ptr, text.len);
 
 	if (!type || viewer->state < VIEWER_STARTING) {
-		fail(world, "viewer %u: a dispatch without a name or before IDENTIFY", viewer->index);
+		fail(world, "viewer %u: a dispatch without a name or before IDENTIFY",
+		     viewer->index);
 		return;
 	}
 	if (s != viewer->seq + 1) {
@@ -228,7 +250,8 @@ static void dispatch(struct viewer *viewer, json_t *root, struct str text)
 	viewer->seq = s;
 	if (s <= viewer->seen) {
 		if (viewer->hashes[s] != hash)
-			fail(world, "viewer %u: s=%lu is another event when it is replayed (%s)", viewer->index, s, type);
+			fail(world, "viewer %u: s=%lu is another event when it is replayed (%s)",
+			     viewer->index, s, type);
 		return;
 	}
 	if (s >= viewer->hashes_cap) {
@@ -237,9 +260,11 @@ static void dispatch(struct viewer *viewer, json_t *root, struct str text)
 	}
 	viewer->hashes[s] = hash;
 	viewer->seen = s;
-	trace(world, "viewer %u gets s=%lu %s %.*s", viewer->index, s, type, (int)MIN(text.len, 300), text.ptr);
+	trace(world, "viewer %u gets s=%lu %s %.*s", viewer->index, s, type,
+	      (int)MIN(text.len, 300), text.ptr);
 	if (!strcmp(type, "READY")) {
-		snprintf(viewer->session, sizeof(viewer->session), "%s", json_string_value(json_object_get(d, "session_id")));
+		snprintf(viewer->session, sizeof(viewer->session), "%s",
+			 json_string_value(json_object_get(d, "session_id")));
 		viewer->state = VIEWER_UP;
 		viewer->heartbeat_us = world->now_us + pick(world, HEARTBEAT_US);
 	} else if (!strcmp(type, "RESUMED")) {
@@ -258,9 +283,10 @@ static void on_invalid(struct viewer *viewer, bool again)
 
 	trace(viewer->world, "viewer %u: session invalid, again=%d", viewer->index, again);
 	/* Only accidents cost a session: its process died, or a cell lost its state. */
-	if (viewer->resuming && viewer->life == world->life && !world->restarts && !world->disk_failed)
-		fail(viewer->world, "viewer %u: RESUME refused at s=%lu of %lu, confirmed %lu", viewer->index, viewer->seq,
-		     viewer->seen, viewer->confirmed);
+	if (viewer->resuming && viewer->life == world->life && !world->restarts &&
+	    !world->disk_failed)
+		fail(viewer->world, "viewer %u: RESUME refused at s=%lu of %lu, confirmed %lu",
+		     viewer->index, viewer->seq, viewer->seen, viewer->confirmed);
 	if (viewer->resuming && !again)
 		forget_session(viewer);
 	viewer_drop(viewer, false);
@@ -272,8 +298,8 @@ static void on_payload(struct viewer *viewer, struct str text)
 	json_t *root = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, &error);
 
 	if (!root) {
-		fail(viewer->world, "viewer %u: a payload is no JSON (%s at %d): %.*s", viewer->index, error.text, error.position,
-		     (int)MIN(text.len, 250), text.ptr);
+		fail(viewer->world, "viewer %u: a payload is no JSON (%s at %d): %.*s",
+		     viewer->index, error.text, error.position, (int)MIN(text.len, 250), text.ptr);
 		return;
 	}
 	switch (json_integer_value(json_object_get(root, "op"))) {
@@ -290,7 +316,8 @@ static void on_payload(struct viewer *viewer, struct str text)
 
 static void on_close(struct viewer *viewer, int code)
 {
-	trace(viewer->world, "viewer %u is closed with %d at s=%lu", viewer->index, code, viewer->seq);
+	trace(viewer->world, "viewer %u is closed with %d at s=%lu", viewer->index, code,
+	      viewer->seq);
 	/* 4000: taken over, too slow, or a cell that does not take its sessions back; 4009: no heartbeat in time. */
 	if (code != 4000 && code != 4009 && code != 1000 && code != 1001)
 		fail(viewer->world, "viewer %u is closed with %d", viewer->index, code);
@@ -304,12 +331,15 @@ static bool take_frame(struct viewer *viewer)
 	uint64_t len, head = 2;
 
 	if (viewer->state == VIEWER_UPGRADING) {
-		const char *end = viewer->in.len ? memmem(viewer->in.ptr, viewer->in.len, "\r\n\r\n", 4) : NULL;
+		const char *end = viewer->in.len
+			? memmem(viewer->in.ptr, viewer->in.len, "\r\n\r\n", 4)
+			: NULL;
 
 		if (!end)
 			return false;
 		if (strncmp(viewer->in.ptr, "HTTP/1.1 101", 12))
-			fail(viewer->world, "viewer %u: no upgrade: %.20s", viewer->index, viewer->in.ptr);
+			fail(viewer->world, "viewer %u: no upgrade: %.20s", viewer->index,
+			     viewer->in.ptr);
 		viewer->state = VIEWER_HELLO;
 		buf_consume(&viewer->in, (size_t)(end + 4 - viewer->in.ptr));
 		return true;
@@ -343,7 +373,8 @@ static bool take_frame(struct viewer *viewer)
 	else if (first == (0x80 | CLOSE))
 		on_close(viewer, len >= 2 ? (uint8_t)payload[0] << 8 | (uint8_t)payload[1] : 1005);
 	else
-		fail(viewer->world, "viewer %u: a frame that begins with 0x%x", viewer->index, (unsigned)first);
+		fail(viewer->world, "viewer %u: a frame that begins with 0x%x", viewer->index,
+		     (unsigned)first);
 	free(payload);
 	return true;
 }
@@ -367,7 +398,8 @@ static void on_event(struct core *core, struct sock *sock, uint32_t events)
 	if (viewer->sock != sock)
 		return;
 	if (n != -EAGAIN) {
-		trace(viewer->world, "viewer %u: the connection ends r=%zd at s=%lu", viewer->index, n, viewer->seq);
+		trace(viewer->world, "viewer %u: the connection ends r=%zd at s=%lu", viewer->index,
+		      n, viewer->seq);
 		viewer_drop(viewer, false);
 		return;
 	}

@@ -173,7 +173,8 @@ static void keep_sessions(struct world *world)
 		core_turn(world->server->core[0], 0);
 		world->now_us += 100;
 	}
-	trace(world, "the server stops, %u sessions kept, %u not, r=%d", keeping.sessions, keeping.left_out, keeping.failed);
+	trace(world, "the server stops, %u sessions kept, %u not, r=%d", keeping.sessions,
+	      keeping.left_out, keeping.failed);
 	/* Who is left out, was on its way; all others must be able to go on. */
 	if (keeping.waiting || keeping.failed || keeping.left_out)
 		world->life++;
@@ -197,11 +198,13 @@ void world_restart(struct world *world)
 	world_start(world);
 }
 
-void world_init(struct world *world, uint64_t seed, struct store *store, const struct options *options)
+void world_init(struct world *world, uint64_t seed, struct store *store,
+		const struct options *options)
 {
 	/* GUILDS, GUILD_MESSAGES, their reactions and typing: no content, no members */
 	enum { BARE_INTENTS = 1 << 0 | 1 << 9 | 1 << 10 | 1 << 11, ALL_INTENTS = (1 << 22) - 1 };
-	static const uint32_t users[VIEWERS] = { OWNER, ANN, ANN, BOB, CID, BOT_ALL, BOT_BARE, OWNER, BOT_ALL };
+	static const uint32_t users[VIEWERS] = { OWNER,	  ANN,	    ANN,   BOB,	   CID,
+						 BOT_ALL, BOT_BARE, OWNER, BOT_ALL };
 
 	*world = (struct world){ .seed = seed, .options = options, .store = store };
 	random_seeded_init(&world->random, seed);
@@ -218,7 +221,8 @@ void world_init(struct world *world, uint64_t seed, struct store *store, const s
 	for (uint32_t i = 0; i < ARRAY_SIZE(world->rests); i++)
 		world->rests[i] = (struct rest){ .world = world, .user = i / RESTS_PER_USER };
 	for (uint32_t i = 0; i < VIEWERS; i++)
-		viewer_init(world, &world->viewers[i], i, users[i], users[i] == BOT_BARE ? BARE_INTENTS : ALL_INTENTS);
+		viewer_init(world, &world->viewers[i], i, users[i],
+			    users[i] == BOT_BARE ? BARE_INTENTS : ALL_INTENTS);
 	world->viewers[AUDIT_OWNER].off = world->viewers[AUDIT_BOT].off = true;
 	for (uint32_t i = 0; i <= CORES; i++)
 		world->bias[i] = 50;
@@ -339,8 +343,11 @@ static void make_accounts(struct core *core, void *arg)
 	for (uint32_t i = 0; i < USERS && !making->r; i++) {
 		struct actor *user = &making->world->users[i];
 		/* All privileged intents. */
-		struct application application = { .name = str_z(names[i]), .flags = 1 << 12 | 1 << 14 | 1 << 18 };
-		struct account_new spec = { .username = str_z(names[i]), .locale = S("en-US"), .bot = i >= BOT_ALL };
+		struct application application = { .name = str_z(names[i]),
+						   .flags = 1 << 12 | 1 << 14 | 1 << 18 };
+		struct account_new spec = { .username = str_z(names[i]),
+					    .locale = S("en-US"),
+					    .bot = i >= BOT_ALL };
 
 		application.null.type = true;
 		application.owner_id = making->world->users[OWNER].id;
@@ -350,7 +357,8 @@ static void make_accounts(struct core *core, void *arg)
 			spec.application = &application;
 		making->r = account_create_wait(core, &spec, &user->id, user->token);
 		if (!making->r && spec.bot)
-			making->r = account_token_wait(core, user->id, TOKEN_BOT, S(""), S(""), user->token);
+			making->r = account_token_wait(core, user->id, TOKEN_BOT, S(""), S(""),
+						       user->token);
 	}
 	making->done = true;
 }
@@ -367,10 +375,13 @@ static void make_members(struct core *core, void *arg)
 
 	for (uint32_t i = ANN; i < USERS && !joining->r; i++) {
 		struct actor *user = &joining->world->users[i];
-		struct realm_join join = { .user = { .id = user->id, .username = S("somebody"), .bot = user->bot } };
+		struct realm_join join = {
+			.user = { .id = user->id, .username = S("somebody"), .bot = user->bot }
+		};
 
 		join.user.has.bot = user->bot;
-		joining->r = cell_call_wait(core, CELL_GUILD, joining->world->guild, realm_join_run, &join);
+		joining->r = cell_call_wait(core, CELL_GUILD, joining->world->guild, realm_join_run,
+					    &join);
 		user->joins_min++;
 		user->joins_max++;
 	}
@@ -381,11 +392,13 @@ static void must(struct world *world, bool fine, const char *what)
 {
 	if (fine && !world->failed)
 		return;
-	fprintf(stderr, "the world cannot be prepared: %s: %s\n", what, world->failure ? world->failure : "refused");
+	fprintf(stderr, "the world cannot be prepared: %s: %s\n", what,
+		world->failure ? world->failure : "refused");
 	exit(2);
 }
 
-static void run_fiber(struct world *world, void (*run)(struct core *, void *), void *arg, const bool *done)
+static void run_fiber(struct world *world, void (*run)(struct core *, void *), void *arg,
+		      const bool *done)
 {
 	must(world, fiber_start(world->server->core[0], run, arg) == 0, "fiber");
 	while (!*done && !world->failed)
@@ -403,10 +416,13 @@ static void make_guild(struct world *world)
 		   "{\"name\":\"sim\",\"system_channel_id\":\"1\",\"channels\":["
 		   "{\"id\":\"1\",\"name\":\"general\",\"type\":0},"
 		   "{\"id\":\"2\",\"name\":\"secret\",\"type\":0,\"permission_overwrites\":["
-		   "{\"id\":\"0\",\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},{\"id\":\"%lu\",\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]},"
+		   "{\"id\":\"0\",\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},{\"id\":\"%lu\","
+		   "\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]},"
 		   "{\"id\":\"3\",\"name\":\"cellar\",\"type\":4},"
-		   "{\"id\":\"4\",\"name\":\"deep\",\"type\":0,\"parent_id\":\"3\",\"permission_overwrites\":["
-		   "{\"id\":\"0\",\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},{\"id\":\"%lu\",\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]},"
+		   "{\"id\":\"4\",\"name\":\"deep\",\"type\":0,\"parent_id\":\"3\",\"permission_"
+		   "overwrites\":["
+		   "{\"id\":\"0\",\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},{\"id\":\"%lu\","
+		   "\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]},"
 		   "{\"id\":\"5\",\"name\":\"other\",\"type\":0}]}",
 		   world->users[ANN].id, world->users[BOT_BARE].id);
 	buf_putc(&body, '\0');
@@ -437,15 +453,18 @@ static struct world_base *base_new(void)
 	struct joining joining = { .world = world };
 	run_fiber(world, make_members, &joining, &joining.done);
 	must(world, joining.r == 0, "members");
-	struct request *call = call_wait(world, OWNER, "POST", "{\"max_age\":0}", "/channels/%lu/invites", world->system_channel);
+	struct request *call = call_wait(world, OWNER, "POST", "{\"max_age\":0}",
+					 "/channels/%lu/invites", world->system_channel);
 	must(world, call->status == 200, "invite");
-	snprintf(base->invite, sizeof(base->invite), "%s", json_string_value(json_object_get(call->reply, "code")));
+	snprintf(base->invite, sizeof(base->invite), "%s",
+		 json_string_value(json_object_get(call->reply, "code")));
 	call_free(call);
 
 	/* Where they can be made: two roles to play with, a channel for each. */
 	for (int i = 0; i < 2; i++) {
-		call = call_wait(world, OWNER, "POST", "{\"name\":\"base\",\"permissions\":\"8192\"}", "/guilds/%lu/roles",
-				 world->guild);
+		call = call_wait(world, OWNER, "POST",
+				 "{\"name\":\"base\",\"permissions\":\"8192\"}",
+				 "/guilds/%lu/roles", world->guild);
 		if (call->status == 200)
 			base->roles[base->roles_count++] = json_id(call->reply, "id");
 		call_free(call);
@@ -454,9 +473,9 @@ static struct world_base *base_new(void)
 	json_t *channel;
 	truth_read(world, &base->truth);
 	must(world, base->truth.channels != NULL, "truth");
-	json_object_foreach(base->truth.channels, key, channel)
-		if (json_integer_value(json_object_get(channel, "type")) == 0)
-			base->channels[base->channels_count++] = strtoull(key, NULL, 10);
+	json_object_foreach(base->truth.channels, key,
+			    channel) if (json_integer_value(json_object_get(channel, "type")) == 0)
+		base->channels[base->channels_count++] = strtoull(key, NULL, 10);
 	world_settle(world, 1000);
 	memcpy(base->users, world->users, sizeof(base->users));
 	base->guild = world->guild;
@@ -484,18 +503,23 @@ static void begin_rows(struct world *world, const struct world_base *base)
 	json_t *row, *o;
 	size_t i;
 
-	json_object_foreach(base->truth.channels, id, row) {
+	json_object_foreach(base->truth.channels, id, row)
+	{
 		snprintf(key, sizeof(key), "ch:%s", id);
 		reg_begin(world, key, json_string_value(json_object_get(row, "name")), true);
-		json_array_foreach(json_object_get(row, "permission_overwrites"), i, o) {
+		json_array_foreach(json_object_get(row, "permission_overwrites"), i, o)
+		{
 			snprintf(key, sizeof(key), "ow:%s:%lu", id, json_id(o, "id"));
-			snprintf(value, sizeof(value), "%lu:%lu", json_id(o, "allow"), json_id(o, "deny"));
+			snprintf(value, sizeof(value), "%lu:%lu", json_id(o, "allow"),
+				 json_id(o, "deny"));
 			reg_begin(world, key, value, false);
 		}
 	}
-	json_object_foreach(base->truth.roles, id, row) {
+	json_object_foreach(base->truth.roles, id, row)
+	{
 		snprintf(key, sizeof(key), "role:%s", id);
-		snprintf(value, sizeof(value), "%s|%lu", json_string_value(json_object_get(row, "name")),
+		snprintf(value, sizeof(value), "%s|%lu",
+			 json_string_value(json_object_get(row, "name")),
 			 json_id(row, "permissions"));
 		reg_begin(world, key, value, strtoull(id, NULL, 10) != base->guild);
 	}

@@ -52,7 +52,8 @@ static void run_exact(const struct fuzz_target *target, const uint8_t *data, siz
 /* Flips, cuts, repeats and splices a little. Seeded: the same on every machine. */
 static size_t mutate(struct random *random, uint8_t *data, size_t size)
 {
-	static const uint8_t interesting[] = {0, 1, 0x7f, 0x80, 0xff, '"', '{', '\\', '\r', '\n', ':', '0', '-'};
+	static const uint8_t interesting[] = { 0,    1,	   0x7f, 0x80, 0xff, '"', '{',
+					       '\\', '\r', '\n', ':',  '0',  '-' };
 	uint64_t rounds = 1 + random_below(random, 6);
 
 	while (rounds--) {
@@ -66,7 +67,8 @@ static size_t mutate(struct random *random, uint8_t *data, size_t size)
 			break;
 		case 1:
 			if (size)
-				data[at] = interesting[random_below(random, ARRAY_SIZE(interesting))];
+				data[at] =
+					interesting[random_below(random, ARRAY_SIZE(interesting))];
 			break;
 		case 2:
 			if (size)
@@ -85,7 +87,8 @@ static size_t mutate(struct random *random, uint8_t *data, size_t size)
 		default: /* insert */
 			if (size < MUTANT_MAX) {
 				memmove(data + at + 1, data + at, size - at);
-				data[at] = interesting[random_below(random, ARRAY_SIZE(interesting))];
+				data[at] =
+					interesting[random_below(random, ARRAY_SIZE(interesting))];
 				size++;
 			}
 		}
@@ -228,7 +231,9 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	if (argc < 2 || (name && !target)) {
-		fprintf(stderr, "usage: fuzz --list | --replay DIR [NAME...] | FILE... (with FUZZ_TARGET)\n");
+		fprintf(stderr,
+			"usage: fuzz --list | --replay DIR [NAME...] | FILE... (with "
+			"FUZZ_TARGET)\n");
 		return 2;
 	}
 	buf = mem_alloc(INPUT_MAX);

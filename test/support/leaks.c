@@ -6,7 +6,8 @@
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define SYMBOLIZER_PIPES 2 /* the thread sanitizer keeps its symbolizer running once it had to ask it */
+#define SYMBOLIZER_PIPES \
+	2 /* the thread sanitizer keeps its symbolizer running once it had to ask it */
 #endif
 #endif
 #ifndef SYMBOLIZER_PIPES

@@ -25,7 +25,7 @@ struct rocks {
 	rocksdb_writeoptions_t *write_plain, *write_sync;
 	rocksdb_readoptions_t *get_memory,
 		*get_disk; /* never changed, so that all threads may use them */
-	rocksdb_t *db;				/* NULL while a repair has not worked yet */
+	rocksdb_t *db;    /* NULL while a repair has not worked yet */
 	rocksdb_column_family_handle_t *cf[CF_COUNT];
 	rocksdb_cache_t *cache;
 	uint64_t cache_bytes; /* of it, as configured */
