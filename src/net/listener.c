@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +47,34 @@ struct listener {
 
 static void on_accept_ready(struct core *core, struct watch *watch, uint32_t events);
 
-static int reserve_open(void)
+/* -- the reserve: a descriptor of each port's, for the moment when there is no other -- */
+
+/* Ports of the process whose reserve is given up just now, or lost. What comes free is theirs first: a connection that another
+ * core accepts meanwhile would take it for good, and nobody who waits at the port without it would ever hear anything. */
+static _Atomic uint32_t reserves_missing;
+
+static void reserve_give_up(struct port *port)
 {
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	atomic_fetch_add(&reserves_missing, 1);
+	close(port->reserve_fd);
+	port->reserve_fd = -1;
+}
+
+/* False: something else has taken it. */
+static bool reserve_take_back(struct port *port)
+{
+	port->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (port->reserve_fd < 0)
+		return false;
+	atomic_fetch_sub(&reserves_missing, 1);
+	return true;
+}
+
+static void reserve_done(struct port *port)
+{
+	if (port->reserve_fd >= 0)
+		reserve_give_up(port);
+	atomic_fetch_sub(&reserves_missing, 1); /* a closed port misses none */
 }
 
 /* -- accepting -- */
@@ -58,7 +84,7 @@ static void on_pause_over(struct core *core, struct timer *timer)
 	struct port *port = container_of(timer, struct port, pause);
 
 	if (port->reserve_fd < 0)
-		port->reserve_fd = reserve_open();
+		reserve_take_back(port);
 	if (watch_add(core, &port->watch))
 		timer_set(core, &port->pause, PAUSE_MS);
 	else
@@ -92,15 +118,14 @@ static int accept_and_close(struct core *core, struct port *port)
 
 	if (port->reserve_fd < 0)
 		return -EMFILE;
-	close(port->reserve_fd);
+	reserve_give_up(port);
 	fd = accept4(port->watch.fd, NULL, NULL, SOCK_CLOEXEC);
 	r = fd < 0 ? -errno : 0;
 	if (fd >= 0) {
 		close(fd);
 		say_exhausted(core, port);
 	}
-	port->reserve_fd = reserve_open();
-	return port->reserve_fd < 0 ? -EMFILE : r;
+	return reserve_take_back(port) ? r : -EMFILE;
 }
 
 static void refuse(struct core *core, struct listener *listener, int fd, const struct addr *peer,
@@ -149,6 +174,11 @@ static bool accept_one(struct core *core, struct port *port)
 			 SOCK_NONBLOCK | SOCK_CLOEXEC),
 	    r;
 
+	if (fd >= 0 && atomic_load(&reserves_missing)) {
+		close(fd);
+		say_exhausted(core, port);
+		return true;
+	}
 	if (fd >= 0) {
 		addr_from_sockaddr(&address, &peer);
 		if (port->listener->unix_path)
@@ -195,9 +225,7 @@ static void port_close(struct core *core, struct port *port)
 	port->watching = false;
 	close(port->watch.fd);
 	port->watch.fd = -1;
-	if (port->reserve_fd >= 0)
-		close(port->reserve_fd);
-	port->reserve_fd = -1;
+	reserve_done(port);
 }
 
 static void on_stop(struct core *core, struct msg *msg)
@@ -245,12 +273,12 @@ static int port_add(struct listener *listener, struct core *core, int fd)
 		.listener = listener,
 		.core = core,
 		.watch = { .fd = fd, .events = EPOLLIN, .run = on_accept_ready },
-		.reserve_fd = reserve_open(),
 		.stop.run = on_stop,
 	};
 	timer_init(&port->pause, on_pause_over);
 	listener->count++;
-	if (port->reserve_fd < 0)
+	atomic_fetch_add(&reserves_missing, 1);
+	if (!reserve_take_back(port))
 		return -errno;
 	r = watch_add(core, &port->watch);
 	port->watching = r == 0;

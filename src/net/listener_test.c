@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "core/core.h"
 #include "net/listener.h"
 #include "net/peercred.h"
@@ -563,6 +564,64 @@ static void without_descriptors_new_connections_are_closed_and_old_ones_served(v
 	close(ready[1]);
 }
 
+/* In a child: two cores that have forty descriptors for all that come. */
+static void serve_with_few_on_two_cores(int ready_fd)
+{
+	struct cores *cores = cores_new(&(struct cores_config){
+		.count = 2, .fibers_max = 4, .clock = &clock_real, .random = &random_real });
+	struct listener *listener = listen_at(cores, "127.0.0.1:0", NULL);
+	rlim_t limit;
+
+	cores_start(cores);
+	limit = (rlim_t)highest_fd() + 40;
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ limit, limit });
+	assert_int_equal(write(ready_fd, &listener_address(listener)->port, sizeof(uint16_t)),
+			 sizeof(uint16_t));
+	for (;;)
+		pause();
+}
+
+/* One core's reserve must not end as another core's connection, or who waits at the first would wait for ever. */
+static void without_descriptors_no_core_keeps_anybody_waiting(void **state)
+{
+	enum { DIALLED = 300 };
+	struct addr addr = { .family = ADDR_IP4, .ip = { 127, 0, 0, 1 } };
+	int ready[2], fds[DIALLED], served = 0, silent = 0;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		log_set_level((enum log_level) - 1);
+		serve_with_few_on_two_cores(ready[1]);
+	}
+	assert_int_equal(read(ready[0], &addr.port, sizeof(addr.port)), sizeof(addr.port));
+	for (int i = 0; i < DIALLED; i++) {
+		fds[i] = must(dial(&addr));
+		send(fds[i], "ping", 4, MSG_NOSIGNAL);
+	}
+	for (int i = 0; i < DIALLED; i++) {
+		char bytes[4];
+		struct pollfd answer = { .fd = fds[i], .events = POLLIN };
+
+		if (poll(&answer, 1, 1000) == 0)
+			silent++;
+		else if (recv(fds[i], bytes, 4, MSG_WAITALL) == 4)
+			served++;
+		if (silent == 3)
+			break;
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	for (int i = 0; i < DIALLED; i++)
+		close(fds[i]);
+	close(ready[0]);
+	close(ready[1]);
+	assert_int_equal(silent, 0);
+	assert_in_range(served, 30, 40);
+}
+
 static int stops[2], reloads;
 
 static void on_stop(struct cores *cores, int number, void *owner)
@@ -615,6 +674,7 @@ int main(void)
 		LISTENER_TEST(tls_material_is_exchanged_while_serving),
 		cmocka_unit_test(
 			without_descriptors_new_connections_are_closed_and_old_ones_served),
+		LISTENER_TEST(without_descriptors_no_core_keeps_anybody_waiting),
 		LISTENER_TEST(signals_become_events_of_core_0),
 	};
 
