@@ -65,8 +65,8 @@ static void whatever_does_not_fit_is_refused_with_a_sentence(void **state)
 		"{\"command\":\"users.list\",\"args\":{\"limit\":-1}}",
 		"{\"command\":\"users.list\",\"args\":{\"limit\":1.5}}",
 		"{\"command\":\"users.list\",\"args\":{\"limit\":\"1\"}}",
-		"{\"command\":\"users.create\",\"args\":{\"name\":\"ann\",\"password\":\"x\","
-		"\"owner\":1}}",
+		("{\"command\":\"users.create\",\"args\":{\"name\":\"ann\",\"password\":\"x\","
+		 "\"owner\":1}}"),
 		"{\"command\":\"status\"} more",
 	};
 	const struct admin_command *command;
