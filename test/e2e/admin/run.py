@@ -11,4 +11,4 @@ import admin.watching  # noqa: E402,F401
 from lib.steps import run_steps  # noqa: E402
 
 if __name__ == '__main__':
-    sys.exit(run_steps().end())
+    sys.exit(run_steps(jobs=3).end())  # each step has servers of its own, and waits more than it works

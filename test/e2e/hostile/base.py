@@ -42,8 +42,9 @@ class Bystander:
         return json.loads(line)
 
     def done(self):
-        self.process.stdin.close()
-        self.process.wait(10)
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.wait(10)
 
 
 class Field:

@@ -73,6 +73,7 @@ def _():
             gateway.close()
             seen = field.bystander.look()
             assert seen['sent'] and not seen['lost'] and not seen['refused'] and not seen['closed'], seen
+            field.bystander.done()  # who hangs on is waited for at a stop
             field.server.stop()
             code, out = field.server.operator('--data', field.server.data + '/data', 'check')
             eq(code, 0, out)

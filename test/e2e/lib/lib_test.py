@@ -14,7 +14,7 @@ from lib import etf, ws  # noqa: E402
 from lib.gateway import Gateway  # noqa: E402
 from lib.rest import Answer  # noqa: E402
 from lib.routes import Routes  # noqa: E402
-from lib.steps import Skip, run_steps, step  # noqa: E402
+from lib.steps import ASIDE, Report, Skip, run_steps, step  # noqa: E402
 
 
 @step('ETF encodes what Erlang encodes')
@@ -233,6 +233,41 @@ def _():
         except AssertionError:
             continue
         raise AssertionError('took %r' % (wrong,))
+
+
+@step('steps that stand aside run beside the others, with an argument of their own; each is counted')
+def _():
+    class Place:
+        def another(self):
+            return Place()
+    came, place = threading.Event(), Place()
+
+    def waits(own):
+        assert own is not place
+        assert came.wait(10), 'it ran alone'
+
+    def comes(own):
+        assert own is place
+        came.set()
+
+    def fails(own):
+        raise AssertionError('as it should')
+
+    class Quiet(Report):
+        def line(self, good, name, note=''):
+            said.append((good, name))
+    said = []
+    chosen = [('waits', False, waits), ('comes', False, comes), ('fails', False, fails)]
+    ASIDE.add(waits)
+    try:
+        report = run_steps(place, steps=chosen, report=Quiet())
+    finally:
+        ASIDE.discard(waits)
+    assert (report.passed, report.failed, report.skipped) == (2, 1, 0)
+    assert sorted(said) == [(False, 'fails'), (True, 'comes'), (True, 'waits')]
+    came.clear()
+    report = run_steps(place, steps=[('waits', False, lambda own: came.wait(10) or 1 / 0), ('comes', False, comes)], report=Quiet(), jobs=2)
+    assert (report.passed, report.failed) == (2, 0)
 
 
 if __name__ == '__main__':

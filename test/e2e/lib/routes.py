@@ -6,6 +6,7 @@ of 429 and 401 are refusals of every route alike, so suites that provoke them by
 import json
 import os
 import re
+import threading
 import urllib.request
 
 LINE = re.compile(r'^rookery_route_(seconds_count|errors_total)\{route="(\w+)"[^}]*\} (\d+)$', re.M)
@@ -16,6 +17,7 @@ class Routes:
         """@openapi: path of the document; it lies in the build folder of the server that is tested."""
         self.served = {}  # name -> (group, call, can it refuse)
         self.calls, self.errors = {}, {}
+        self.lock = threading.Lock()  # suites may end at the same time
         with open(openapi) as file:
             document = json.load(file)
         for path, methods in document['paths'].items():
@@ -30,7 +32,9 @@ class Routes:
     def take(self, url):
         """Adds what a server has counted so far; once for each server."""
         with urllib.request.urlopen(url, timeout=10) as answer:
-            self.count(answer.read().decode())
+            text = answer.read().decode()
+        with self.lock:
+            self.count(text)
 
     def count(self, text):
         for kind, name, count in LINE.findall(text):

@@ -4,8 +4,10 @@ import inspect
 import os
 import re
 import sys
+import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 
 class Skip(Exception):
@@ -13,12 +15,16 @@ class Skip(Exception):
 
 
 STEPS = []
+ASIDE = set()  # the functions of those that run beside the others
 
 
-def step(name, slow=False):
-    """Registers a function as a step. Slow ones run with E2E_FULL=1 only."""
+def step(name, slow=False, aside=False):
+    """Registers a function as a step. Slow ones run with E2E_FULL=1 only. Those @aside wait most of their time for the server's
+    clock: they run beside the others, each with an argument of its own."""
     def add(function):
         STEPS.append((name, slow, function))
+        if aside:
+            ASIDE.add(function)
         return function
     return add
 
@@ -27,6 +33,7 @@ class Report:
     def __init__(self):
         self.count = self.passed = self.failed = self.skipped = 0
         self.verbose = bool(os.environ.get('E2E_VERBOSE'))
+        self.lock = threading.RLock()  # a step's lines stand together
 
     def line(self, good, name, note=''):
         self.count += 1
@@ -67,26 +74,45 @@ def wanted(name):
     return not pattern or re.search(pattern, name)
 
 
-def run_steps(argument=None, steps=None, report=None, after_failure=None):
-    """Runs every step with @argument (those that take one); after_failure() may wait for the server to be back."""
-    report = report or Report()
-    full = os.environ.get('E2E_FULL') == '1'
-    for name, slow, function in steps if steps is not None else STEPS:
-        if not wanted(name):
-            continue
-        if slow and not full:
-            report.skipped_step(name, 'slow: runs with --full')
-            continue
-        begin = time.monotonic()
-        try:
-            function(argument) if inspect.signature(function).parameters else function()
+def run_step(step_, argument, report, after_failure):
+    name, slow, function = step_
+    if slow and os.environ.get('E2E_FULL') != '1':
+        report.skipped_step(name, 'slow: runs with --full')
+        return
+    begin, error = time.monotonic(), None
+    try:
+        function(argument) if inspect.signature(function).parameters else function()
+    except Exception as raised:
+        error = raised
+    with report.lock:
+        if error is None:
             report.passed_step(name)
-        except Skip as skip:
-            report.skipped_step(name, skip)
-        except Exception as error:
+        elif isinstance(error, Skip):
+            report.skipped_step(name, error)
+        else:
             report.problem(name, error)
-            if after_failure:
-                after_failure()
         if report.verbose:
             print('# %.2f s' % (time.monotonic() - begin), flush=True)
+    if error is not None and not isinstance(error, Skip) and after_failure:
+        after_failure()
+
+
+def run_steps(argument=None, steps=None, report=None, after_failure=None, jobs=1):
+    """Runs every step with @argument (those that take one); after_failure() may wait for the server to be back.
+
+    Steps that stand aside get argument.another(). @jobs: so many others at a time, for steps with servers of their own."""
+    report = report or Report()
+    chosen = [s for s in (steps if steps is not None else STEPS) if wanted(s[0])]
+    run = lambda step_, own: run_step(step_, own, report, after_failure)
+    beside = [s for s in chosen if s[2] in ASIDE]
+    with ThreadPoolExecutor(max(1, len(beside))) as others, ThreadPoolExecutor(jobs) as pool:
+        ran = [others.submit(run, s, argument and argument.another()) for s in beside]
+        if jobs == 1:
+            for step_ in chosen:
+                if step_ not in beside:
+                    run(step_, argument)
+        else:
+            ran += [pool.submit(run, s, argument) for s in chosen if s not in beside]
+        for one in ran:
+            one.result()
     return report

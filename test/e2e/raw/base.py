@@ -28,6 +28,10 @@ class Scene:
         self.world = World(self.host, self.port)
         self._made = {}
 
+    def another(self):
+        """Of the same server, with people of its own."""
+        return type(self)('http://%s:%d' % ('[%s]' % self.host if ':' in self.host else self.host, self.port))
+
     def _make(self, name, maker):
         if name not in self._made:
             self._made[name] = maker()

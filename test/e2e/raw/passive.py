@@ -29,7 +29,7 @@ class Town:
         return person.gateway(v=9, guilds=False, identify=dict({'large_threshold': SMALL}, **more))
 
 
-@step('an unopened large guild: only what concerns one, and now and then what is unread')
+@step('an unopened large guild: only what concerns one, and now and then what is unread', aside=True)
 def _(scene):
     town = Town(scene)
     ada, bea, cyd, dan = town.people[:4]

@@ -86,7 +86,7 @@ def _(scene):
     stage.close(session)
 
 
-@step('presence: who reconnects in time makes nobody flap, who does not is gone')
+@step('presence: who reconnects in time makes nobody flap, who does not is gone', aside=True)
 def _(scene):
     stage = Stage(scene, 'ada')
     ada, = stage.people
@@ -193,7 +193,7 @@ def _(scene):
     stage.close(three)
 
 
-@step('headless sessions: an application shows what its user does')
+@step('headless sessions: an application shows what its user does', aside=True)
 def _(scene):
     stage = Stage(scene, 'ada')
     ada, = stage.people

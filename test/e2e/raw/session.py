@@ -540,7 +540,7 @@ def _(scene):
     gateway.close()
 
 
-@step('op 3 takes activities, and `game` as one library sends it')
+@step('op 3 takes activities, and `game` as one library sends it', aside=True)
 def _(scene):
     watcher, gateway = ready(scene), None
     other = scene.world.bot(scene.ann, 'player')

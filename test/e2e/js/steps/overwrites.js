@@ -10,6 +10,7 @@ export default function (step) {
 	step('an overwrite for a role is created, edited and deleted', async (w) => {
 		const [channel, role] = [await w.channel(), await w.role()];
 		await channel.a.permissionOverwrites.create(role.id, { SendMessages: false, ViewChannel: true }, { reason: 'quiet' });
+		await w.a.sees('channelUpdate', (_, c) => c.id === channel.id && c.permissionOverwrites.cache.has(role.id)); // what it edits below
 		const [, seen] = await w.b.sees('channelUpdate', (_, c) => c.id === channel.id && c.permissionOverwrites.cache.has(role.id));
 		equal(seen.permissionOverwrites.cache.get(role.id).type, OverwriteType.Role);
 		equal(await overwrites(w, channel.id), [{ id: role.id, type: 0, allow: '1024', deny: '2048' }]);
