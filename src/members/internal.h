@@ -48,9 +48,25 @@ struct roster {
 	char id[LIST_ID_MAX];
 	uint64_t channel_id, sight;
 	bool all, dirty;
+	/* While it is made: which members have been looked at. Its watchers see nothing of it. */
+	bool building, emptied;
+	uint32_t built_to;
+	bool missed; /* a flush went by meanwhile: what it said of rows is not known here */
+	struct list_group
+		*shown; /* the groups as last said to watchers, while they are in the making */
+	uint32_t shown_count;
 	struct tree *groups; /* by slot */
 	uint32_t groups_cap;
 	struct list views;
+	uint32_t pending; /* sessions that wait for it */
+};
+
+/* What a session waits for. */
+struct pending {
+	struct list node; /* in lists->pending */
+	struct watching *watching;
+	struct roster *roster;
+	struct list_want want;
 };
 
 struct watching {
@@ -60,20 +76,26 @@ struct watching {
 		struct view *view;
 		uint32_t index; /* in view->sessions */
 	} items[LIST_WANTS_MAX];
+	uint32_t pending_count;
+	struct pending *pending[LIST_WANTS_MAX];
 };
 
 struct lists {
 	struct region *region;
 	const struct lists_type *type;
 	void *owner;
+	uint32_t epoch;
 	bool offline, totals_dirty;
 	uint32_t members, online;
+	bool grouping; /* which group members are in is being looked at, so far: */
+	uint32_t grouped_to;
 	struct slot *slots;
 	uint32_t slots_count;
 	struct map slot_of; /* role id → slot */
 	uint16_t *order;	 /* slots in the order of rows */
 	uint32_t order_count;
 	struct list rosters;
+	struct list pending;
 	struct map sessions; /* id → struct watching */
 	uint64_t *touched;   /* ids */
 	uint32_t touched_count, touched_cap;
@@ -82,19 +104,33 @@ struct lists {
 /* A row as a number, the same as long as it is the same row. */
 enum { HANDLE_GROUP_SHIFT = 63 };
 
+/* lists.c */
+/* Nothing is left of other lists. */
+static inline void listed_renew(const struct lists *lists, struct listed *member)
+{
+	if (member->epoch != lists->epoch)
+		*member = (struct listed){ .epoch = lists->epoch & (LIST_EPOCHS - 1u) };
+}
+
 /* roster.c */
 struct roster *roster_find(const struct lists *lists, const char *id);
 struct roster *roster_new(struct lists *lists, const struct list_want *want);
 void roster_free(struct roster *roster);
-/* Makes it anew from all members. */
-void roster_build(struct roster *roster);
+/* Whole: watchers may be sent what is in it. */
+bool roster_ready(const struct roster *roster);
+/* From now on it is not whole. */
+void roster_hide(struct roster *roster);
+/* It has to be made (anew) from all members. */
+void roster_begin(struct roster *roster);
+/* Some of that; how many steps are left of @steps. */
+uint32_t roster_work(struct roster *roster, uint32_t steps);
 void roster_groups_grow(struct roster *roster);
 /* Up to @max rows from @low on. */
 uint32_t roster_read(const struct roster *roster, uint32_t low, uint32_t max,
 		     struct list_row *ret_rows, uint64_t *ret_handles);
-/* The groups that have members. */
-struct list_group *roster_show_groups(const struct roster *roster, struct arena *arena,
-				      uint32_t *ret_count);
+/* The groups that have members; of one that is not whole, those that were last said. */
+const struct list_group *roster_show_groups(const struct roster *roster, struct arena *arena,
+					    uint32_t *ret_count);
 bool roster_shows(const struct roster *roster, const struct listed *member);
 
 /* diff.c */
@@ -114,8 +150,8 @@ bool diff_rows(struct op_list *list, uint32_t low, const uint64_t *before, uint3
 /* view.c */
 struct view *view_get(struct roster *roster, const uint32_t *ranges, uint32_t count, bool *ret_new);
 void view_free(struct view *view);
-/* Sends its watchers what they lack. */
-void view_flush(struct view *view, void *to);
+/* Sends its watchers what they lack; @all: as if they knew no row. */
+void view_flush(struct view *view, void *to, bool all);
 /* Says @ops, which only the session lacks. */
 void view_say(const struct view *view, void *to, uint64_t session, const struct op_list *ops);
 /* Its rows as they are now, without a word; to be said by SYNC. */

@@ -13,7 +13,7 @@ static uint32_t take_slot(struct lists *lists, uint64_t id)
 {
 	uint32_t slot = SLOT_ROLES;
 
-	while (slot < lists->slots_count && lists->slots[slot].rank != NO_RANK)
+	while (slot < lists->slots_count && lists->slots[slot].id)
 		slot++;
 	if (slot == SLOTS_MAX)
 		return SLOT_ONLINE;
@@ -69,17 +69,12 @@ static void set_ranks(struct lists *lists, const uint64_t *hoisted, uint32_t cou
 	lists->order[lists->order_count++] = SLOT_OFFLINE;
 }
 
-/* Slots for roles that have none. Those just free are not taken: somebody may still be in their trees. */
+/* Slots for roles that have none. Those of roles that are no longer hoisted are not free yet: somebody may be in their trees. */
 static void take_slots(struct lists *lists, const uint64_t *hoisted, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (!map_get(&lists->slot_of, hoisted[i])) {
-			uint32_t slot = take_slot(lists, hoisted[i]);
-
-			if (slot >= SLOT_ROLES)
-				lists->slots[slot].rank =
-					i; /* not free; set_ranks() says it better */
-		}
+		if (!map_get(&lists->slot_of, hoisted[i]))
+			take_slot(lists, hoisted[i]);
 }
 
 static void free_slots(struct lists *lists)
@@ -110,6 +105,7 @@ static void all_dirty(struct lists *lists)
 
 static void take_out(struct lists *lists, struct listed *member)
 {
+	listed_renew(lists, member);
 	if (!member->group)
 		return;
 	list_for_each (node, &lists->rosters) {
@@ -123,7 +119,8 @@ static void take_out(struct lists *lists, struct listed *member)
 
 static void put_in(struct lists *lists, struct listed *member)
 {
-	member->group = slot_of(lists, member);
+	listed_renew(lists, member);
+	member->group = slot_of(lists, member) & (SLOTS_MAX - 1u);
 	if (!member->group)
 		return;
 	list_for_each (node, &lists->rosters) {
@@ -137,24 +134,37 @@ static void put_in(struct lists *lists, struct listed *member)
 
 void lists_set_groups(struct lists *lists, const uint64_t *hoisted, uint32_t count, bool offline)
 {
-	uint32_t at = 0;
-
 	if (same_groups(lists, hoisted, count, offline))
 		return;
+	list_for_each (node, &lists->rosters)
+		roster_hide(list_entry(node, struct roster, node));
 	lists->offline = offline;
 	take_slots(lists, hoisted, count);
 	set_ranks(lists, hoisted, count);
 	list_for_each (node, &lists->rosters)
 		roster_groups_grow(list_entry(node, struct roster, node));
-	for (struct listed *member = lists->type->next(lists->owner, &at); member;
-	     member = lists->type->next(lists->owner, &at)) {
+	lists->grouping = true;
+	lists->grouped_to = 0;
+}
+
+/* Looks at some members' groups; how many steps are left of @steps. */
+static uint32_t group_work(struct lists *lists, uint32_t steps)
+{
+	for (; steps; steps--) {
+		struct listed *member = lists->type->next(lists->owner, &lists->grouped_to);
+
+		if (!member) {
+			free_slots(lists);
+			lists->grouping = false;
+			return steps;
+		}
+		listed_renew(lists, member);
 		if (slot_of(lists, member) == member->group)
 			continue;
 		take_out(lists, member);
 		put_in(lists, member);
 	}
-	free_slots(lists);
-	all_dirty(lists);
+	return 0;
 }
 
 void lists_set_totals(struct lists *lists, uint32_t members, uint32_t online)
@@ -167,27 +177,26 @@ void lists_set_totals(struct lists *lists, uint32_t members, uint32_t online)
 /* -- life -- */
 
 struct lists *lists_new(struct region *region, const struct lists_type *type, void *owner,
-			const uint64_t *hoisted, uint32_t hoisted_count, bool offline)
+			uint32_t epoch, const uint64_t *hoisted, uint32_t hoisted_count,
+			bool offline)
 {
 	struct lists *lists = region_new(region, struct lists);
-	uint32_t at = 0;
 
+	assert(epoch > 0 && epoch < LIST_EPOCHS);
+	lists->epoch = epoch;
 	lists->region = region;
 	lists->type = type;
 	lists->owner = owner;
 	lists->offline = offline;
 	list_init(&lists->rosters);
+	list_init(&lists->pending);
 	map_init_in(&lists->sessions, region);
 	map_init_in(&lists->slot_of, region);
 	lists->slots_count = SLOT_ROLES;
 	lists->slots = region_alloc(region, SLOT_ROLES * sizeof(*lists->slots));
 	take_slots(lists, hoisted, hoisted_count);
 	set_ranks(lists, hoisted, hoisted_count);
-	for (struct listed *member = type->next(owner, &at); member;
-	     member = type->next(owner, &at)) {
-		member->group = slot_of(lists, member);
-		member->touched = false;
-	}
+	lists->grouping = true;
 	return lists;
 }
 
@@ -201,20 +210,12 @@ void lists_free(struct lists *lists)
 	if (!lists)
 		return;
 	region = lists->region;
+	list_for_each (node, &lists->pending)
+		region_free(region, list_entry(node, struct pending, node));
 	list_for_each (node, &lists->rosters)
 		roster_free(list_entry(node, struct roster, node));
 	while (map_next(&lists->sessions, &at, &id, &watching))
 		region_free(region, watching);
-	at = 0;
-	for (struct listed *member = lists->type->next(lists->owner, &at); member;
-	     member = lists->type->next(lists->owner, &at))
-		*member = (struct listed){};
-	for (uint32_t i = 0; i < lists->touched_count; i++) {
-		struct listed *member = lists->type->find(lists->owner, lists->touched[i]);
-
-		if (member)
-			*member = (struct listed){};
-	}
 	map_done(&lists->sessions);
 	map_done(&lists->slot_of);
 	region_free(region, lists->slots);
@@ -232,6 +233,7 @@ uint32_t lists_watchers(const struct lists *lists)
 
 static void touch(struct lists *lists, struct listed *member)
 {
+	listed_renew(lists, member);
 	if (member->touched)
 		return;
 	if (lists->touched_count == lists->touched_cap) {
@@ -264,6 +266,12 @@ void lists_touch(struct lists *lists, struct listed *member)
 
 /* -- watching -- */
 
+static void roster_unused(struct roster *roster)
+{
+	if (list_empty(&roster->views) && !roster->pending)
+		roster_free(roster);
+}
+
 static void leave(struct lists *lists, struct watching *watching, uint32_t at)
 {
 	struct view *view = watching->items[at].view;
@@ -281,8 +289,7 @@ static void leave(struct lists *lists, struct watching *watching, uint32_t at)
 	watching->items[at] = watching->items[--watching->count];
 	if (view->sessions_count == 0)
 		view_free(view);
-	if (list_empty(&roster->views))
-		roster_free(roster);
+	roster_unused(roster);
 }
 
 static void enter(struct lists *lists, struct watching *watching, struct view *view)
@@ -305,6 +312,40 @@ static const struct list_want *find_want(const struct roster *roster, const stru
 	return NULL;
 }
 
+static void pend(struct lists *lists, struct watching *watching, struct roster *roster,
+		 const struct list_want *want)
+{
+	struct pending *pending = region_new(lists->region, struct pending);
+
+	*pending = (struct pending){ .watching = watching, .roster = roster, .want = *want };
+	list_init(&pending->node);
+	list_add_tail(&lists->pending, &pending->node);
+	watching->pending[watching->pending_count++] = pending;
+	roster->pending++;
+}
+
+/* The roster stays, even when nobody needs it any more. */
+static struct roster *unpend(struct lists *lists, struct watching *watching, uint32_t at)
+{
+	struct pending *pending = watching->pending[at];
+	struct roster *roster = pending->roster;
+
+	watching->pending[at] = watching->pending[--watching->pending_count];
+	list_del(&pending->node);
+	region_free(lists->region, pending);
+	roster->pending--;
+	return roster;
+}
+
+static uint32_t find_pending(const struct watching *watching, const struct roster *roster)
+{
+	uint32_t at = 0;
+
+	while (at < watching->pending_count && watching->pending[at]->roster != roster)
+		at++;
+	return at;
+}
+
 static bool has_range(const uint32_t *ranges, uint32_t count, uint32_t low)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -323,6 +364,9 @@ static void invalidate(struct op_list *ops, uint32_t low)
 static void leave_unwanted(struct lists *lists, void *to, struct watching *watching,
 			   const struct list_want *wants, uint32_t count, struct arena *arena)
 {
+	for (uint32_t i = watching->pending_count; i > 0; i--)
+		if (!find_want(watching->pending[i - 1]->roster, wants, count))
+			roster_unused(unpend(lists, watching, i - 1));
 	for (uint32_t i = watching->count; i > 0; i--) {
 		struct view *view = watching->items[i - 1].view;
 		struct op_list ops = { .arena = arena };
@@ -345,8 +389,8 @@ static uint32_t find_watcher(const struct watching *watching, const struct roste
 	return at;
 }
 
-/* The list that is wanted, as it has to be. */
-static struct roster *roster_ready(struct lists *lists, const struct list_want *want)
+/* The list that is wanted, which may have to be made (anew). */
+static struct roster *roster_wanted(struct lists *lists, const struct list_want *want)
 {
 	struct roster *roster = roster_find(lists, want->id);
 
@@ -356,30 +400,45 @@ static struct roster *roster_ready(struct lists *lists, const struct list_want *
 	if (roster->sight != want->sight || roster->all != want->all) {
 		roster->sight = want->sight;
 		roster->all = want->all;
-		roster_build(roster);
+		roster_begin(roster);
 	}
 	return roster;
 }
 
-static void want_one(struct lists *lists, void *to, struct watching *watching,
-		     const struct list_want *want, struct arena *arena)
+static bool same_ranges(const struct view *view, const struct list_want *want)
 {
-	struct roster *roster = roster_ready(lists, want);
+	return view->ranges_count == want->ranges_count &&
+		memcmp(view->ranges, want->ranges, want->ranges_count * sizeof(*want->ranges)) == 0;
+}
+
+static void flush_roster(struct roster *roster, void *to)
+{
+	list_for_each (node, &roster->views)
+		view_flush(list_entry(node, struct view, node), to, roster->missed);
+	roster->dirty = roster->missed = false;
+}
+
+/* Of a list that is whole. */
+static void want_now(struct lists *lists, void *to, struct watching *watching,
+		     struct roster *roster, const struct list_want *want, struct arena *arena)
+{
 	uint32_t at = find_watcher(watching, roster);
 	struct view *old = at < watching->count ? watching->items[at].view : NULL;
 	struct op_list ops = { .arena = arena };
 	bool fresh, again = want->again;
 
+	if (roster->missed)
+		flush_roster(roster, to);
 	struct view *view = view_get(roster, want->ranges, want->ranges_count, &fresh);
 	if (view == old && !again)
 		return;
 	/* First all is as it is now for those who are here already, so that what is said below follows from it. */
 	if (old)
-		view_flush(old, to);
+		view_flush(old, to, false);
 	if (fresh)
 		view_fill(view);
 	else if (view != old)
-		view_flush(view, to);
+		view_flush(view, to, false);
 	again &= view == old;
 	for (uint32_t i = 0; old && i < old->ranges_count; i++)
 		if (!has_range(view->ranges, view->ranges_count, old->ranges[i]))
@@ -394,9 +453,33 @@ static void want_one(struct lists *lists, void *to, struct watching *watching,
 	view_say(view, to, watching->session, &ops);
 }
 
+/* Rows that were sent for it. */
+static uint32_t want_one(struct lists *lists, void *to, struct watching *watching,
+			 const struct list_want *want, uint32_t rows, struct arena *arena)
+{
+	struct roster *roster = roster_wanted(lists, want);
+	uint32_t waits = find_pending(watching, roster), at = find_watcher(watching, roster);
+	struct list_want wanted = *want;
+
+	if (waits < watching->pending_count) {
+		wanted.again |= watching->pending[waits]->want.again;
+		unpend(lists, watching, waits);
+	}
+	if (at < watching->count && same_ranges(watching->items[at].view, want) && !wanted.again)
+		return 0;
+	if (!roster_ready(roster) || rows >= LIST_ROWS_AT_ONCE) {
+		pend(lists, watching, roster, &wanted);
+		return 0;
+	}
+	want_now(lists, to, watching, roster, &wanted, arena);
+	return wanted.ranges_count * LIST_RANGE;
+}
+
 void lists_want(struct lists *lists, void *to, uint64_t session, const struct list_want *wants,
 		uint32_t count)
 {
+	uint32_t rows = 0;
+
 	struct watching *watching = map_get(&lists->sessions, session);
 	struct arena arena;
 
@@ -411,7 +494,7 @@ void lists_want(struct lists *lists, void *to, uint64_t session, const struct li
 	arena_init(&arena);
 	leave_unwanted(lists, to, watching, wants, count, &arena);
 	for (uint32_t i = 0; i < count; i++)
-		want_one(lists, to, watching, &wants[i], &arena);
+		rows += want_one(lists, to, watching, &wants[i], rows, &arena);
 	arena_done(&arena);
 	if (!count)
 		region_free(lists->region, map_del(&lists->sessions, session));
@@ -423,19 +506,85 @@ void lists_forget(struct lists *lists, uint64_t session)
 
 	if (!watching)
 		return;
+	while (watching->pending_count)
+		roster_unused(unpend(lists, watching, watching->pending_count - 1));
 	while (watching->count)
 		leave(lists, watching, watching->count - 1);
 	region_free(lists->region, map_del(&lists->sessions, session));
 }
 
+/* -- work -- */
+
+/* Somebody who waits for a list that is whole. */
+static struct pending *next_pending(const struct lists *lists)
+{
+	list_for_each (node, &lists->pending) {
+		struct pending *pending = list_entry(node, struct pending, node);
+
+		if (roster_ready(pending->roster))
+			return pending;
+	}
+	return NULL;
+}
+
+static struct roster *next_building(const struct lists *lists)
+{
+	list_for_each (node, &lists->rosters) {
+		struct roster *roster = list_entry(node, struct roster, node);
+
+		if (roster->building)
+			return roster;
+	}
+	return NULL;
+}
+
+static uint32_t pending_work(struct lists *lists, void *to, struct pending *pending, uint32_t steps)
+{
+	struct watching *watching = pending->watching;
+	struct list_want want = pending->want;
+	struct arena arena;
+
+	arena_init(&arena);
+	struct roster *roster = unpend(lists, watching, find_pending(watching, pending->roster));
+	want_now(lists, to, watching, roster, &want, &arena);
+	arena_done(&arena);
+	return steps - MIN(steps, want.ranges_count * LIST_RANGE);
+}
+
+bool lists_busy(const struct lists *lists)
+{
+	return lists->grouping || next_pending(lists) || next_building(lists);
+}
+
+bool lists_work(struct lists *lists, void *to, uint32_t steps)
+{
+	struct pending *pending;
+	struct roster *roster;
+
+	while (steps) {
+		if (lists->grouping)
+			steps = group_work(lists, steps);
+		else if ((pending = next_pending(lists)))
+			steps = pending_work(lists, to, pending, steps);
+		else if ((roster = next_building(lists)))
+			steps = roster_work(roster, steps);
+		else
+			return false;
+	}
+	return lists_busy(lists);
+}
+
 /* -- flushing -- */
+
+static bool to_flush(const struct roster *roster)
+{
+	return roster_ready(roster) && (roster->dirty || roster->lists->totals_dirty);
+}
 
 bool lists_dirty(const struct lists *lists)
 {
-	if (lists->totals_dirty)
-		return true;
 	list_for_each (node, &lists->rosters)
-		if (list_entry(node, struct roster, node)->dirty)
+		if (to_flush(list_entry(node, struct roster, node)))
 			return true;
 	return false;
 }
@@ -445,11 +594,10 @@ void lists_flush(struct lists *lists, void *to)
 	list_for_each (node, &lists->rosters) {
 		struct roster *roster = list_entry(node, struct roster, node);
 
-		if (!roster->dirty && !lists->totals_dirty)
-			continue;
-		list_for_each (view, &roster->views)
-			view_flush(list_entry(view, struct view, node), to);
-		roster->dirty = false;
+		if (to_flush(roster))
+			flush_roster(roster, to);
+		else if (!roster_ready(roster))
+			roster->missed |= lists->touched_count > 0;
 	}
 	lists->totals_dirty = false;
 	for (uint32_t i = 0; i < lists->touched_count; i++) {

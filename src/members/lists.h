@@ -5,6 +5,10 @@
  * have been sent is remembered for each set of ranges; lists_flush() compares that with what is there now and says the
  * difference, so that many changes in between cost one comparison. When to flush is the owner's choice.
  *
+ * A list that somebody begins to watch is made step by step, and so is the change of all when roles are ordered anew: the owner
+ * calls lists_work() until there is no more to do. Changes of members go into a list that is being made as into any other;
+ * who watches it is sent nothing of it until it is whole.
+ *
  * All of it lives in the guild's region, on its core. */
 #pragma once
 
@@ -19,14 +23,17 @@ struct region;
 
 /* What a member carries for the lists of its guild; part of the owner's own struct, zero at first. */
 struct listed {
-	uint16_t group; /* where it is in all lists that it is in; 0: nowhere */
-	bool touched; /* its row changed since the last flush */
+	uint32_t group : 10; /* where it is in all lists that it is in; 0: nowhere */
+	uint32_t touched : 1; /* its row changed since the last flush */
+	uint32_t epoch : 21; /* of other lists than these: what it carries means nothing */
 };
 
 enum {
 	LIST_RANGE = 100, /* rows of a range */
 	LIST_RANGES_MAX = 10, /* of one list, for one session */
 	LIST_WANTS_MAX = 8, /* lists of one session */
+	LIST_ROWS_AT_ONCE = 500, /* that one session is sent; more come by lists_work() */
+	LIST_EPOCHS = 1 << 21,
 };
 
 /* Groups that are no roles. */
@@ -80,16 +87,19 @@ struct lists_type {
 	bool (*sees)(void *owner, const struct listed *member, uint64_t channel_id);
 	struct listed *(*find)(void *owner, uint64_t id);
 	/* All members who are, or belong, in lists, one after the other, *at = 0 first; NULL at the end. Others too, as may be:
-	 * not the offline of a guild whose lists leave them out. */
+	 * not the offline of a guild whose lists leave them out. Members come, go and change meanwhile: who is there from
+	 * beginning to end is passed. */
 	struct listed *(*next)(void *owner, uint32_t *at);
 	/* @to comes from the call that led here. */
 	void (*send)(void *owner, void *to, const struct list_update *update);
 };
 
-/* @hoisted: roles with a group of their own, highest first. @offline: those who are offline are in the lists. */
+/* @epoch: from 1 to LIST_EPOCHS - 1, and not that of other lists of the same members, whose marks they may still carry.
+ * @hoisted: roles with a group of their own, highest first. @offline: those who are offline are in the lists. */
 struct lists *lists_new(struct region *region, const struct lists_type *type, void *owner,
-			const uint64_t *hoisted, uint32_t hoisted_count, bool offline);
-/* NULL does nothing. No member carries anything of it afterwards. */
+			uint32_t epoch, const uint64_t *hoisted, uint32_t hoisted_count,
+			bool offline);
+/* NULL does nothing. */
 void lists_free(struct lists *lists);
 /* Sessions that watch. */
 uint32_t lists_watchers(const struct lists *lists);
@@ -100,7 +110,8 @@ void lists_out(struct lists *lists, struct listed *member);
 void lists_in(struct lists *lists, struct listed *member);
 /* Its row shows something else, at the same place. */
 void lists_touch(struct lists *lists, struct listed *member);
-/* Roles or the cut-off may be different now; cheap when they are not. */
+/* Roles or the cut-off may be different now; cheap when they are not, else nobody is sent anything until lists_work() is
+ * done with it. */
 void lists_set_groups(struct lists *lists, const uint64_t *hoisted, uint32_t hoisted_count,
 		      bool offline);
 /* The totals that come with every update. */
@@ -117,14 +128,19 @@ struct list_want {
 	uint32_t ranges_count; /* at least 1 */
 	uint32_t ranges[LIST_RANGES_MAX]; /* first rows, ascending, multiples of LIST_RANGE */
 };
-/* From now on the session watches these (at most LIST_WANTS_MAX; none: it watches no more); sends what is new to it
- * and INVALIDATE for what is no longer kept up. */
+/* From now on the session watches these (at most LIST_WANTS_MAX; none: it watches no more); sends INVALIDATE for what is no
+ * longer kept up, and what is new to it: at once, or from lists_work() when the list has to be made first. */
 void lists_want(struct lists *lists, void *to, uint64_t session, const struct list_want *wants,
 		uint32_t count);
 /* The session is gone; nothing is sent. */
 void lists_forget(struct lists *lists, uint64_t session);
 
-/* Is there something to flush? */
+/* Makes up to about @steps steps (each a member looked at, or a row sent) of what is not done yet. True: there is more. */
+bool lists_work(struct lists *lists, void *to, uint32_t steps);
+/* There is work left. */
+bool lists_busy(const struct lists *lists);
+
+/* Is there something to flush? Lists that are being made do not count. */
 bool lists_dirty(const struct lists *lists);
 /* Sends every watcher what it lacks. */
 void lists_flush(struct lists *lists, void *to);

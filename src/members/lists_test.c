@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/region.h"
+#include "members/internal.h"
 #include "members/lists.h"
 #include "members/order.h"
 
@@ -50,6 +51,7 @@ struct world {
 	struct random_seeded random;
 	struct region region;
 	struct lists *lists;
+	uint32_t epoch;
 	struct member members[MEMBERS];
 	uint32_t here;
 	uint64_t hoisted[ROLES];
@@ -58,7 +60,7 @@ struct world {
 	uint32_t sees[LISTS]; /* roles that see it, by bit; list 0: all */
 	uint64_t sight;
 	struct client_list clients[CLIENTS][LISTS];
-	uint32_t updates, ops[5];
+	uint32_t updates, ops[5], checked, checked_busy;
 };
 
 static uint32_t below(struct world *world, uint32_t n)
@@ -265,6 +267,31 @@ static void check_client(const struct client_list *client, const struct model *m
 		}
 }
 
+static void work(struct world *world, uint32_t steps)
+{
+	if (!world->lists)
+		return;
+	bool more = lists_work(world->lists, &world->here, steps);
+	assert_int_equal(more, lists_busy(world->lists));
+}
+
+static void work_all(struct world *world)
+{
+	while (world->lists && lists_work(world->lists, &world->here, 1 + below(world, 100)))
+		;
+}
+
+/* It is whole, and nobody waits for it. */
+static bool at_rest(const struct world *world, uint32_t list)
+{
+	char id[LIST_ID_MAX];
+
+	snprintf(id, sizeof(id), "%u", list);
+	const struct roster *roster = roster_find(world->lists, id);
+
+	return roster && roster_ready(roster) && !roster->pending;
+}
+
 static void flush_and_check(struct world *world)
 {
 	static struct model model;
@@ -276,6 +303,10 @@ static void flush_and_check(struct world *world)
 	for (uint32_t list = 0; list < LISTS; list++) {
 		bool made = false;
 
+		if (!at_rest(world, list))
+			continue;
+		world->checked++;
+		world->checked_busy += lists_busy(world->lists);
 		for (uint32_t i = 0; i < CLIENTS; i++) {
 			const struct client_list *client = &world->clients[i][list];
 
@@ -311,8 +342,8 @@ static void want(struct world *world, uint32_t client, bool again)
 		memcpy(one->ranges, state->ranges, sizeof(one->ranges));
 	}
 	if (!world->lists && count)
-		world->lists = lists_new(&world->region, &type, world, world->hoisted,
-					 world->hoisted_count, world->offline);
+		world->lists = lists_new(&world->region, &type, world, ++world->epoch,
+					 world->hoisted, world->hoisted_count, world->offline);
 	if (world->lists)
 		lists_want(world->lists, &world->here, client + 1, wants, count);
 	if (world->lists && !lists_watchers(world->lists)) {
@@ -433,8 +464,12 @@ static void step(struct world *world)
 		sight_changes(world);
 	else if (what < 10)
 		client_changes(world);
-	else if (what < 18)
+	else if (what < 30)
 		flush_and_check(world);
+	else if (what < 52)
+		work(world, 1 + below(world, 150));
+	else if (what < 55)
+		work_all(world);
 	else
 		member_changes(world);
 }
@@ -458,11 +493,6 @@ static struct world *world_new(uint64_t seed)
 static void world_free(struct world *world)
 {
 	lists_free(world->lists);
-	for (uint32_t i = 0; i < MEMBERS; i++)
-		if (world->members[i].here)
-			assert_int_equal(world->members[i].listed.group |
-						 world->members[i].listed.touched,
-					 0);
 	assert_int_equal(world->region.bytes, 0);
 	region_drop(&world->region);
 	free(world);
@@ -475,9 +505,13 @@ static void every_client_sees_what_a_plain_model_has(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < OPERATIONS; i++)
 		step(world);
+	work_all(world);
 	flush_and_check(world);
 	for (int kind = 0; kind < 5; kind++)
 		assert_true(world->ops[kind] > 1000);
+	print_message("# %u lists looked at, %u of them while others were being made\n",
+		      world->checked, world->checked_busy);
+	assert_true(world->checked > 10000 && world->checked_busy > 500);
 	print_message("# %u updates: %u syncs, %u invalidations, %u insertions, %u updates, %u "
 		      "deletions\n",
 		      world->updates, world->ops[LIST_SYNC], world->ops[LIST_INVALIDATE],
@@ -497,6 +531,11 @@ static void a_client_at_ease_is_told_of_one_change_in_few_words(void **state)
 	world->clients[0][0] =
 		(struct client_list){ .watched = true, .ranges = { 0 }, .ranges_count = 1 };
 	want(world, 0, false);
+	assert_int_equal(world->ops[LIST_SYNC], 0);
+	work(world, 100);
+	flush_and_check(world);
+	assert_int_equal(world->ops[LIST_SYNC], 0); /* not before it is whole */
+	work_all(world);
 	assert_int_equal(world->ops[LIST_SYNC], 1);
 	world->updates = 0;
 	flush_and_check(world);

@@ -12,7 +12,7 @@
 #include "members/lists.h"
 #include "members/order.h"
 
-enum { ROLES = 20, ROUNDS = 200000, FLUSHES = 1000, WATCHERS = 8 };
+enum { ROLES = 20, ROUNDS = 200000, FLUSHES = 1000, WATCHERS = 8, SLICE = 400 };
 
 struct member {
 	struct listed listed;
@@ -200,6 +200,20 @@ static void measure(struct world *world, struct lists *lists, struct random *ran
 	       FLUSHES * WATCHERS * world->lists);
 }
 
+/* A slice as a realm does it; the longest one of them. */
+static uint64_t work(struct lists *lists)
+{
+	uint64_t longest = 0, begin = now_us();
+
+	while (lists_work(lists, NULL, SLICE)) {
+		uint64_t now = now_us();
+
+		longest = MAX(longest, now - begin);
+		begin = now;
+	}
+	return longest;
+}
+
 int main(int argc, char **argv)
 {
 	struct world world = { .count = argc > 1 ? (uint32_t)atoi(argv[1]) : 1000000 };
@@ -217,9 +231,11 @@ int main(int argc, char **argv)
 		hoisted[i] = 100 + i;
 	printf("%u members, %u online, %u lists\n", world.count, online, world.lists);
 	uint64_t begin = now_us();
-	struct lists *lists = lists_new(&region, &type, &world, hoisted, ROLES / 2,
+	struct lists *lists = lists_new(&region, &type, &world, 1, hoisted, ROLES / 2,
 					world.count <= 1000);
+	uint64_t longest = work(lists);
 	report("groups of all members", now_us() - begin, 1);
+	report("  longest slice", longest, 1);
 	for (uint32_t list = 0; list < world.lists; list++) {
 		begin = now_us();
 		for (uint32_t i = 0; i < WATCHERS; i++) {
@@ -227,7 +243,9 @@ int main(int argc, char **argv)
 
 			lists_want(lists, NULL, list * WATCHERS + i + 1, &want, 1);
 		}
+		longest = work(lists);
 		report("a list, built", now_us() - begin, 1);
+		report("  longest slice", longest, 1);
 	}
 	printf("%-44s %8.1f MB\n", "memory of all lists", (double)region.bytes / 1e6);
 	measure(&world, lists, &random.random);

@@ -1,5 +1,4 @@
 /* One member list: a tree for each group. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/region.h"
@@ -38,86 +37,63 @@ bool roster_shows(const struct roster *roster, const struct listed *member)
 
 /* -- building -- */
 
-struct entry {
-	uint64_t key;
-	struct listed *member;
-	uint16_t slot;
-};
-
-static int compare(const void *a, const void *b, void *context)
+bool roster_ready(const struct roster *roster)
 {
-	const struct entry *x = a, *y = b;
-	const struct lists *lists = context;
-
-	if (x->slot != y->slot)
-		return x->slot < y->slot ? -1 : 1;
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	return x->member == y->member
-		? 0
-		: lists->type->order.compare(lists->owner, x->member, y->member);
+	return !roster->building && !roster->lists->grouping;
 }
 
-static void build_by_sorting(struct roster *roster)
+void roster_hide(struct roster *roster)
 {
 	struct lists *lists = roster->lists;
-	uint32_t count = 0, cap = 1024, at = 0;
-	CLEANUP_FREE struct entry *entries = mem_alloc(cap * sizeof(*entries));
+	struct list_group *shown;
+	struct arena arena;
 
-	for (struct listed *member = lists->type->next(lists->owner, &at); member;
-	     member = lists->type->next(lists->owner, &at)) {
-		if (!member->group || !roster_shows(roster, member))
-			continue;
-		if (count == cap) {
-			cap *= 2;
-			entries = mem_realloc(entries, cap * sizeof(*entries));
-		}
-		entries[count++] = (struct entry){ lists->type->order.key(lists->owner, member),
-						   member, member->group };
-	}
-	qsort_r(entries, count, sizeof(*entries), compare, lists);
-	CLEANUP_FREE void **items = mem_alloc((count + 1ul) * sizeof(*items));
-	for (uint32_t i = 0; i < count; i++)
-		items[i] = entries[i].member;
-	for (uint32_t from = 0, to; from < count; from = to) {
-		for (to = from; to < count && entries[to].slot == entries[from].slot; to++)
-			;
-		tree_build(&roster->groups[entries[from].slot], items + from, to - from);
-	}
+	roster->dirty = true;
+	if (!roster_ready(roster) || list_empty(&roster->views))
+		return;
+	arena_init(&arena);
+	const struct list_group *groups = roster_show_groups(roster, &arena, &roster->shown_count);
+	shown = region_alloc(lists->region, (roster->shown_count + 1ul) * sizeof(*shown));
+	memcpy(shown, groups, roster->shown_count * sizeof(*shown));
+	arena_done(&arena);
+	region_free(lists->region, roster->shown);
+	roster->shown = shown;
 }
 
-/* What everybody sees has all others in it, in order already. */
-static void build_by_choosing(struct roster *roster, const struct roster *from)
+void roster_begin(struct roster *roster)
 {
-	for (uint32_t slot = 0; slot < roster->groups_cap; slot++) {
-		uint32_t count = from->groups[slot].count, kept = 0;
-		CLEANUP_FREE void **items = mem_alloc((count + 1ul) * sizeof(*items));
-
-		tree_read(&from->groups[slot], 0, items, count);
-		for (uint32_t i = 0; i < count; i++)
-			if (roster_shows(roster, items[i]))
-				items[kept++] = items[i];
-		tree_build(&roster->groups[slot], items, kept);
-	}
+	roster_hide(roster);
+	roster->building = true;
+	roster->emptied = false;
 }
 
-void roster_build(struct roster *roster)
+static void roster_empty(struct roster *roster)
 {
-	struct lists *lists = roster->lists;
-
 	for (uint32_t slot = 0; slot < roster->groups_cap; slot++)
 		tree_done(&roster->groups[slot]);
-	roster_groups_grow(roster);
-	roster->dirty = true;
-	list_for_each (node, &lists->rosters) {
-		const struct roster *other = list_entry(node, struct roster, node);
+	roster->emptied = true;
+	roster->built_to = 0;
+}
 
-		if (other->all && other != roster) {
-			build_by_choosing(roster, other);
-			return;
+/* Those who changed meanwhile are in it already. */
+uint32_t roster_work(struct roster *roster, uint32_t steps)
+{
+	struct lists *lists = roster->lists;
+
+	if (!roster->emptied)
+		roster_empty(roster);
+	for (; steps; steps--) {
+		struct listed *member = lists->type->next(lists->owner, &roster->built_to);
+
+		if (!member) {
+			roster->building = false;
+			return steps;
 		}
+		listed_renew(lists, member);
+		if (member->group && roster_shows(roster, member))
+			tree_insert(&roster->groups[member->group], member);
 	}
-	build_by_sorting(roster);
+	return 0;
 }
 
 struct roster *roster_new(struct lists *lists, const struct list_want *want)
@@ -130,7 +106,8 @@ struct roster *roster_new(struct lists *lists, const struct list_want *want)
 	roster->sight = want->sight;
 	roster->all = want->all;
 	list_init(&roster->views);
-	roster_build(roster);
+	roster_groups_grow(roster);
+	roster_begin(roster);
 	list_add_tail(&lists->rosters, &roster->node);
 	return roster;
 }
@@ -144,16 +121,22 @@ void roster_free(struct roster *roster)
 	for (uint32_t slot = 0; slot < roster->groups_cap; slot++)
 		tree_done(&roster->groups[slot]);
 	list_del(&roster->node);
+	region_free(lists->region, roster->shown);
 	region_free(lists->region, roster->groups);
 	region_free(lists->region, roster);
 }
 
 /* -- rows -- */
 
-struct list_group *roster_show_groups(const struct roster *roster, struct arena *arena,
-				      uint32_t *ret_count)
+const struct list_group *roster_show_groups(const struct roster *roster, struct arena *arena,
+					    uint32_t *ret_count)
 {
 	const struct lists *lists = roster->lists;
+
+	if (!roster_ready(roster)) {
+		*ret_count = roster->shown_count;
+		return roster->shown;
+	}
 	struct list_group *groups = arena_array(arena, struct list_group, lists->order_count + 1);
 	uint32_t count = 0;
 

@@ -8,8 +8,7 @@
 enum {
 	FAN = 64,
 	POOR = FAN / 4, /* fewer, and it looks for a neighbour to merge with */
-	FILLED = FAN * 3 / 4, /* as built, and at most after a merge */
-	HEIGHT_MAX = 12,
+	FILLED = FAN * 3 / 4, /* at most, after a merge */
 };
 
 struct tree_node {
@@ -375,65 +374,4 @@ uint32_t tree_read(const struct tree *tree, uint32_t position, void **ret_items,
 		done += count;
 	}
 	return done;
-}
-
-/* -- building from below -- */
-
-/* The rightmost node of each level. */
-struct builder {
-	struct tree *tree;
-	struct tree_node *right[HEIGHT_MAX];
-	uint32_t levels;
-};
-
-static void add_node(struct builder *builder, uint32_t level, struct tree_node *child);
-
-static void close_level(struct builder *builder, uint32_t level)
-{
-	struct tree_node *node = builder->right[level];
-
-	builder->right[level] = NULL;
-	add_node(builder, level + 1, node);
-}
-
-static void add_node(struct builder *builder, uint32_t level, struct tree_node *child)
-{
-	assert(level < HEIGHT_MAX);
-	if (level == builder->levels)
-		builder->levels++;
-	if (builder->right[level] && builder->right[level]->used == FILLED)
-		close_level(builder, level);
-	if (!builder->right[level])
-		builder->right[level] = inner_new(builder->tree);
-	struct tree_node *node = builder->right[level];
-	node->used++;
-	put_child(node, node->used - 1u, child);
-}
-
-void tree_build(struct tree *tree, void *const *items, uint32_t count)
-{
-	struct builder builder = { .tree = tree, .levels = 1 };
-
-	assert(!tree->root);
-	if (count == 0)
-		return;
-	for (uint32_t i = 0; i < count; i++) {
-		if (builder.right[0] && builder.right[0]->used == FILLED)
-			close_level(&builder, 0);
-		if (!builder.right[0])
-			builder.right[0] = leaf_new(tree);
-		struct tree_node *leaf = builder.right[0];
-		leaf->keys[leaf->used] = tree->order->key(tree->context, items[i]);
-		leaf->items[leaf->used++] = items[i];
-	}
-	for (uint32_t level = 0; level + 1 < builder.levels; level++)
-		close_level(&builder, level);
-	tree->root = builder.right[builder.levels - 1];
-	tree->count = count;
-	while (!tree->root->leaf && tree->root->used == 1) {
-		struct tree_node *only = inner_of(tree->root)->children[0];
-
-		region_free(tree->region, tree->root);
-		tree->root = only;
-	}
 }

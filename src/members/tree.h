@@ -45,5 +45,3 @@ uint32_t tree_position(const struct tree *tree, const void *item);
 void *tree_at(const struct tree *tree, uint32_t position);
 /* Up to @max items from @position on; how many there were. */
 uint32_t tree_read(const struct tree *tree, uint32_t position, void **ret_items, uint32_t max);
-/* Fills an empty tree with @count items that are in order already, in O(count). */
-void tree_build(struct tree *tree, void *const *items, uint32_t count);

@@ -146,11 +146,11 @@ static void flush_segment(struct view *view, struct segment *segment, uint64_t *
 	segment->count = count;
 }
 
-void view_flush(struct view *view, void *to)
+void view_flush(struct view *view, void *to, bool all)
 {
 	uint64_t *handles = view->rows, counts = counts_hash(view->roster);
 	struct arena arena;
-	bool sync = false;
+	bool sync = all;
 
 	arena_init(&arena);
 	struct op_list ops = { .arena = &arena };

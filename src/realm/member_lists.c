@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "gateway/domain.h"
 #include "members/lists.h"
 #include "members/order.h"
@@ -13,7 +14,12 @@
 #include "realm/perms.h"
 #include "realm/presence.h"
 
-enum { GATHER_MS = 250, ROLES_MAX = 256 };
+enum {
+	GATHER_MS = 250,
+	ROLES_MAX = 256,
+	SLICE = 400, /* steps of making lists, before others have their turn */
+	NEXT_ALL = 1u << 31, /* in the cursor of next(): it goes over all */
+};
 
 _Static_assert((int)REALM_LISTS_CHANNELS_MAX <= (int)LIST_WANTS_MAX,
 	       "each channel of a session may be a list of its own");
@@ -28,12 +34,15 @@ struct member_lists {
 	struct realm *realm;
 	struct lists *lists;
 	struct map watches; /* session → struct list_watch */
-	struct timer timer; /* until what was gathered is sent */
+	struct timer timer; /* until what was gathered is sent, or the next slice */
+	uint64_t posted; /* slices; older ones than the last do nothing */
+	bool posting; /* one is on its way */
 	uint64_t flushed_us;
 	uint64_t salt; /* goes into the fingerprints of sight: another one makes all lists anew */
-	bool stale; /* who sees what, or which groups there are, has changed and was not looked at yet */
+	bool changed; /* what sessions want, or which groups there are, may be different and was not looked at yet */
+	bool stale; /* that, and who sees what */
+	bool moved; /* members changed since it is stale, and may be in lists that they do not belong into */
 	uint64_t roles[ROLES_MAX]; /* of the member that is looked at */
-	bool moved; /* members changed meanwhile, and may be in lists that they do not belong into */
 };
 
 static struct live_member *member_of(const struct listed *listed)
@@ -100,10 +109,14 @@ static struct listed *find(void *owner, uint64_t id)
 static struct listed *next(void *owner, uint32_t *at)
 {
 	struct realm *realm = owner;
-	/* Of a large guild the offline are in no list; where it has just become one they may still be. */
-	bool all = realm->members.count <= 2 * LIMIT_MEMBER_LIST_OFFLINE;
-	struct live_member *member = all ? member_next(realm, at) : member_next_online(realm, at);
+	struct live_member *member;
 
+	/* Of a large guild the offline are in no list; where it has just become one they may still be. */
+	if (*at == 0 && realm->members.count <= 2 * LIMIT_MEMBER_LIST_OFFLINE)
+		*at = NEXT_ALL;
+	uint32_t all = *at & NEXT_ALL, slot = *at & ~NEXT_ALL;
+	member = all ? member_next(realm, &slot) : member_next_online(realm, &slot);
+	*at = slot | all;
 	return member ? &member->listed : NULL;
 }
 
@@ -290,11 +303,10 @@ static void add_ranges(struct list_want *want, const struct realm_lists_channel 
 }
 
 /* What a session wants of the channels that its user sees. Channels with the same list are one. */
-static uint32_t wants_of(struct realm *realm, const struct list_watch *watch,
+static uint32_t wants_of(struct realm *realm, const struct list_watch *watch, uint64_t sight,
 			 struct list_want *ret_wants)
 {
 	const struct live_member *member = realm_member(realm, watch->user_id);
-	uint64_t sight = sight_hash(realm);
 	bool views = everyone_views(realm);
 	uint32_t count = 0;
 
@@ -343,42 +355,75 @@ static void look_again(struct txn *txn)
 	void *value;
 
 	lists->salt += lists->moved;
-	lists->stale = lists->moved = false;
+	lists->changed = lists->stale = lists->moved = false;
+	uint64_t sight = sight_hash(realm);
 	lists_set_groups(lists->lists, hoisted, count, shows_offline(realm));
 	while (map_next(&lists->watches, &at, &id, &value)) {
 		struct list_want wants[LIST_WANTS_MAX];
 
-		count = wants_of(realm, value, wants);
+		count = wants_of(realm, value, sight, wants);
 		lists_want(lists->lists, txn, id, wants, count);
 	}
 }
 
-static int flush_run(struct txn *txn, void *arg)
+static bool flush_due(const struct member_lists *lists)
+{
+	uint64_t since_us = core_now_us(lists->realm->cell->core) - lists->flushed_us;
+
+	return lists_dirty(lists->lists) && since_us >= GATHER_MS * 1000ull;
+}
+
+static int slice_run(struct txn *txn, void *arg);
+
+/* When there is no fiber for it now, it is tried again. */
+static void post_slice(struct member_lists *lists)
+{
+	struct core *core = lists->realm->cell->core;
+
+	lists->posted++;
+	lists->posting = true;
+	timer_set(core, &lists->timer, GATHER_MS);
+	cell_tell(core, CELL_GUILD, lists->realm->cell->id, true, slice_run,
+		  mem_dup(&lists->posted, sizeof(lists->posted)));
+}
+
+static void go_on(struct member_lists *lists)
+{
+	if (lists_busy(lists->lists))
+		post_slice(lists);
+	else if (lists_dirty(lists->lists))
+		send_soon(lists);
+}
+
+/* Each a transaction of its own: what it says to watchers is in the guild's order. */
+static int slice_run(struct txn *txn, void *arg)
 {
 	struct realm *realm = realm_of(txn);
 	struct member_lists *lists = realm->member_lists;
+	uint32_t steps = SLICE;
 
-	(void)arg;
-	if (!lists)
+	if (!lists || lists->posted != *(uint64_t *)arg)
 		return 0;
 	timer_clear(&lists->timer);
-	if (lists->stale)
+	lists->posting = false;
+	if (lists->changed) {
 		look_again(txn);
+		steps = SLICE / 4;
+	}
+	lists_work(lists->lists, txn, steps);
 	lists_set_totals(lists->lists, realm->members.count, realm->online_count);
-	if (!lists_dirty(lists->lists))
-		return 0;
-	lists_flush(lists->lists, txn);
-	lists->flushed_us = core_now_us(txn->core);
+	if (flush_due(lists)) {
+		lists_flush(lists->lists, txn);
+		lists->flushed_us = core_now_us(txn->core);
+	}
+	go_on(lists);
 	return 0;
 }
 
 static void on_timer(struct core *core, struct timer *timer)
 {
-	struct member_lists *lists = container_of(timer, struct member_lists, timer);
-
-	/* When there is no fiber for it now, it is tried again. */
-	timer_set(core, timer, GATHER_MS);
-	cell_tell(core, CELL_GUILD, lists->realm->cell->id, true, flush_run, NULL);
+	(void)core;
+	post_slice(container_of(timer, struct member_lists, timer));
 }
 
 void member_lists_out(struct realm *realm, struct live_member *member)
@@ -387,7 +432,7 @@ void member_lists_out(struct realm *realm, struct live_member *member)
 		return;
 	lists_out(realm->member_lists->lists, &member->listed);
 	realm->member_lists->moved |= realm->member_lists->stale;
-	realm->member_lists->stale |= realm->members.count == LIMIT_MEMBER_LIST_OFFLINE;
+	realm->member_lists->changed |= realm->members.count == LIMIT_MEMBER_LIST_OFFLINE;
 	send_soon(realm->member_lists);
 }
 
@@ -398,8 +443,9 @@ void member_lists_in(struct realm *realm, struct live_member *member)
 	if (!lists)
 		return;
 	lists_in(lists->lists, &member->listed);
+	lists->moved |= lists->stale;
 	/* Who watches may see other channels now; and the guild may have become a large one (or, above, a small one). */
-	lists->stale |= member->sessions || realm->members.count == LIMIT_MEMBER_LIST_OFFLINE + 1;
+	lists->changed |= member->sessions || realm->members.count == LIMIT_MEMBER_LIST_OFFLINE + 1;
 	send_soon(lists);
 }
 
@@ -415,11 +461,24 @@ void member_lists_stale(struct realm *realm)
 {
 	if (!realm->member_lists)
 		return;
-	realm->member_lists->stale = true;
+	realm->member_lists->changed = realm->member_lists->stale = true;
 	send_soon(realm->member_lists);
 }
 
 /* -- watching -- */
+
+static uint32_t next_epoch(struct realm *realm)
+{
+	uint32_t at = 0;
+	struct live_member *member;
+
+	if (++realm->lists_epoch == LIST_EPOCHS) { /* once in two million times */
+		while ((member = member_next(realm, &at)))
+			member->listed = (struct listed){};
+		realm->lists_epoch = 1;
+	}
+	return realm->lists_epoch;
+}
 
 static void begin(struct realm *realm, struct arena *arena)
 {
@@ -429,7 +488,8 @@ static void begin(struct realm *realm, struct arena *arena)
 
 	lists->realm = realm;
 	realm->member_lists = lists;
-	lists->lists = lists_new(realm->region, &type, realm, hoisted, count, shows_offline(realm));
+	lists->lists = lists_new(realm->region, &type, realm, next_epoch(realm), hoisted, count,
+				 shows_offline(realm));
 	map_init_in(&lists->watches, realm->region);
 	timer_init(&lists->timer, on_timer);
 }
@@ -500,17 +560,20 @@ int realm_lists_run(struct txn *txn, struct cell_work *work)
 	if (!realm->member_lists)
 		begin(realm, txn->arena);
 	struct member_lists *lists = realm->member_lists;
-	if (lists->stale)
+	if (lists->changed)
 		look_again(txn);
 	lists_set_totals(lists->lists, realm->members.count, realm->online_count);
 	struct list_watch *watch = watch_of(lists, in->session, in->user_id);
 	watch->channels_count = in->channels_count;
 	memcpy(watch->channels, in->channels, sizeof(watch->channels));
-	uint32_t count = wants_of(realm, watch, wants);
+	uint32_t count = wants_of(realm, watch, sight_hash(realm), wants);
 	lists_want(lists->lists, txn, in->session, wants, count);
+	lists_work(lists->lists, txn, SLICE / 2); /* a small list is made at once */
 	for (uint32_t i = 0; i < watch->channels_count; i++)
 		watch->channels[i].again = false;
 	if (!in->channels_count)
 		member_lists_forget(realm, in->session);
+	if (realm->member_lists && !lists->posting && lists_busy(lists->lists))
+		post_slice(lists);
 	return 0;
 }

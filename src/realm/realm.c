@@ -120,18 +120,37 @@ void realm_put_guild(struct txn *txn, const struct guild *row)
 	struct guild *copy = obj_dup_region(realm->region, &desc_guild, row);
 	struct key key;
 
+	bool other_owner = realm->guild && realm->guild->owner_id != row->owner_id;
 	region_free(realm->region, realm->guild);
 	realm->guild = copy;
-	member_lists_stale(realm);
+	if (other_owner)
+		member_lists_stale(realm);
 	txn_put(txn, key_guild(&key, txn->cell->id), &desc_guild, copy);
+}
+
+/* Who sees it is decided by the same. */
+static bool same_sight(const struct channel *a, const struct channel *b)
+{
+	const struct overwrite_list *x = &a->permission_overwrites, *y = &b->permission_overwrites;
+
+	if (a->type != b->type || a->parent_id != b->parent_id || x->count != y->count)
+		return false;
+	for (uint32_t i = 0; i < x->count; i++)
+		if (x->items[i].id != y->items[i].id || x->items[i].type != y->items[i].type ||
+		    x->items[i].allow != y->items[i].allow || x->items[i].deny != y->items[i].deny)
+			return false;
+	return true;
 }
 
 struct live_channel *realm_put_channel(struct txn *txn, const struct channel *row)
 {
-	struct live_channel *channel = realm_add_channel(realm_of(txn), row);
+	struct live_channel *channel = realm_channel(realm_of(txn), row->id);
+	bool seen_alike = channel && same_sight(channel->row, row);
 	struct key key;
 
-	member_lists_stale(realm_of(txn));
+	channel = realm_add_channel(realm_of(txn), row);
+	if (!seen_alike)
+		member_lists_stale(realm_of(txn));
 	txn_put(txn, key_channel(&key, txn->cell->id, channel->row->id), &desc_channel,
 		channel->row);
 	return channel;
@@ -139,10 +158,14 @@ struct live_channel *realm_put_channel(struct txn *txn, const struct channel *ro
 
 struct live_role *realm_put_role(struct txn *txn, const struct role *row)
 {
-	struct live_role *role = realm_add_role(realm_of(txn), row);
+	struct live_role *role = realm_role(realm_of(txn), row->id);
+	bool alike = role && role->row->permissions == row->permissions &&
+		role->row->hoist == row->hoist && role->row->position == row->position;
 	struct key key;
 
-	member_lists_stale(realm_of(txn));
+	role = realm_add_role(realm_of(txn), row);
+	if (!alike)
+		member_lists_stale(realm_of(txn));
 	txn_put(txn, key_role(&key, txn->cell->id, role->row->id), &desc_role, role->row);
 	return role;
 }

@@ -56,6 +56,7 @@ struct realm {
 	uint64_t dm_allowed_until_us; /* of a DM: a guild in common was found (monotonic) */
 	struct member_lists
 		*member_lists; /* NULL while nobody watches them: realm/member_lists.h */
+	uint32_t lists_epoch; /* of the last ones */
 	uint32_t presence_bots; /* sessions of bots with the intent GUILD_PRESENCES */
 	struct map
 		watched; /* user id → whose sessions asked for that member by name: realm/watch.h */
