@@ -1,6 +1,7 @@
 /* Shared by the files of api/. */
 #pragma once
 
+#include "api/hold.h"
 #include "api/req.h"
 #include "core/fiber.h"
 #include "core/local.h"
@@ -16,6 +17,7 @@ struct api_local {
 	/* Requests that read pages of messages here, from their turn (or their waiting for it) until their answer is with the
 	 * socket on the core that they came from, which counts them out. */
 	_Atomic uint32_t reading;
+	struct hold hold;
 	struct fiber_wait to_read; /* those whose turn has not come */
 };
 

@@ -26,6 +26,8 @@ enum {
 	READING_MAX = 8,
 };
 
+static void answer_held(struct req *req);
+
 struct api_local *api_local_new(struct core *core)
 {
 	struct api_local *local = mem_zalloc(sizeof(*local));
@@ -35,6 +37,7 @@ struct api_local *api_local_new(struct core *core)
 	local->buckets = limit_table_new(core);
 	local->login = limit_table_new(core);
 	local->routes = mem_zalloc(sizeof(*local->routes) * ROUTE_COUNT);
+	hold_init(&local->hold, answer_held);
 	return local;
 }
 
@@ -42,6 +45,7 @@ void api_local_free(struct api_local *local)
 {
 	if (!local)
 		return;
+	hold_done(&local->hold);
 	auth_cache_free(local->auth);
 	limit_table_free(local->buckets);
 	limit_table_free(local->login);
@@ -125,7 +129,10 @@ static void add_limits(struct req *req, struct headers *headers, int status)
 		return;
 	add(headers, S("Retry-After"),
 	    arena_printf(arena, "%.0f", fmax(1, ceil(req->retry_after))));
-	add(headers, S("X-RateLimit-Scope"), req->global_over ? S("global") : S("user"));
+	add(headers, S("X-RateLimit-Scope"),
+	    req->global_over	       ? S("global")
+		    : req->shared_over ? S("shared")
+				       : S("user"));
 	if (req->global_over)
 		add(headers, S("X-RateLimit-Global"), S("true"));
 }
@@ -168,9 +175,10 @@ static void count_limited(struct req *req)
 	struct limited_stats *stats = &local_of(req->home)->api->limited;
 	bool route = req->bucket_counted && req->bucket.over;
 
-	atomic_fetch_add_explicit(req->global_over ? &stats->global
-					  : route  ? &stats->route
-						   : &stats->user,
+	atomic_fetch_add_explicit(req->global_over	     ? &stats->global
+					  : req->shared_over ? &stats->shared
+					  : route	     ? &stats->route
+							     : &stats->user,
 				  1, memory_order_relaxed);
 }
 
@@ -374,9 +382,9 @@ static int run_work(struct txn *txn, struct cell_work *work)
 	req->core = txn->core;
 	req->txn = txn;
 	req->cell = txn->cell;
-	int r = 0;
+	int r = hold_refuses(req) ? ERR_RATE_LIMITED : 0;
 
-	if (route->early && txn->cell->kind == CELL_GUILD)
+	if (!r && route->early && txn->cell->kind == CELL_GUILD)
 		r = realm_member_fetch_wait(txn, req->who.user_id);
 	if (!r)
 		r = route->method == HTTP_GET && route->owner == OWNER_CHANNEL
@@ -392,7 +400,17 @@ static void on_work_done(struct core *core, struct cell_work *work, int r)
 	struct req *req = container_of(work, struct req, work);
 
 	req->core = core;
-	go_home(req, r);
+	req->result = r;
+	struct api_local *api = local_of(core)->api;
+	if (!r && hold_takes(&api->hold, req))
+		atomic_fetch_add_explicit(&api->limited.held, 1, memory_order_relaxed);
+	else
+		go_home(req, r);
+}
+
+static void answer_held(struct req *req)
+{
+	go_home(req, req->result);
 }
 
 /* -- at home, on a fiber -- */

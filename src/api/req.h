@@ -49,7 +49,10 @@ struct req {
 	uint64_t started_us;
 	int result;
 	struct limit_state bucket;
-	bool bucket_counted, global_over;
+	bool bucket_counted, global_over, shared_over;
+	struct list held; /* api/hold.c */
+	struct flow *flow;
+	uint64_t held_us;
 };
 
 /* A file of a multipart request. */
@@ -95,8 +98,8 @@ struct route_stats {
 };
 const struct route_stats *api_route_stats(struct core *core, uint32_t route_id);
 /* Answers of 429, by what was over: all calls of an identity, a route's bucket, or another limit of one user or address (slow mode,
- * logins). No limit here is shared between users. */
+ * logins); shared: a guild whose crowd is too far behind (hold.h). Held: answers that waited for such a crowd. */
 struct limited_stats {
-	_Atomic uint64_t global, route, user;
+	_Atomic uint64_t global, route, user, shared, held;
 };
 const struct limited_stats *api_limited_stats(struct core *core);

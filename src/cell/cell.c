@@ -52,6 +52,7 @@ static void shell_free(struct cell *cell)
 	doubts_drop(cell);
 	region_drop(&cell->region);
 	store_gate_unref(cell->gate);
+	flow_unref(cell->flow);
 	list_for_each (node, &cell->intents)
 		intent_free(list_entry(node, struct intent, node));
 	free(cell);

@@ -19,6 +19,7 @@
 #include "core/fiber.h"
 
 struct cell;
+struct flow;
 struct txn;
 struct store_gate;
 
@@ -62,6 +63,8 @@ struct cell {
 	struct list locks; /* row locks held (cell/txn.h) */
 	struct fiber_wait entering;
 	uint32_t waiting; /* fibers that have waited to enter, and are not in yet */
+	struct flow
+		*flow; /* how far those who watch it are behind (cell/flow.h); NULL: never asked */
 	uint64_t views; /* cores that have a view of it (bit mask) */
 	struct list intents; /* waiting to be carried out, in order */
 	bool intents_running, outbox_marked;

@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "cell/cell.h"
+#include "cell/flow.h"
 #include "cell/publish.h"
 #include "cell/txn.h"
 #include "core/local.h"

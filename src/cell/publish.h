@@ -99,14 +99,15 @@ struct publication {
 	_Atomic uint32_t refs;
 	uint64_t cell_id;
 	enum cell_kind kind;
+	struct flow *flow; /* of a cell that may have a crowd; NULL: it is not counted */
 	uint32_t count;
 	struct effect effects[];
 };
 void publication_unref(struct publication *publication);
 
 /* Set once at start by the gateway: applies a publication to this core's view. Called on every core in the cell's
- * mask, in the cell's order; keeps no pointer without taking a reference. */
+ * mask, in the cell's order; takes a reference when it keeps it. */
 /* (LOGOUT and FORGET go to all cores, and the transaction is answered when all have applied them.) */
-extern void (*publish_apply)(struct core *core, const struct publication *publication);
+extern void (*publish_apply)(struct core *core, struct publication *publication);
 /* Set once at start by user/: what a DM publishes goes to its recipients' user cells, which know their sessions. */
-extern void (*publish_forward)(struct cell *cell, const struct publication *publication);
+extern void (*publish_forward)(struct cell *cell, struct publication *publication);

@@ -22,8 +22,8 @@ struct row_lock {
 	char key[];
 };
 
-void (*publish_apply)(struct core *core, const struct publication *publication);
-void (*publish_forward)(struct cell *cell, const struct publication *publication);
+void (*publish_apply)(struct core *core, struct publication *publication);
+void (*publish_forward)(struct cell *cell, struct publication *publication);
 
 void txn_init(struct txn *txn, struct cell *cell, struct cell_work *work, struct arena *arena)
 {
@@ -277,6 +277,7 @@ void txn_effect(struct txn *txn, const struct effect *effect)
 			atomic_init(&pub->refs, 1);
 			pub->cell_id = txn->cell->id;
 			pub->kind = txn->cell->kind;
+			pub->flow = NULL; /* publish() counts */
 		}
 		txn->publication = pub;
 	}
@@ -359,6 +360,7 @@ void publication_unref(struct publication *pub)
 		bytes_unref(effect->own_member);
 		bytes_unref(effect->presences);
 	}
+	flow_unref(pub->flow);
 	free(pub);
 }
 
@@ -418,6 +420,11 @@ static void publish(struct txn *txn)
 	bool all = must_reach_all(pub);
 	uint64_t mask = all ? UINT64_MAX >> (64 - cores->count) : cell->views;
 
+	if (cell->kind == CELL_GUILD) {
+		if (!cell->flow)
+			cell->flow = flow_new();
+		pub->flow = flow_ref(cell->flow);
+	}
 	count_events(cell->core, pub);
 	if (cell->kind == CELL_DM && publish_forward)
 		publish_forward(cell, pub);

@@ -10,7 +10,8 @@ static void on_back(struct core *core, struct msg *msg)
 {
 	struct ask *ask = container_of(msg, struct ask, msg);
 
-	ask->answered(gateway_of(core), ask, ask->result);
+	if (!walk_holds_answer(gateway_of(core), ask))
+		ask->answered(gateway_of(core), ask, ask->result);
 }
 
 static void answer(struct ask *ask, int r)

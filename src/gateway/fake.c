@@ -14,11 +14,12 @@
 #include "codec/json.h"
 #include "model/errors.h"
 
+bool fake_slowly;
 static struct fake *world; /* the fake domain is found by functions without an argument for it */
 
 /* -- what cell/ and user/ would do -- */
 
-void (*publish_apply)(struct core *core, const struct publication *publication);
+void (*publish_apply)(struct core *core, struct publication *publication);
 
 struct event *event_ref(struct event *event)
 {
@@ -345,6 +346,7 @@ struct fake *fake_new(const struct gateway_config *config)
 		fake->config = *config;
 	else
 		gateway_config_init(&fake->config);
+	fake->config.fan_slowly |= fake_slowly;
 	publish_apply = view_apply;
 	for (uint32_t i = 0; i < FAKE_CORES; i++) {
 		fake->locals[i].gateway = gateway_local_new(fake->cores->core[i], &fake->config);

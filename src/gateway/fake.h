@@ -55,6 +55,8 @@ struct fake {
 	uint32_t guilds_count;
 };
 
+/* Set by tests that run once more with it: gateway_config.fan_slowly of the default. */
+extern bool fake_slowly;
 /* One world at a time. @config NULL: the defaults. */
 struct fake *fake_new(const struct gateway_config *config);
 void fake_free(struct fake *fake);

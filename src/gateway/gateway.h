@@ -37,6 +37,8 @@ struct gateway_config {
 	/* What a session holds at most for a slow or absent client. */
 	uint32_t ring_events;
 	uint32_t ring_bytes;
+	/* For tests: each piece of a walk through a crowd (walk.h) is one session. */
+	bool fan_slowly;
 };
 /* What a server with default settings does; limits are on. */
 void gateway_config_init(struct gateway_config *config);
@@ -62,6 +64,9 @@ void gateway_serve(struct core *core, struct sock *sock, const struct gateway_up
  * Sessions stay as they are; gateway_stats()->connections goes to zero as the clients leave. */
 void gateway_drain(struct cores *cores);
 
+/* After the cores have stopped, on the thread that turns them by hand now: all that was published is with its sessions. */
+void gateway_finish(struct core *core);
+
 /* -- over a clean stop (keep.c): sessions with their rings are written into the store, and taken up by the next start -- */
 
 /* After the cores have stopped, on the thread that turns them by hand now. Hands everything to the store; the caller
@@ -85,9 +90,12 @@ uint32_t gateway_shed(struct core *core);
  * resumed. */
 void gateway_shut(struct core *core, bool shut);
 
-/* Applies a cell's publication to this core's view; publish_apply (cell/publish.h) is to be set
+/* For tests (gateway_config.fan_slowly), on a core that was made already. */
+void gateway_fan_slowly(struct core *core);
+
+/* Applies a cell's publication to this core's view, at once or (to a crowd) bit by bit; publish_apply (cell/publish.h) is to be set
  * to this at start. */
-void view_apply(struct core *core, const struct publication *publication);
+void view_apply(struct core *core, struct publication *publication);
 
 /* Monotonic but for the first four, which say how many there are now. Written by the core, read
  * by any thread. */
@@ -100,6 +108,7 @@ struct gateway_stats {
 	_Atomic uint64_t sends, bytes; /* calls of send, what they took */
 	_Atomic uint64_t frames; /* received */
 	_Atomic uint64_t too_slow;
+	_Atomic uint64_t walking; /* publications that have not reached all yet, now */
 	_Atomic uint64_t closes[32]; /* by gateway_close_slot() */
 };
 const struct gateway_stats *gateway_stats(struct core *core);

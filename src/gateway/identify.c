@@ -59,10 +59,9 @@ static void opened(struct session *session, struct open_ask *ask)
 	if (!session->large_threshold)
 		session->large_threshold = session->bot ? LIMIT_LARGE_THRESHOLD_BOT
 							: LIMIT_LARGE_THRESHOLD_USER;
-	for (struct sub *sub = view_account(session->gateway, session->user_id); sub;
-	     sub = sub->next)
-		if (sub->session == session)
-			sub->intents = session->intents;
+	struct sub *own = session_sub(session, session->user_id);
+	if (own)
+		own->intents = session->intents;
 	free(session->conn->base_url);
 	session->conn->base_url = NULL;
 	stat_add(&session->gateway->stats.identifies, 1);

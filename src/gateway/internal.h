@@ -16,8 +16,10 @@
 #include "gateway/domain.h"
 #include "gateway/gate.h"
 #include "gateway/gateway.h"
+#include "gateway/pace.h"
 #include "gateway/ring.h"
 #include "gateway/view.h"
+#include "gateway/walk.h"
 #include "model/closecodes.h"
 #include "model/intents.h"
 #include "model/limits.h"
@@ -31,8 +33,6 @@ enum {
 	GATEWAY_SLOT = 64 << 10,	 /* bytes gathered for one send */
 	GATEWAY_INPUT = 16 << 10,	  /* bytes read at once */
 	GATEWAY_ANSWERS_MAX = 1024,   /* small messages that wait for one socket */
-	GATEWAY_FLUSH_US = 500, /* a slice of flushing; then others come in between */
-	GATEWAY_FLUSH_MAX_US = 2000,
 	GATEWAY_CONN_BURST = 512 << 10, /* bytes to one socket in one go */
 	GATEWAY_OPENING_MAX = 64,	  /* guilds that a session asks for at once */
 	GATEWAY_OPENING_BYTES = 2 << 20, /* unsent, above which it asks for no more */
@@ -61,6 +61,8 @@ struct gateway_local {
 	struct map views; /* id of a cell → struct view */
 	struct list conns;
 	struct list dirty; /* connections with something to send */
+	struct walks walks;
+	struct pace pace;
 	struct list doomed; /* sessions that could not hold what they got */
 	struct deferred flush;
 	struct list waiting; /* of struct ask, to be asked again */

@@ -58,6 +58,8 @@ struct gateway_local *gateway_local_new(struct core *core, const struct gateway_
 	list_init(&gateway->waiting);
 	list_init(&gateway->fresh);
 	list_init(&gateway->detached);
+	walks_init(&gateway->walks);
+	pace_init(&gateway->pace);
 	deferred_init(&gateway->flush, conn_on_deferred);
 	timer_init(&gateway->detached_timer, sessions_expire);
 	gateway->slot = mem_alloc(GATEWAY_SLOT);
@@ -102,7 +104,9 @@ void gateway_local_free(struct gateway_local *gateway)
 		free(ask);
 	}
 	view_drop_all(gateway);
+	pace_done(&gateway->pace);
 	core_undefer(&gateway->flush);
+	core_undefer(&gateway->walks.deferred);
 	timer_clear(&gateway->detached_timer);
 	map_done(&gateway->sessions);
 	map_done(&gateway->views);
@@ -120,6 +124,11 @@ void gateway_local_free(struct gateway_local *gateway)
 }
 
 /* -- draining -- */
+
+void gateway_finish(struct core *core)
+{
+	walks_finish(gateway_of(core));
+}
 
 static void on_drain(struct core *core, struct msg *msg)
 {
@@ -157,6 +166,11 @@ uint32_t gateway_shed(struct core *core)
 	for (struct session *first; (first = session_detached_first(gateway)); count++)
 		session_end(first);
 	return count;
+}
+
+void gateway_fan_slowly(struct core *core)
+{
+	gateway_of(core)->config.fan_slowly = true;
 }
 
 void gateway_shut(struct core *core, bool shut)

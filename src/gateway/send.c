@@ -529,15 +529,13 @@ void conn_on_deferred(struct core *core, struct deferred *deferred)
 {
 	struct gateway_local *gateway = container_of(deferred, struct gateway_local, flush);
 	struct clock *clock = core_cores(core)->clock;
-	uint64_t now_us = clock_mono_us(clock), turn_us = now_us - core_now_us(core);
-	/* In a turn that was longer already, as when a crowd was told many things, a little more: or what
-	 * there is to send would grow faster than it goes. */
-	uint64_t end_us = now_us +
-		MAX((uint64_t)GATEWAY_FLUSH_US, MIN(turn_us / 2, (uint64_t)GATEWAY_FLUSH_MAX_US));
+	uint64_t end_us = clock_mono_us(clock) + pace_send_us(gateway);
 	struct list *node;
 
 	sessions_reap(gateway);
 	for (uint32_t i = 1; (node = list_pop(&gateway->dirty)); i++) {
+		if (pace_mark(gateway, node))
+			continue;
 		struct conn *conn = list_entry(node, struct conn, dirty);
 
 		if (conn_flush(conn) && conn->closing && !conn->out)

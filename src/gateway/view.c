@@ -85,9 +85,7 @@ static void class_leave(struct sub *sub)
 	if (!class)
 		return;
 	class->bots -= sub->bot;
-	struct sub *last = class->subs[--class->count];
-	class->subs[sub->index] = last;
-	last->index = sub->index;
+	fan_leave(class, sub, walk_at(sub->view));
 	sub->class = NULL;
 	if (class->count == 0)
 		sub->view->guild->sweep = true;
@@ -107,7 +105,7 @@ static void class_enter(struct view_class *class, struct sub *sub)
 
 /* -- views -- */
 
-static struct view *view_find(struct gateway_local *gateway, uint64_t cell_id)
+struct view *view_find(struct gateway_local *gateway, uint64_t cell_id)
 {
 	return map_get(&gateway->views, cell_id);
 }
@@ -144,6 +142,7 @@ static void missed_drop(struct view *view)
 static void view_free(struct view *view)
 {
 	if (view->guild) {
+		walk_drop(view->guild->walk);
 		unread_done(view);
 		missed_drop(view);
 		while (view->guild->classes_count)
@@ -157,8 +156,7 @@ static void view_free(struct view *view)
 	free(view);
 }
 
-/* Nobody is here and the cell knows it. */
-static void view_settle(struct view *view)
+void view_settle(struct view *view)
 {
 	if (view->subs == 0 && view->held == 0)
 		view_free(view);
@@ -184,12 +182,7 @@ static void stray_found(struct view *view)
 		missed_drop(view);
 }
 
-static uint64_t sub_user(const struct sub *sub)
-{
-	return sub->session->user_id;
-}
-
-static struct sub *user_subs(const struct view *view, uint64_t user_id)
+struct sub *user_subs(const struct view *view, uint64_t user_id)
 {
 	return !view->guild ? view->account : map_get(&view->guild->users, user_id);
 }
@@ -204,11 +197,20 @@ static void user_subs_set(struct view *view, uint64_t user_id, struct sub *first
 		map_del(&view->guild->users, user_id);
 }
 
-static struct sub *sub_find(const struct view *view, const struct session *session)
+/* A user may have many sessions, or a session be in many guilds, but seldom both: so both are looked through in step. */
+struct sub *sub_find(const struct view *view, const struct session *session)
 {
-	for (struct sub *sub = user_subs(view, session->user_id); sub; sub = sub->next)
+	const struct list *node = session->subs.next;
+
+	for (struct sub *sub = user_subs(view, session->user_id); sub && node != &session->subs;
+	     sub = sub->next, node = node->next) {
+		struct sub *other = list_entry(node, struct sub, of_session);
+
 		if (sub->session == session)
 			return sub;
+		if (other->view == view)
+			return other;
+	}
 	return NULL;
 }
 
@@ -324,165 +326,6 @@ uint64_t sub_cell(const struct sub *sub, enum cell_kind *ret_kind)
 	return sub->view->cell_id;
 }
 
-/* -- events -- */
-
-enum choice { CHOICE_NONE, CHOICE_FULL, CHOICE_ALT };
-
-static bool meet(const struct bytes *a, const struct bytes *b)
-{
-	for (size_t i = 0; a && b && i < MIN(a->len, b->len); i++)
-		if (a->data[i] & b->data[i])
-			return true;
-	return false;
-}
-
-/* What a class gets of an event; @class NULL is somebody's own account. */
-static enum choice class_choice(const struct view_class *class, const struct audience *to,
-				const struct event *event)
-{
-	if (!class)
-		return CHOICE_FULL;
-	if (to->perms_any && !(class->perms & (to->perms_any | PERM_ADMINISTRATOR)))
-		return CHOICE_NONE;
-	if ((to->bots && !class->bots) || (to->shares && !meet(class->see, to->shares)))
-		return CHOICE_NONE;
-	if (!to->channel_slot)
-		return CHOICE_FULL;
-	uint32_t slot = to->channel_slot - 1;
-	if (to->manage && !has_bit(class->manage, slot))
-		return CHOICE_NONE;
-	if (has_bit(class->see, slot))
-		return to->only_hidden ? CHOICE_NONE : CHOICE_FULL;
-	if (to->only_hidden && !to->alt_for_hidden)
-		return CHOICE_FULL;
-	return to->alt_for_hidden && event->alt ? CHOICE_ALT : CHOICE_NONE;
-}
-
-static bool reads_content(const struct sub *sub, const struct event *event)
-{
-	if ((sub->intents & INTENT_MESSAGE_CONTENT) || sub_user(sub) == event->author)
-		return true;
-	for (uint32_t i = 0; i < event->mentions_count; i++)
-		if (event->mentions[i] == sub_user(sub))
-			return true;
-	return false;
-}
-
-/* Appends the event if this session is to have it. Whether a reference was used up. */
-static bool event_to_sub(struct sub *sub, const struct audience *to, struct event *event,
-			 enum choice choice)
-{
-	if (to->not_user && to->not_user == sub_user(sub))
-		return false;
-	if (to->bots && !sub->bot)
-		return false;
-	if (event->intents && !(event->intents & sub->intents) &&
-	    !(to->always_user && to->always_user == sub_user(sub)))
-		return false;
-	/* What is addressed to somebody is for them. */
-	if (!sub->bot && sub->class && !to->user && !to->session && !want_event(sub, event))
-		return false;
-	enum event_form form = choice == CHOICE_ALT ? FORM_ALT : FORM_FULL;
-	if (to->content && event->alt && !reads_content(sub, event))
-		form = FORM_ALT;
-	session_append(sub->session, event, form);
-	return true;
-}
-
-/* One session, with all conditions. */
-static void event_to_one(const struct view *view, struct sub *sub, const struct audience *to,
-			 struct event *event)
-{
-	if (view->guild && !sub->class)
-		return;
-	if ((to->user && to->user != sub_user(sub)) ||
-	    (to->session && to->session != sub->session->id))
-		return;
-	if (sub->class && to->class_id && sub->class->id != to->class_id - 1)
-		return;
-	enum choice choice = class_choice(sub->class, to, event);
-	if (choice == CHOICE_NONE)
-		return;
-	event_ref(event);
-	if (!event_to_sub(sub, to, event, choice))
-		event_unref(event);
-}
-
-/* A walk over thousands waits for memory more than for anything else, so it is asked for ahead: each thing when what leads
- * to it should be there. */
-static void look_ahead(const struct view_class *class, uint32_t i)
-{
-	if (i + 12 < class->count)
-		__builtin_prefetch(class->subs[i + 12]);
-	if (i + 8 < class->count) {
-		__builtin_prefetch(&class->subs[i + 8]->session->ring, 1);
-		__builtin_prefetch(&class->subs[i + 8]->session->conn, 1);
-	}
-	if (i + 4 < class->count) {
-		const struct session *session = class->subs[i + 4]->session;
-
-		if (session->ring.cap)
-			__builtin_prefetch(
-				&session->ring.slots[(session->ring.head + session->ring.count) &
-						     (session->ring.cap - 1)],
-				1);
-		if (session->conn)
-			__builtin_prefetch(&session->conn->dirty, 1);
-	}
-}
-
-static void event_to_class(struct view_class *class, const struct audience *to, struct event *event)
-{
-	uint32_t used = 0;
-
-	if (!class || class->count == 0)
-		return;
-	enum choice choice = class_choice(class, to, event);
-	if (choice == CHOICE_NONE)
-		return;
-	/* One locked instruction for all of them, and one for those that did not want it. */
-	atomic_fetch_add_explicit(&event->refs, class->count, memory_order_relaxed);
-	for (uint32_t i = 0; i < class->count; i++) {
-		look_ahead(class, i);
-		used += event_to_sub(class->subs[i], to, event, choice);
-	}
-	atomic_fetch_sub_explicit(&event->refs, class->count - used, memory_order_relaxed);
-}
-
-static void event_publish(struct view *view, const struct audience *to, struct event *event)
-{
-	if (view->guild)
-		unread_note(view, to, event);
-	if (to->session) {
-		const struct session *session = map_get(&view->gateway->sessions, to->session);
-		struct sub *sub = session ? sub_find(view, session) : NULL;
-
-		if (sub)
-			event_to_one(view, sub, to, event);
-	} else if (to->user || !view->guild) {
-		for (struct sub *sub = user_subs(view, to->user); sub; sub = sub->next)
-			event_to_one(view, sub, to, event);
-	} else if (to->class_id) {
-		event_to_class(map_get(&view->guild->class_ids, to->class_id), to, event);
-	} else {
-		for (uint32_t i = 0; i < view->guild->classes_count; i++)
-			event_to_class(view->guild->classes[i], to, event);
-	}
-}
-
-/* A list of sessions, of all cores. */
-static void event_to_sessions(struct view *view, const struct bytes *sessions, struct event *event)
-{
-	struct audience to = {};
-	uint32_t core = core_index(view->gateway->core);
-
-	for (uint32_t at = 0; at + sizeof(to.session) <= sessions->len; at += sizeof(to.session)) {
-		memcpy(&to.session, sessions->data + at, sizeof(to.session));
-		if (session_id_core(to.session) == core)
-			event_publish(view, &to, event);
-	}
-}
-
 /* -- strays: the cell was restarted and does not know its sessions -- */
 
 static void missed_add(struct view *view, const struct publication *publication)
@@ -516,7 +359,7 @@ static void missed_replay(const struct view *view, struct sub *sub)
 			const struct effect *effect = &view->guild->missed[i]->effects[k];
 
 			if (effect->kind == EFFECT_EVENT)
-				event_to_one(view, sub, &effect->to, effect->event);
+				fan_to_one(view, sub, &effect->to, effect->event);
 		}
 }
 
@@ -673,27 +516,33 @@ static void unsubscribe(struct view *view, const struct effect *effect)
 	}
 }
 
-static void guild_join(struct view *view, uint64_t guild_id)
+static void guild_join(struct session *session, uint64_t guild_id)
 {
-	for (struct sub *sub = view->account; sub; sub = sub->next) {
-		struct session *session = sub->session;
-
-		if (session_shard_has(session, guild_id) && !session_sub(session, guild_id) &&
-		    !guild_is_opening(session, guild_id))
-			guild_open_start(session, guild_id, OPEN_JOINED);
-	}
+	if (session_shard_has(session, guild_id) && !session_sub(session, guild_id) &&
+	    !guild_is_opening(session, guild_id))
+		guild_open_start(session, guild_id, OPEN_JOINED);
 }
 
-static void guild_leave(struct view *view, uint64_t guild_id)
+static void guild_leave(struct session *session, uint64_t guild_id)
 {
-	for (struct sub *sub = view->account; sub; sub = sub->next) {
-		struct sub *there = session_sub(sub->session, guild_id);
+	struct sub *there = session_sub(session, guild_id);
 
-		if (there && !there->class)
-			guild_open_lost(sub->session, guild_id);
-		if (there)
-			sub_leave(there, true);
-	}
+	if (there && !there->class)
+		guild_open_lost(session, guild_id);
+	if (there)
+		sub_leave(there, true);
+}
+
+void view_member(struct gateway_local *gateway, uint64_t guild_id, uint64_t user_id, bool in)
+{
+	for (struct sub *sub = view_account(gateway, user_id); sub; sub = sub->next)
+		(in ? guild_join : guild_leave)(sub->session, guild_id);
+}
+
+static void member(struct view *view, uint64_t guild_id, bool in)
+{
+	if (!walk_holds_member(view->gateway, guild_id, view->cell_id, in))
+		view_member(view->gateway, guild_id, view->cell_id, in);
 }
 
 static void logout(struct view *view, const uint8_t token_hash[32])
@@ -711,54 +560,64 @@ static void logout(struct view *view, const uint8_t token_hash[32])
 	}
 }
 
-void view_apply(struct core *core, const struct publication *publication)
+/* All effects but events are small. */
+static void take(struct view *view, const struct effect *effect)
 {
-	struct gateway_local *gateway = gateway_of(core);
-	struct view *view = view_find(gateway, publication->cell_id);
+	uint32_t core = core_index(view->gateway->core);
 
-	if (!view)
-		return;
-	bool missed = view->guild && view->guild->strays;
-	view->held++; /* It stays while we stand in it. */
-	for (uint32_t i = 0; i < publication->count; i++) {
-		const struct effect *effect = &publication->effects[i];
-
-		switch (effect->kind) {
-		case EFFECT_EVENT:
-			if (effect->sessions)
-				event_to_sessions(view, effect->sessions, effect->event);
-			else
-				event_publish(view, &effect->to, effect->event);
-			break;
-		case EFFECT_CLASS:
-			if (view->guild)
-				class_set(view, effect);
-			break;
-		case EFFECT_USER_CLASS: user_class(view, effect); break;
-		case EFFECT_SUBSCRIBE:
-			if (effect->core == core_index(core))
-				subscribe(view, effect);
-			break;
-		case EFFECT_UNSUBSCRIBE: unsubscribe(view, effect); break;
-		case EFFECT_GUILD_JOIN: guild_join(view, effect->guild_id); break;
-		case EFFECT_GUILD_LEAVE: guild_leave(view, effect->guild_id); break;
-		case EFFECT_LOGOUT: logout(view, effect->token_hash); break;
-		case EFFECT_SIZE:
-			if (view->guild)
-				unread_size(view, effect->members);
-			break;
-		case EFFECT_RELOADED: reloaded(view, effect->away); break;
-		case EFFECT_FORGET: /* for those who remember tokens */ break;
-		}
+	switch (effect->kind) {
+	case EFFECT_EVENT: break;
+	case EFFECT_CLASS:
+		if (view->guild)
+			class_set(view, effect);
+		break;
+	case EFFECT_USER_CLASS: user_class(view, effect); break;
+	case EFFECT_SUBSCRIBE:
+		if (effect->core == core)
+			subscribe(view, effect);
+		break;
+	case EFFECT_UNSUBSCRIBE: unsubscribe(view, effect); break;
+	case EFFECT_GUILD_JOIN: member(view, effect->guild_id, true); break;
+	case EFFECT_GUILD_LEAVE: member(view, effect->guild_id, false); break;
+	case EFFECT_LOGOUT: logout(view, effect->token_hash); break;
+	case EFFECT_SIZE:
+		if (view->guild)
+			unread_size(view, effect->members);
+		break;
+	case EFFECT_RELOADED: reloaded(view, effect->away); break;
+	case EFFECT_FORGET: /* for those who remember tokens */ break;
 	}
-	if (missed)
+}
+
+bool view_apply_some(struct view *view, const struct publication *publication, struct apply_at *at,
+		     struct fan_budget *budget)
+{
+	if (!at->begun)
+		at->missed = view->guild && view->guild->strays;
+	at->begun = true;
+	for (; at->effect < publication->count; at->effect++, at->fan = (struct fan_at){}) {
+		const struct effect *effect = &publication->effects[at->effect];
+
+		if (effect->kind != EFFECT_EVENT)
+			take(view, effect);
+		else if (!fan_event(view, effect, &at->fan, budget))
+			return false;
+	}
+	if (at->missed)
 		replay_to_returned(view, publication);
-	if (missed && view->guild->strays)
+	if (at->missed && view->guild->strays)
 		missed_add(view, publication);
 	if (view->guild && view->guild->sweep)
 		classes_sweep(view);
-	view->held--;
-	view_settle(view);
+	return true;
+}
+
+void view_apply(struct core *core, struct publication *publication)
+{
+	struct view *view = view_find(gateway_of(core), publication->cell_id);
+
+	if (view)
+		walk_apply(view, publication);
 }
 
 void view_drop_all(struct gateway_local *gateway)

@@ -1,8 +1,10 @@
 /* A view from the inside: for view.c, which keeps it, and those beside it that say what goes to whom (want.c, unread.c). */
 #pragma once
 
+#include "gateway/fanout.h"
 #include "gateway/internal.h"
 #include "gateway/unread.h"
+#include "gateway/walk.h"
 
 struct view_class {
 	uint32_t id;
@@ -37,9 +39,27 @@ struct guild_view {
 	uint32_t members; /* of the guild, exact while they are few */
 	uint32_t people; /* sessions that are no bots' */
 	struct unread unread;
+	struct walk *walk; /* NULL: all that was published is with its sessions */
 };
 
 static inline bool has_bit(const struct bytes *bits, uint32_t bit)
 {
 	return bits && bit / 8 < bits->len && ((uint8_t)bits->data[bit / 8] >> (bit % 8) & 1);
 }
+static inline uint64_t sub_user(const struct sub *sub)
+{
+	return sub->session->user_id;
+}
+/* view.c */
+
+struct view *view_find(struct gateway_local *gateway, uint64_t cell_id);
+/* The first session of a user, linked by sub->next. */
+struct sub *user_subs(const struct view *view, uint64_t user_id);
+struct sub *sub_find(const struct view *view, const struct session *session);
+/* Frees it if nobody is here and the cell knows that. */
+void view_settle(struct view *view);
+/* A user's sessions here are to come into a guild, or out of it if they still are in it. */
+void view_member(struct gateway_local *gateway, uint64_t guild_id, uint64_t user_id, bool in);
+/* Goes on with what @publication does from @at on. False: @budget is used up, and there is more. */
+bool view_apply_some(struct view *view, const struct publication *publication, struct apply_at *at,
+		     struct fan_budget *budget);

@@ -516,6 +516,8 @@ static void run_dry(struct cores *cores)
 		for (uint32_t k = 0; k < cores->count; k++)
 			before += atomic_load(&core_stats(cores->core[k])->messages) +
 				atomic_load(&store->stats.batches);
+		for (uint32_t k = 0; k < cores->count; k++)
+			gateway_finish(cores->core[k]);
 		turn_all(cores, 1000);
 		for (uint32_t k = 0; k < cores->count; k++)
 			after += atomic_load(&core_stats(cores->core[k])->messages) +

@@ -14,7 +14,7 @@
 #include "user/user.h"
 
 /* What is published on this core: the API's memory of tokens first, then the sessions. */
-static void apply(struct core *core, const struct publication *publication)
+static void apply(struct core *core, struct publication *publication)
 {
 	for (uint32_t i = 0; i < publication->count; i++)
 		if (publication->effects[i].kind == EFFECT_LOGOUT ||

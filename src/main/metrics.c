@@ -76,6 +76,8 @@ static const struct counter gateway_counters[] = {
 	COUNTER(gateway_stats, sends, "gateway_sends_total", "Calls of send."),
 	COUNTER(gateway_stats, bytes, "gateway_sent_bytes_total", "Bytes they took."),
 	COUNTER(gateway_stats, frames, "gateway_frames_total", "Frames received."),
+	GAUGE(gateway_stats, walking, "gateway_walking",
+	      "Publications that have not reached all of a crowd yet."),
 	COUNTER(gateway_stats, too_slow, "gateway_too_slow_total",
 		"Clients dropped because they did not read."),
 };
@@ -212,7 +214,7 @@ static void rounds(struct buf *buf, const struct store_stats *stats)
 
 static void limited(struct buf *buf, struct cores *cores)
 {
-	uint64_t global = 0, route = 0, user = 0;
+	uint64_t global = 0, route = 0, user = 0, shared = 0, held = 0;
 
 	for (uint32_t i = 0; i < cores->count; i++) {
 		const struct limited_stats *stats = api_limited_stats(cores->core[i]);
@@ -220,14 +222,20 @@ static void limited(struct buf *buf, struct cores *cores)
 		global += value_of(&stats->global);
 		route += value_of(&stats->route);
 		user += value_of(&stats->user);
+		shared += value_of(&stats->shared);
+		held += value_of(&stats->held);
 	}
+	one(buf, "api_held_total",
+	    "Answers to writes that waited because the guild's crowd was behind.", false,
+	    (double)held);
 	head(buf, "rate_limited_total",
 	     "Answers of 429, by what was over: all calls, the route's bucket, another limit of "
-	     "one user.",
+	     "one user, a guild whose crowd is behind.",
 	     "counter");
 	buf_printf(buf, "rookery_rate_limited_total{scope=\"global\"} %lu\n", global);
 	buf_printf(buf, "rookery_rate_limited_total{scope=\"route\"} %lu\n", route);
 	buf_printf(buf, "rookery_rate_limited_total{scope=\"user\"} %lu\n", user);
+	buf_printf(buf, "rookery_rate_limited_total{scope=\"shared\"} %lu\n", shared);
 }
 
 static void closes(struct buf *buf, struct cores *cores)

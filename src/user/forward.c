@@ -46,7 +46,7 @@ static void tell_away(struct cell *cell, const struct realm *realm)
 		cell_tell(cell->core, CELL_USER, member_id(realm, member), true, run_away, NULL);
 }
 
-void user_forward(struct cell *cell, const struct publication *publication)
+void user_forward(struct cell *cell, struct publication *publication)
 {
 	const struct realm *realm = cell->state;
 	const struct live_member *member;

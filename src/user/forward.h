@@ -4,4 +4,4 @@
 #include "cell/publish.h"
 
 /* publish_forward (cell/publish.h). */
-void user_forward(struct cell *cell, const struct publication *publication);
+void user_forward(struct cell *cell, struct publication *publication);

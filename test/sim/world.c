@@ -116,6 +116,9 @@ void world_start(struct world *world)
 	world->server = cores_new(&config);
 	for (uint32_t i = 0; i < CORES; i++) {
 		daemon_local_new(world->server->core[i], i);
+		/* With every other seed a room is a crowd. */
+		if (world->seed % 2)
+			gateway_fan_slowly(world->server->core[i]);
 		serve_new(world->server->core[i]);
 	}
 	struct msg *msg = mem_zalloc(sizeof(*msg));
