@@ -7,7 +7,7 @@ enum { GUILDS_PER_SHARD_ADVISED = 1000, DAY_MS = 86400000, IDENTIFIES_PER_DAY = 
 
 static struct str url_of(struct req *req)
 {
-	const char *configured = app_of(req->core)->gateway_url;
+	const char *configured = config_of(req->core)->gateway_url;
 
 	if (configured)
 		return str_z(configured);

@@ -33,11 +33,11 @@ static const struct key {
 	{ "listen_tls", LIST, AT(listen_tls), 0, 0, NULL, false },
 	{ "tls_certificate", TEXT, AT(tls_certificate), 0, 0, NULL, false },
 	{ "tls_key", TEXT, AT(tls_key), 0, 0, NULL, false },
-	{ "public_url", TEXT, AT(public_url), 0, 0, NULL, false },
+	{ "public_url", TEXT, AT(public_url), 0, 0, NULL, true },
 	{ "cdn_url", TEXT, AT(cdn_url), 0, 0, NULL, true },
 	{ "trusted_proxies", LIST, AT(trusted_proxies), 0, 0, NULL, false },
-	{ "rate_limits", CHOICE, AT(rate_limits), 0, 0, limits_words, false },
-	{ "rate_limits_off_in_public", FLAG, AT(rate_limits_off_in_public), 0, 0, NULL, false },
+	{ "rate_limits", CHOICE, AT(rate_limits), 0, 0, limits_words, true },
+	{ "rate_limits_off_in_public", FLAG, AT(rate_limits_off_in_public), 0, 0, NULL, true },
 	{ "registration", CHOICE, AT(registration), 0, 0, registration_words, true },
 	{ "guilds", CHOICE, AT(guilds), 0, 0, create_words, true },
 	{ "applications", CHOICE, AT(applications), 0, 0, create_words, true },
@@ -110,6 +110,8 @@ void config_free(struct config *config)
 		else if (keys[i].kind == LIST)
 			list_free(*(char ***)place);
 	}
+	if (config)
+		free(config->gateway_url);
 	free(config);
 }
 
@@ -282,6 +284,16 @@ bool config_is_local(const struct config *config)
 	return true;
 }
 
+void config_settle(struct config *config)
+{
+	const char *url = config->public_url;
+
+	free(config->gateway_url);
+	config->gateway_url = NULL;
+	if (url && !strncmp(url, "http", 4) && asprintf(&config->gateway_url, "ws%s", url + 4) < 0)
+		config->gateway_url = NULL;
+}
+
 int config_check(const struct config *config, char **error)
 {
 	if (config->rate_limits == RATE_LIMITS_OFF && !config_is_local(config) &&
@@ -362,7 +374,7 @@ static void key_copy(const struct key *key, void *to, const void *from)
 }
 
 void config_merge(struct config *next, const struct config *now,
-		  void (*on_change)(const char *name, bool live))
+		  void (*on_change)(void *context, const char *name, bool live), void *context)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		void *a = (char *)next + keys[i].at;
@@ -370,7 +382,7 @@ void config_merge(struct config *next, const struct config *now,
 
 		if (key_equal(&keys[i], a, b))
 			continue;
-		on_change(keys[i].name, keys[i].live);
+		on_change(context, keys[i].name, keys[i].live);
 		if (!keys[i].live)
 			key_copy(&keys[i], a, b);
 	}

@@ -24,6 +24,7 @@ struct config {
 	char **listen_tls;
 	char *tls_certificate, *tls_key;
 	char *public_url; /* https://chat.example.org; "": from the Host header */
+	char *gateway_url; /* of public_url, by config_settle(): wss://…; NULL: where the client came to */
 	char *cdn_url; /* "": public_url */
 	char **trusted_proxies; /* CIDR */
 	enum rate_limits rate_limits;
@@ -57,7 +58,6 @@ struct app {
 	char *files; /* their directory; NULL: none are kept (the simulator) */
 	struct cidr *trusted; /* proxies */
 	uint32_t trusted_count;
-	char *gateway_url; /* of public_url: wss://…; NULL: where the client came to */
 	char *default_url; /* of our first listener: http://127.0.0.1:8080 */
 };
 static inline struct app *app_of(struct core *core)
@@ -88,7 +88,10 @@ bool config_is_local(const struct config *config);
 int config_check(const struct config *config, char **error);
 /* Of log_level, as in base/log.h; -1 for a word that is none. */
 int config_log_level(const struct config *config);
-/* @next came after @now: settings that need a restart get the value of @now again. @on_change is told each that differs, @live when it
- * takes effect. */
+/* Fills in what follows from the settings. Before it is used. */
+void config_settle(struct config *config);
+enum { CONFIG_KEYS_MAX = 64 };
+/* @next came after @now: settings that need a restart get the value of @now again. @on_change is told each that differs (at most
+ * CONFIG_KEYS_MAX), @live when it takes effect. */
 void config_merge(struct config *next, const struct config *now,
-		  void (*on_change)(const char *name, bool live));
+		  void (*on_change)(void *context, const char *name, bool live), void *context);

@@ -46,6 +46,8 @@ void gateway_config_init(struct gateway_config *config);
 /* The state of a core, kept in local_of(core)->gateway (core/local.h); made on each core before
  * it serves. @config is copied, its public_url must stay. */
 struct gateway_local *gateway_local_new(struct core *core, const struct gateway_config *config);
+/* Takes over what may change while it serves: rate_limits, public_url. On the core; @config's public_url must stay. */
+void gateway_local_change(struct gateway_local *gateway, const struct gateway_config *config);
 /* After the cores have stopped: drops every session and connection without a word. NULL does
  * nothing. */
 void gateway_local_free(struct gateway_local *gateway);

@@ -69,6 +69,12 @@ struct gateway_local *gateway_local_new(struct core *core, const struct gateway_
 	return gateway;
 }
 
+void gateway_local_change(struct gateway_local *gateway, const struct gateway_config *config)
+{
+	gateway->config.rate_limits = config->rate_limits;
+	gateway->config.public_url = config->public_url;
+}
+
 static void drop_sessions(struct gateway_local *gateway)
 {
 	for (;;) {

@@ -191,17 +191,6 @@ static int open_listeners(struct daemon *daemon, char **error)
 	return r ? r : listen_metrics(daemon, error);
 }
 
-/* wss://host for https://host. */
-static char *gateway_url(const char *public_url)
-{
-	char *url = NULL;
-
-	if (public_url && !strncmp(public_url, "http", 4) &&
-	    asprintf(&url, "ws%s", public_url + 4) < 0)
-		return NULL;
-	return url;
-}
-
 /* -- stopping: op 7 to sessions, answers finished, at most five seconds, then the store is flushed -- */
 
 static void on_drain(struct core *core, struct timer *timer)
@@ -472,7 +461,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	daemon->app.started_us = clock_mono_us(&clock_real);
 	atomic_store(&daemon->app.config, config);
 	daemon->app.limits = limit_global_new();
-	daemon->app.gateway_url = gateway_url(config->public_url);
+	config_settle(config);
 	*ret_daemon = daemon;
 	if (!options->offline)
 		signals_block();
@@ -580,7 +569,6 @@ void daemon_free(struct daemon *daemon)
 	limit_global_free(daemon->app.limits);
 	free(daemon->app.trusted);
 	free(daemon->app.default_url);
-	free(daemon->app.gateway_url);
 	free(daemon->app.files);
 	config_free((struct config *)daemon->config);
 	reload_free(daemon->reload); /* configurations that came later */

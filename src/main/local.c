@@ -47,7 +47,7 @@ void daemon_local_new(struct core *core, uint32_t maker)
 	local->api = api_local_new(core);
 	gateway_config_init(&gateway);
 	gateway.rate_limits = config->rate_limits == RATE_LIMITS_DISCORD;
-	gateway.public_url = app_of(core)->gateway_url;
+	gateway.public_url = config_of(core)->gateway_url;
 	local->gateway = gateway_local_new(core, &gateway);
 }
 

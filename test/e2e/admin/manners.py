@@ -103,6 +103,57 @@ def _():
             server.stop()
 
 
+@step('SIGHUP: rate limits and the public address change for REST and gateway; limits off are refused where the public may come')
+def _():
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, 'rookery.conf')
+
+        def reload(text, line):
+            with open(path, 'w') as file:
+                file.write(text)
+            server.process.send_signal(signal.SIGHUP)
+            wait_log(server, line)
+        with open(path, 'w') as file:
+            file.write('rate_limits = "off"\n')
+        server = Server(words=['--config', path])
+        del server.settings['rate_limits']
+        with server:
+            scene = Scene(server.url)
+            ann = scene.world.person('ann')
+            eq(ann.rest.get('/gateway').ok(200)['url'], 'ws://127.0.0.1:%d' % server.port)
+            for _turn in range(70):
+                ann.rest.get('/users/@me').ok(200)
+            gateway = ann.gateway()
+            for _turn in range(130):
+                gateway.send(1, None)
+            gateway.close()
+            assert 'x-ratelimit-limit' not in ann.rest.get('/users/@me').headers
+            reload('rate_limits = "discord"\npublic_url = "https://chat.example.org"\ncores = 7\nlisten = "127.0.0.1:1"\nsync = "never"\n',
+                   'setting changed name=rate_limits')
+            wait_log(server, 'setting changed name=public_url')
+            for key in ('cores', 'sync'):
+                wait_log(server, 'warn setting changed in the file, needs a restart name=' + key)
+            wait_log(server, 'info reloaded')
+            answer = ann.rest.get('/gateway')
+            eq(answer.ok(200)['url'], 'wss://chat.example.org')
+            assert 'x-ratelimit-limit' in ann.rest.get('/users/@me').headers
+            gateway = ann.gateway()
+            eq(gateway.ready['resume_gateway_url'], 'wss://chat.example.org')
+            for _turn in range(130):
+                gateway.send(1, None)
+            eq(gateway.wait_close(), 4008)
+            server.stop()
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, 'rookery.conf')
+        with open(path, 'w') as file:
+            file.write('rate_limits = "discord"\nregistration = "open"\n')
+        server = Server(words=['--config', path], host='0.0.0.0')
+        del server.settings['rate_limits']
+        with server:
+            reload('rate_limits = "off"\nregistration = "closed"\nlisten = "127.0.0.1:1"\n', 'configuration not reloaded, the old one stays why="rate_limits = off')
+            server.stop()
+
+
 def certificate(place, name):
     """A self-signed certificate; (chain, key)."""
     chain, key = os.path.join(place, 'chain.pem'), os.path.join(place, 'key.pem')
