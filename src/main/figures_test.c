@@ -138,8 +138,8 @@ static void other_text_is_refused(void **state)
 					     "rookery_",
 					     "rookery_build_info{version=\"",
 					     "# HELP x y\nx 1\n",
-					     "rookery_core_turn_seconds_bucket{core=\"999\",le="
-					     "\"1\"} 1\nrookery_uptime_seconds 1\n" };
+					     ("rookery_core_turn_seconds_bucket{core=\"999\",le="
+					      "\"1\"} 1\nrookery_uptime_seconds 1\n") };
 	struct reading *reading = mem_zalloc(sizeof(*reading));
 
 	(void)state;
