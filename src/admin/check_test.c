@@ -8,66 +8,23 @@
 
 #include "admin/command.h"
 #include "codec/row.h"
-#include "config/config.h"
-#include "core/fiber.h"
-#include "core/local.h"
-#include "limit/limit.h"
-#include "main/daemon.h"
+#include "main/testing.h"
 #include "model/objects.h"
 #include "model/tables.h"
-#include "store/mem.h"
 #include "user/name.h"
 
-enum { STEP_US = 20000, TURNS_MAX = 100000 };
-
 struct world {
-	struct clock clock;
-	uint64_t now_us;
-	struct app app;
-	struct config *config;
-	struct store *store;
-	struct cores *cores;
+	struct testbed bed;
 	struct admin admin;
-	struct store_batch *batch; /* what is being put together */
 	json_t *answer;
-	const char *command;
 };
-
-static uint64_t now(struct clock *clock)
-{
-	return container_of(clock, struct world, clock)->now_us;
-}
-
-static void turn(struct world *w)
-{
-	w->now_us += STEP_US;
-	store_mem_step(w->store);
-	core_turn(w->cores->core[0], 0);
-}
 
 static int set_up(void **state)
 {
-	static bool registered;
 	struct world *w = mem_zalloc(sizeof(*w));
 
-	if (!registered)
-		daemon_register();
-	registered = true;
-	w->clock = (struct clock){ .mono_us = now, .wall_us = now };
-	w->now_us = 1700000000ULL * 1000000;
-	w->config = config_new();
-	w->app.limits = limit_global_new();
-	atomic_store(&w->app.config, w->config);
-	w->store = store_mem_new(NULL);
-	w->cores = cores_new(&(struct cores_config){ .count = 1,
-						     .fibers_max = 64,
-						     .clock = &w->clock,
-						     .random = &random_real,
-						     .store = w->store,
-						     .app = &w->app });
-	daemon_local_new(w->cores->core[0], 0);
-	w->admin = (struct admin){ .cores = w->cores, .data = ".", .version = "test" };
-	w->batch = store_batch_new(w->cores->core[0], NULL);
+	testbed_init(&w->bed);
+	w->admin = (struct admin){ .cores = w->bed.cores, .data = ".", .version = "test" };
 	*state = w;
 	return 0;
 }
@@ -77,44 +34,14 @@ static int tear_down(void **state)
 	struct world *w = *state;
 
 	json_decref(w->answer);
-	w->store->ops->close(w->store);
-	daemon_local_free(w->cores->core[0]);
-	cores_free(w->cores);
-	limit_global_free(w->app.limits);
-	config_free(w->config);
+	testbed_done(&w->bed);
 	free(w);
 	return 0;
 }
 
 static void put(struct world *w, struct str key, const struct obj_desc *desc, const void *row)
 {
-	struct buf value;
-
-	buf_init(&value, 1 << 16);
-	row_put(&value, desc, row);
-	store_batch_put(w->batch, key, buf_str(&value));
-	buf_done(&value);
-}
-
-static void on_put(struct core *core, struct store_batch *batch, int r)
-{
-	(void)core;
-	assert_int_equal(r, 0);
-	*(bool *)batch->owner = true;
-	store_batch_free(batch);
-}
-
-static void commit(struct world *w)
-{
-	bool done = false;
-
-	w->batch->owner = &done;
-	w->batch->done = on_put;
-	store_commit(w->store, w->batch);
-	w->batch = NULL;
-	for (int i = 0; !done && i < TURNS_MAX; i++)
-		turn(w);
-	assert_true(done);
+	testbed_put(&w->bed, key, desc, row);
 }
 
 static void run(struct core *core, void *arg)
@@ -128,10 +55,8 @@ static void run(struct core *core, void *arg)
 
 static json_t *check(struct world *w)
 {
-	commit(w);
-	assert_int_equal(fiber_start(w->cores->core[0], run, w), 0);
-	for (int i = 0; !w->answer && i < TURNS_MAX; i++)
-		turn(w);
+	testbed_commit(&w->bed);
+	testbed_run(&w->bed, run, w);
 	assert_non_null(w->answer);
 	return w->answer;
 }
@@ -299,8 +224,8 @@ static void a_row_that_does_not_decode_is_named(void **state)
 	struct key key;
 
 	put_instance(w);
-	store_batch_put(w->batch, key_account(&key, 5), S("\xff\xff\xff\xff"));
-	store_batch_put(w->batch, key_guild(&key, 14), S("\xff\xff\xff\xff"));
+	testbed_put_raw(&w->bed, key_account(&key, 5), S("\xff\xff\xff\xff"));
+	testbed_put_raw(&w->bed, key_guild(&key, 14), S("\xff\xff\xff\xff"));
 	assert_problems(check(w), ARRAY_SIZE(wanted), wanted);
 }
 
