@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "cell/ids.h"
 #include "codec/dup.h"
 #include "codec/enc.h"
@@ -155,17 +156,20 @@ static struct user *author_copied(struct txn *txn, const struct message *message
 	return obj_dup_arena(txn->arena, &desc_user, &author);
 }
 
-/* The author of @messages[i], which is often that of one before it. */
-static struct user *author_shared(struct txn *txn, const struct message *messages, uint32_t i)
+/* @authors: of the page so far, by id: what is sent of somebody is copied once, however much they said. */
+static struct user *author_shared(struct txn *txn, struct map *authors,
+				  const struct message *message)
 {
-	const struct message *message = &messages[i];
+	struct user *user;
 
-	if (!message->has.webhook_id && realm_member(realm_of(txn), message->author_id))
-		while (i-- > 0)
-			if (messages[i].author_id == message->author_id &&
-			    !messages[i].has.webhook_id)
-				return messages[i].author;
-	return author_copied(txn, message);
+	if (message->has.webhook_id || !realm_member(realm_of(txn), message->author_id))
+		return author_copied(txn, message); /* as each message says it */
+	user = map_get(authors, message->author_id);
+	if (!user) {
+		user = author_copied(txn, message);
+		map_set(authors, message->author_id, user);
+	}
+	return user;
 }
 
 static void fill(struct txn *txn, const struct live_channel *channel, struct message *message,
@@ -339,14 +343,17 @@ int message_hydrate_wait(struct txn *txn, uint64_t channel_id, const struct read
 	const struct live_channel *channel = realm_channel(realm_of(txn), channel_id);
 	if (!channel)
 		return ERR_UNKNOWN_CHANNEL;
+	struct map authors;
+	map_init(&authors);
 	for (uint32_t i = 0; i < count; i++) {
-		messages[i].author = author_shared(txn, messages, i);
+		messages[i].author = author_shared(txn, &authors, &messages[i]);
 		fill(txn, channel, &messages[i], &strangers);
 		if (reader->contentless && realm_is_guild(realm_of(txn)) &&
 		    messages[i].author_id != reader->user_id &&
 		    !mentions_user(&messages[i], reader->user_id))
 			message_mask(&messages[i]);
 	}
+	map_done(&authors);
 	return 0;
 }
 
