@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "ws/deflate.h"
 
 enum {
 	ROOMS_MAX = 32, /* chains that many may share */
@@ -27,7 +26,6 @@ enum {
 	ZSTD_TABLE_LOG = 12,
 	ZSTD_HEADER = 6, /* of a frame without size and checksum */
 	PIECE_MAX = 256 << 20,
-	OUT_STEP = 1024,
 	RESET_LEN = 39,
 	RESET_TRIES = 64,
 };
@@ -78,28 +76,6 @@ static void engine_free(struct engine *engine)
 	free(engine);
 }
 
-static int zstd_init(struct engine *engine)
-{
-	/* name, value */
-	static const struct {
-		ZSTD_cParameter name;
-		int value;
-	} parameters[] = {
-		{ ZSTD_c_compressionLevel, ZSTD_LEVEL }, { ZSTD_c_windowLog, ZSTD_WINDOW_LOG },
-		{ ZSTD_c_hashLog, ZSTD_TABLE_LOG },	 { ZSTD_c_chainLog, ZSTD_TABLE_LOG },
-		{ ZSTD_c_contentSizeFlag, 0 },		 { ZSTD_c_checksumFlag, 0 },
-	};
-
-	engine->zstd = ZSTD_createCCtx();
-	if (!engine->zstd)
-		return -ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
-		if (ZSTD_isError(ZSTD_CCtx_setParameter(engine->zstd, parameters[i].name,
-							parameters[i].value)))
-			return -EIO;
-	return 0;
-}
-
 static struct engine *engine_new(enum ws_compress_kind kind, bool own)
 {
 	struct engine *engine = mem_zalloc(sizeof(*engine));
@@ -107,7 +83,11 @@ static struct engine *engine_new(enum ws_compress_kind kind, bool own)
 
 	engine->own = own;
 	if (kind == WS_ZSTD_STREAM)
-		r = zstd_init(engine);
+		r = ws_zstd_new(&(struct ws_zstd_size){ .level = ZSTD_LEVEL,
+							.window_log = ZSTD_WINDOW_LOG,
+							.hash_log = ZSTD_TABLE_LOG,
+							.chain_log = ZSTD_TABLE_LOG },
+				&engine->zstd);
 	else
 		r = deflateInit2(&engine->zlib, ZLIB_LEVEL, Z_DEFLATED,
 				 own ? -OWN_WINDOW_BITS : -ROOM_WINDOW_BITS,
@@ -116,49 +96,8 @@ static struct engine *engine_new(enum ws_compress_kind kind, bool own)
 			: -ENOMEM;
 	if (r == 0)
 		return engine;
-	if (engine->zstd)
-		ZSTD_freeCCtx(engine->zstd);
 	free(engine);
 	return NULL;
-}
-
-static int zlib_run(z_stream *zlib, struct str in, int flush, struct buf *out)
-{
-	zlib->next_in = (Bytef *)(uintptr_t)in.ptr; /* It does not write there. */
-	zlib->avail_in = (uInt)in.len;
-	do {
-		char *dst = buf_reserve(out, MAX((size_t)zlib->avail_in / 2, (size_t)OUT_STEP));
-		size_t room = MIN(out->cap - out->len, (size_t)UINT32_MAX);
-
-		if (!dst)
-			return -ENOMEM;
-		zlib->next_out = (Bytef *)dst;
-		zlib->avail_out = (uInt)room;
-		int r = deflate(zlib, flush);
-		out->len += room - zlib->avail_out;
-		if (r != Z_OK && r != Z_BUF_ERROR)
-			return -EIO;
-	} while (!zlib->avail_out);
-	return 0;
-}
-
-static int zstd_run(ZSTD_CCtx *zstd, struct str in, ZSTD_EndDirective flush, struct buf *out)
-{
-	ZSTD_inBuffer input = { in.ptr, in.len, 0 };
-
-	for (;;) {
-		char *dst = buf_reserve(out, MAX((in.len - input.pos) / 2, (size_t)OUT_STEP));
-
-		if (!dst)
-			return -ENOMEM;
-		ZSTD_outBuffer output = { dst, out->cap - out->len, 0 };
-		size_t left = ZSTD_compressStream2(zstd, &output, &input, flush);
-		out->len += output.pos;
-		if (ZSTD_isError(left))
-			return -EIO;
-		if (flush == ZSTD_e_continue ? input.pos == input.size : left == 0)
-			return 0;
-	}
 }
 
 static int engine_run(struct engine *engine, struct str in, bool flush, struct buf *out)
@@ -166,8 +105,8 @@ static int engine_run(struct engine *engine, struct str in, bool flush, struct b
 	if (in.len == 0 && !flush)
 		return 0;
 	if (engine->zstd)
-		return zstd_run(engine->zstd, in, flush ? ZSTD_e_flush : ZSTD_e_continue, out);
-	return zlib_run(&engine->zlib, in, flush ? Z_SYNC_FLUSH : Z_NO_FLUSH, out);
+		return ws_zstd(engine->zstd, in, flush ? ZSTD_e_flush : ZSTD_e_continue, out);
+	return ws_deflate(&engine->zlib, in, flush ? Z_SYNC_FLUSH : Z_NO_FLUSH, out);
 }
 
 /* No history. */

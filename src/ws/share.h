@@ -58,7 +58,7 @@ size_t ws_share_head(const struct ws_share *share, struct ws_link *link, size_t 
 		     char ret[static WS_SHARE_HEAD_MAX]);
 /* The compressed @body and @tail (one more byte, '\0': none), for a connection that gets it behind a prefix of
  * @prefix_len bytes, which holds no part of the body. @room: it goes to many, who may be in step with each other. The
- * same @body always stands for the same text and tail. *ret lives until the next call. 0; -ENOMEM, -EIO: the
+ * same @body always stands for the same text and tail. *ret lives until the next call. 0; -ENOMEM, -ENOBUFS, -EIO: the
  * connection must end. */
 int ws_share_piece(struct ws_share *share, struct ws_link *link, size_t prefix_len,
 		   struct bytes *body, char tail, bool room, struct str *ret);
