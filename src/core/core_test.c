@@ -10,19 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/testing.h"
 #include "core/internal.h"
 
-struct test_clock {
-	struct clock clock;
-	uint64_t now_us;
-};
-
-static uint64_t test_clock_us(struct clock *clock)
-{
-	return container_of(clock, struct test_clock, clock)->now_us;
-}
-
-static struct test_clock turned = { .clock = { test_clock_us, test_clock_us } };
+static struct test_clock turned = TEST_CLOCK;
 
 static struct cores *cores_stepped(uint32_t count)
 {

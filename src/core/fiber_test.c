@@ -9,21 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/testing.h"
 #include "core/internal.h"
 
 enum { FIBERS_MAX = 8 };
 
-struct test_clock {
-	struct clock clock;
-	uint64_t now_us;
-};
-
-static uint64_t test_clock_us(struct clock *clock)
-{
-	return container_of(clock, struct test_clock, clock)->now_us;
-}
-
-static struct test_clock turned = { .clock = { test_clock_us, test_clock_us } };
+static struct test_clock turned = TEST_CLOCK;
 /* What happened, as letters. */
 static char trace[64];
 static size_t traced;

@@ -13,11 +13,6 @@
 
 enum { STEP_US = 20000, TURNS_MAX = 100000, ROW_BYTES_MAX = 1 << 16 };
 
-static uint64_t now(struct clock *clock)
-{
-	return container_of(clock, struct testbed, clock)->now_us;
-}
-
 void testbed_init(struct testbed *bed)
 {
 	static bool registered;
@@ -25,15 +20,15 @@ void testbed_init(struct testbed *bed)
 	if (!registered)
 		daemon_register();
 	registered = true;
-	*bed = (struct testbed){ .clock = { .mono_us = now, .wall_us = now },
-				 .now_us = 1700000000ULL * 1000000 };
+	*bed = (struct testbed){ .clock = TEST_CLOCK };
+	bed->clock.now_us = 1700000000ULL * 1000000;
 	bed->config = config_new();
 	bed->app.limits = limit_global_new();
 	atomic_store(&bed->app.config, bed->config);
 	bed->store = store_mem_new(NULL);
 	bed->cores = cores_new(&(struct cores_config){ .count = 1,
 						       .fibers_max = 64,
-						       .clock = &bed->clock,
+						       .clock = &bed->clock.clock,
 						       .random = &random_real,
 						       .store = bed->store,
 						       .app = &bed->app });
@@ -53,7 +48,7 @@ void testbed_done(struct testbed *bed)
 void testbed_turns(struct testbed *bed, int count)
 {
 	while (count-- > 0) {
-		bed->now_us += STEP_US;
+		bed->clock.now_us += STEP_US;
 		store_mem_step(bed->store);
 		core_turn(bed->cores->core[0], 0);
 	}

@@ -2,6 +2,7 @@
  * turns under a clock of its own, over a store in memory. */
 #pragma once
 
+#include "base/testing.h"
 #include "config/config.h"
 #include "core/core.h"
 #include "core/local.h"
@@ -10,8 +11,7 @@
 struct obj_desc;
 
 struct testbed {
-	struct clock clock;
-	uint64_t now_us;
+	struct test_clock clock;
 	struct app app;
 	struct config *config;
 	struct store *store;

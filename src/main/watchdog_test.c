@@ -7,21 +7,12 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/testing.h"
 #include "main/watchdog.h"
 
 enum { CORES = 3, INTERVAL_MS = 100 };
 
-struct test_clock {
-	struct clock clock;
-	uint64_t now_us;
-};
-
-static uint64_t test_clock_us(struct clock *clock)
-{
-	return container_of(clock, struct test_clock, clock)->now_us;
-}
-
-static struct test_clock turned = { .clock = { test_clock_us, test_clock_us } };
+static struct test_clock turned = TEST_CLOCK;
 static uint32_t signs;
 
 static void on_sign(void)

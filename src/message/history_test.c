@@ -93,7 +93,7 @@ static void store_guild(struct world *w)
 		testbed_put(bed, key_member(&key, GUILD, FIRST + i), &desc_member_row,
 			    &(struct member_row){ .user_id = FIRST + i, .username = str_z(name) });
 	}
-	w->first_id = snowflake_at(bed->now_us / 1000);
+	w->first_id = snowflake_at(bed->clock.now_us / 1000);
 	for (uint32_t i = 0; i < PAGE; i++)
 		put_message(w, i);
 	testbed_put_raw(bed, key_bucket(&key, GUILD, CHANNEL, bucket_of(w->first_id)), S(""));

@@ -62,7 +62,7 @@ static void store_poll(struct world *w, int64_t ends_at, const int64_t votes[2])
 			     .results = &results,
 			     .has.results = true };
 	struct message_author author = { .username = S("ann") };
-	struct message message = { .id = snowflake_at(w->bed.now_us / 1000),
+	struct message message = { .id = snowflake_at(w->bed.clock.now_us / 1000),
 				   .channel_id = CHANNEL,
 				   .author_id = AUTHOR,
 				   .author_copy = &author,
@@ -135,7 +135,7 @@ static void read_back(struct core *core, void *arg)
 static void a_poll_ends_when_its_time_is_up(void **state)
 {
 	struct world *w = *state;
-	int64_t at = (int64_t)w->bed.now_us + 30 * 1000000;
+	int64_t at = (int64_t)w->bed.clock.now_us + 30 * 1000000;
 
 	store_poll(w, at, (int64_t[]){ 2, 1 });
 	testbed_run(&w->bed, touch, NULL);
@@ -161,7 +161,7 @@ static void a_poll_that_ended_while_nobody_looked_ends_on_loading_and_two_alike_
 {
 	struct world *w = *state;
 
-	store_poll(w, (int64_t)w->bed.now_us - 5, (int64_t[]){ 1, 1 });
+	store_poll(w, (int64_t)w->bed.clock.now_us - 5, (int64_t[]){ 1, 1 });
 	testbed_run(&w->bed, touch, NULL);
 	testbed_turns(&w->bed, TURNS / 100);
 	testbed_run(&w->bed, read_back, w);
