@@ -22,7 +22,8 @@ struct limit_state {
 /* Prunes itself by a timer of @core. */
 struct limit_table *limit_table_new(struct core *core);
 void limit_table_free(struct limit_table *table);
-/* Counts one call of @key (a hash of identity, bucket and major parameter) against @limit per @per_ms. */
+/* Counts one call of @key (a hash of identity, bucket and major parameter) against @limit per @per_ms. A window of one
+ * call in a second or less lets a few calls through that come early, and becomes longer by each. */
 struct limit_state limit_hit(struct limit_table *table, uint64_t key, uint32_t limit,
 			     uint32_t per_ms);
 /* The state without counting; a key that was never hit has everything left. */
