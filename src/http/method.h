@@ -1,4 +1,4 @@
-/* The request methods that are served (RFC 9110 §9). Anything else is answered 501. */
+/* The request methods that are served (RFC 9110 §9). TRACE and CONNECT are answered 405, anything else 501. */
 #pragma once
 
 #include "base/str.h"

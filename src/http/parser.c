@@ -97,7 +97,8 @@ static int parse_method(struct http_parser *parser, struct str s)
 			parser->method = (uint8_t)i;
 			return 0;
 		}
-	return 501;
+	/* Those are known and not served (RFC 9110 §15.5.6); others are unknown (§15.6.2). */
+	return str_eq(s, S("TRACE")) || str_eq(s, S("CONNECT")) ? 405 : 501;
 }
 
 /* origin-form, absolute-form, or "*" with OPTIONS (RFC 9112 §3.2); CONNECT has ended before.

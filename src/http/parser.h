@@ -68,7 +68,7 @@ struct http_parser {
 void http_parser_init(struct http_parser *parser);
 /* @data: all bytes since the request began, the old ones again with the new at their end (their
  * place in memory may change). HTTP_DONE: the head is the first parser->at bytes; HTTP_MORE; or 400
- * malformed, 414, 417 an expectation that is not 100-continue, 431, 501 unknown method or transfer
+ * malformed, 405 TRACE and CONNECT, 414, 417 an expectation that is not 100-continue, 431, 501 unknown method or transfer
  * coding, 505. An error is final. */
 int http_parser_run(struct http_parser *parser, struct str data);
 /* After HTTP_DONE: fills *ret with views into @head, a copy (or the original) of those parser->at

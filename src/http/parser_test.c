@@ -91,8 +91,8 @@ static void requests_lead_to_the_right_status(void **state)
 		{ "GET http://a@h/ HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
 		/* methods */
 		{ "get / HTTP/1.1\r\nHost: h\r\n\r\n", 501 },
-		{ "TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", 501 },
-		{ "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 501 },
+		{ "TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", 405 },
+		{ "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 405 },
 		{ "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 501 },
 		{ "G(T / HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
 		{ "\x16\x03\x01\x02\r\n", 400 },

@@ -343,6 +343,8 @@ void http_conn_error(struct http_conn *conn, int status)
 {
 	const struct http_server_config *config = &conn->server->config;
 	const struct http_header version = { S("Sec-WebSocket-Version"), S("13") };
+	const struct http_header allow = { S("Allow"),
+					   S("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS") };
 	struct http_response response = {
 		.status = (uint16_t)status,
 		.content_type = S("application/json"),
@@ -360,8 +362,8 @@ void http_conn_error(struct http_conn *conn, int status)
 			 STR_FMT(reason));
 		response.body = str_z(text); /* shorter than the first send, so it is copied */
 	}
-	if (status == 426) {
-		response.headers = &version;
+	if (status == 426 || status == 405) {
+		response.headers = status == 426 ? &version : &allow;
 		response.header_count = 1;
 	}
 	http_stat(&conn->server->stats.errors, 1);

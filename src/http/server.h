@@ -78,7 +78,7 @@ struct http_server_config {
 	/* A valid WebSocket upgrade, the handler's too: http_upgrade() or http_respond(). NULL:
 	 * answered 400. */
 	void (*on_upgrade)(struct core *core, struct http_request *request);
-	/* The JSON body for an error that is answered here (400, 408, 413, 414, 415, 417, 426, 431, 501,
+	/* The JSON body for an error that is answered here (400, 405, 408, 413, 414, 415, 417, 426, 431, 501,
 	 * 505): static text. NULL: {"message":"400: Bad Request","code":0} and so on. */
 	struct str (*error_body)(int status);
 	const struct http_header *error_headers; /* go with those answers (CORS) */

@@ -49,6 +49,7 @@ static void connections_end_when_they_should(void **state)
 		{ GET("/close"), true, "bye" },
 		{ "rubbish\r\n", true, "{\"message\":\"400: Bad Request\",\"code\":0}" },
 		{ "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", true, "501 Not Implemented" },
+		{ "TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", true, "Allow: GET, HEAD" },
 		{ "GET / HTTP/3.0\r\n\r\n", true, "505 HTTP Version Not Supported" },
 		{ GET("/drop"), true, "" },
 	};
