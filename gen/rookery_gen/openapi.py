@@ -115,7 +115,7 @@ def _operation(model: Model, route: Route, path: str, schemas: Schemas) -> dict:
         answer['content'] = {'application/json': {'schema': schemas.type(route.out)}}
     out['responses'] = {str(status): answer for status in route.statuses}
     errors = route.raw.get('errors', [])
-    out['responses']['4XX'] = {'$ref': '#/components/responses/error'}
+    out['responses']['4XX'] = {'$ref': '#/components/responses/' + ('oauth_error' if route.raw.get('oauth_errors') else 'error')}
     if errors:
         entries = model.sections['error']
         out['x-errors'] = [{'name': e, 'code': entries[e].get('wire', entries[e]['code']), 'status': entries[e]['http']}
@@ -147,14 +147,20 @@ def files(model: Model) -> dict:
     error = {'type': 'object', 'required': ['message', 'code'], 'properties': {
         'message': {'type': 'string'}, 'code': {'type': 'integer'},
         'errors': {'type': 'object', 'description': 'with code 50035: by the places in the body, `_errors` at the leaves'}}}
+    oauth_error = {'type': 'object', 'required': ['error'], 'properties': {
+        'error': {'type': 'string', 'description': 'RFC 6749 5.2'}, 'error_description': {'type': 'string'}}}
+    responses = {'error': {'description': 'refused', 'content': {'application/json': {'schema': error}}}}
+    if any(route.raw.get('oauth_errors') for route in model.routes.values()):
+        responses['oauth_error'] = {'description': 'refused, as OAuth2 says it or as everything else is',
+                                    'content': {'application/json': {'schema': {'anyOf': [oauth_error, error]}}}}
     document = {
         'openapi': '3.1.0',
         'info': {'title': 'Rookery', 'version': '10', 'description': 'What this version serves of the public protocol.'},
-        'servers': [{'url': '/api/v10'}, {'url': '/api/v9'}],
+        'servers': [{'url': '/api/v10'}, {'url': '/api/v9'}, {'url': '/api/v8'}],
         'paths': paths,
         'components': {
             'schemas': {name: schemas.made[name] for name in sorted(schemas.made)},
-            'responses': {'error': {'description': 'refused', 'content': {'application/json': {'schema': error}}}},
+            'responses': responses,
             'securitySchemes': {
                 'bot': {'type': 'apiKey', 'in': 'header', 'name': 'Authorization', 'description': 'Bot TOKEN'},
                 'user': {'type': 'apiKey', 'in': 'header', 'name': 'Authorization', 'description': 'TOKEN'},

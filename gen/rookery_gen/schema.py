@@ -442,7 +442,7 @@ def _read_calls(model: Model, where: str, text: str):
 
 ROUTE_KEYS = {
     'call', 'group', 'tier', 'auth', 'status', 'owner', 'body', 'query', 'out', 'bucket', 'reason', 'errors', 'served',
-    'multipart', 'early', 'aliases', 'doc', 'params', 'max_items', 'min_items', 'deprecated', 'source', 'elevated', 'form',
+    'multipart', 'early', 'aliases', 'doc', 'params', 'max_items', 'min_items', 'deprecated', 'source', 'elevated', 'form', 'oauth_errors',
     'body_max', 'anonymous', 'note', 'mfa', 'scopes', 'statuses',
 }
 
