@@ -584,8 +584,9 @@ bool api_strip(struct str *path)
 			end++;
 		struct str version = { rest.ptr + 2, end - 2 };
 		if (version.len && (end == rest.len || rest.ptr[end] == '/')) {
-			if (!str_eq(version, S("9")) && !str_eq(version, S("10")) &&
-			    !str_eq(version, S("6")))
+			/* 8 is 9 before there were threads; Discord4J 3.2 asks for it. */
+			if (!str_eq(version, S("8")) && !str_eq(version, S("9")) &&
+			    !str_eq(version, S("10")) && !str_eq(version, S("6")))
 				return false;
 			rest = str_skip(rest, end);
 		}

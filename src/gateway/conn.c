@@ -205,8 +205,8 @@ static int read_query(struct conn *conn, struct str query)
 	version = or (version, S("10"));
 	encoding = or (encoding, S("json"));
 	conn->etf = str_eq(encoding, S("etf"));
-	conn->version = str_eq(version, S("9")) ? 9 : 10;
-	if (!str_eq(version, S("9")) && !str_eq(version, S("10")))
+	conn->version = str_eq(version, S("8")) ? 8 : str_eq(version, S("9")) ? 9 : 10;
+	if (conn->version == 10 && !str_eq(version, S("10")))
 		return CLOSE_INVALID_API_VERSION;
 	if (!conn->etf && !str_eq(encoding, S("json")))
 		return CLOSE_DECODE_ERROR;

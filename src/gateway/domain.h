@@ -15,7 +15,7 @@ struct user_open {
 	uint32_t core;
 	bool has_intents;
 	uint32_t intents, capabilities, large_threshold;
-	int version; /* 9 or 10 */
+	int version; /* 8, 9 or 10 */
 	uint32_t shard_id, shard_count; /* count 0: no sharding */
 	struct str session_id, resume_url; /* as READY says them */
 	struct str presence; /* JSON of IDENTIFY's presence, or null view */

@@ -149,7 +149,7 @@ struct session {
 	uint32_t capabilities;
 	uint32_t shard_id, shard_count; /* count 0: none */
 	uint8_t large_threshold; /* LIMIT_LARGE_THRESHOLD_MAX at most */
-	uint8_t version; /* 9 or 10 */
+	uint8_t version; /* 8, 9 or 10 */
 	uint8_t state, doom;
 	bool bot, has_intents;
 	bool waits; /* in gateway->fresh or ->detached */

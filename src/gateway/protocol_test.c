@@ -87,7 +87,8 @@ static void wrong_urls_have_their_close_codes(void **state)
 		const char *query;
 		int code;
 	} cases[] = {
-		{ "v=8", 4012 },
+		{ "v=7", 4012 },
+		{ "v=8", 0 },
 		{ "v=x", 4012 },
 		{ "encoding=xml", 4002 },
 		{ "compress=br", 4002 },

@@ -65,7 +65,7 @@ def _(scene):
 
 @step('all versions of the API are routed')
 def _(scene):
-    for prefix in ('/api/v10', '/api/v9', '/api'):
+    for prefix in ('/api/v10', '/api/v9', '/api/v8', '/api'):
         eq(scene.ann.rest.get(prefix + '/users/@me').ok(200)['id'], scene.ann.id, prefix)
     assert scene.ann.rest.get('/api/v99/users/@me').status in (400, 404), 'a version that is not'
 

@@ -90,9 +90,10 @@ def _(scene):
     gateway.close()
 
 
-@step('both gateway versions, with and without encoding, with and without the slash')
+@step('each gateway version, with and without encoding, with and without the slash')
 def _(scene):
-    for query, version in (('v=9&encoding=json', 9), ('v=10&encoding=json', 10), ('v=10', 10), ('encoding=json&v=9', 9)):
+    for query, version in (('v=9&encoding=json', 9), ('v=10&encoding=json', 10), ('v=10', 10), ('encoding=json&v=9', 9),
+                           ('v=8', 8)):
         gateway = scene.gateway(query=query).start(scene.bot.token)
         eq(gateway.ready['v'], version, query)
         gateway.close()
