@@ -231,6 +231,7 @@ def part_walk(bench, owner, guild):
         ('nickname', lambda: rest.patch(base + '/members/' + someone, {'nick': 'N'}).ok(200)),
         ('role given', lambda: rest.put('%s/members/%s/roles/%s' % (base, someone, role)).ok(204)),
         ('role taken', lambda: rest.delete('%s/members/%s/roles/%s' % (base, someone, role)).ok(204)),
+        ('prune, counted', lambda: print('  %d' % rest.get(base + '/prune?days=1').ok(200)['pruned'])),
         ('roles/member-counts', lambda: rest.get(base + '/roles/member-counts').ok(200)),
         ('kick', lambda: rest.delete('%s/members/%s' % (base, someone)).ok(204)),
         ('ban', lambda: rest.put('%s/bans/%s' % (base, rest.get(base + '/members?limit=9').ok(200)[5]['user']['id']), {}).ok(204)),

@@ -2,16 +2,15 @@
 #include <errno.h>
 
 #include "api/reach.h"
-#include "cell/many.h"
 #include "codec/json.h"
 #include "model/limits.h"
 #include "realm/audit.h"
 #include "realm/join.h"
 #include "realm/member.h"
 #include "realm/member_heap.h"
-#include "user/user.h"
+#include "user/seen.h"
 
-enum { PIECE = 500, ROLES_MAX = LIMIT_ROLES };
+enum { PIECE = 200, ASK_PIECE = 4096, ROLES_MAX = LIMIT_ROLES };
 
 static const uint64_t need = PERM_KICK_MEMBERS | PERM_MANAGE_GUILD;
 
@@ -87,8 +86,8 @@ static bool prunable(struct realm *realm, const struct terms *terms,
 {
 	const struct member_row *row = member->row;
 
-	if (row->bot || member->presence || row->joined_at > terms->before_us || !actor ||
-	    !perms_above(realm, actor, member))
+	if (row->bot || member->presence || member->sessions || row->joined_at > terms->before_us ||
+	    !actor || !perms_above(realm, actor, member))
 		return false;
 	for (uint32_t i = 0; i < row->roles.count; i++)
 		if (!listed(&terms->roles, row->roles.items[i]))
@@ -96,24 +95,33 @@ static bool prunable(struct realm *realm, const struct terms *terms,
 	return true;
 }
 
-struct seen {
-	int64_t now_us, at_us;
-};
-
-static int run_seen(struct txn *txn, void *arg)
+/* Of @ids, those not seen since; how many. They are moved to the front. */
+static int keep_unseen_wait(struct req *req, const struct terms *terms, uint64_t *ids,
+			    uint32_t count, uint32_t *ret_kept)
 {
-	struct seen *seen = arg;
+	int64_t *seen_us = arena_array(req->arena, int64_t, ASK_PIECE);
 
-	seen->at_us = user_last_seen(user_of(txn), seen->now_us);
+	*ret_kept = 0;
+	for (uint32_t from = 0; from < count; from += ASK_PIECE) {
+		uint32_t now = MIN(count - from, (uint32_t)ASK_PIECE);
+
+		user_seen_wait(req->core, ids + from, now, seen_us);
+		int r = txn_still(req->txn);
+		if (r)
+			return r;
+		for (uint32_t i = 0; i < now; i++)
+			if (seen_us[i] < terms->before_us)
+				ids[(*ret_kept)++] = ids[from + i];
+	}
 	return 0;
 }
 
-/* Who is to go: each account is asked when it was last here. */
+/* Who is to go. Rows say when somebody was last here, the guild itself who is here now. */
 static int gather_wait(struct req *req, const struct terms *terms, uint64_t **ret_ids,
 		       uint32_t *ret_count)
 {
 	struct realm *realm = realm_of(req->txn);
-	uint32_t max = realm->members.count, count = 0, kept = 0;
+	uint32_t max = realm->members.count, count = 0;
 	uint64_t *ids = arena_array(req->arena, uint64_t, max + 1);
 	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
 	struct live_member *member;
@@ -125,23 +133,8 @@ static int gather_wait(struct req *req, const struct terms *terms, uint64_t **re
 			ids[count++] = member->row->user_id;
 	if (r)
 		return r;
-	struct seen *seen = arena_array(req->arena, struct seen, count + 1);
-	int *results = arena_array(req->arena, int, count + 1);
-	for (uint32_t i = 0; i < count; i++)
-		seen[i].now_us = req_now_us(req);
-	cell_call_many_wait(req->core, CELL_USER, ids, count, run_seen, seen, sizeof(*seen),
-			    results);
-	if (req->txn->generation != req->cell->generation)
-		return ERR_RESTARTED;
-	for (uint32_t i = 0; i < count; i++) {
-		if (results[i] && results[i] != ENOENT)
-			return results[i];
-		if (results[i] || seen[i].at_us < terms->before_us)
-			ids[kept++] = ids[i];
-	}
 	*ret_ids = ids;
-	*ret_count = kept;
-	return 0;
+	return keep_unseen_wait(req, terms, ids, count, ret_count);
 }
 
 static int64_t days_ago(const struct req *req, int64_t days)

@@ -30,20 +30,6 @@ static void note_seen(struct txn *txn)
 	user_put_account(txn, &row);
 }
 
-int64_t user_last_seen(const struct user_state *user, int64_t now_us)
-{
-	int64_t seen = MAX(user->account->last_seen_at, user->account->created_at);
-	uint32_t at = 0;
-	uint64_t id;
-	void *value;
-
-	if (user->sessions.count)
-		return now_us;
-	while (map_next(&user->tokens, &at, &id, &value))
-		seen = MAX(seen, ((struct live_token *)value)->row->last_used_at);
-	return seen;
-}
-
 static bool token_good(const struct user_state *user, const struct live_token *token,
 		       uint64_t wall_us)
 {

@@ -103,8 +103,6 @@ struct application application_view(const struct user_state *user, struct user *
 
 /* On a fiber of any core: the public view of a user, copied into @arena. 0, ERR_UNKNOWN_USER, ERR_UNAVAILABLE. */
 int user_public_wait(struct core *core, struct arena *arena, uint64_t user_id, struct user *ret);
-/* When this user was last connected or logged in; @now_us: is connected. */
-int64_t user_last_seen(const struct user_state *user, int64_t now_us);
 /* Audience: all sessions of this user. */
 static inline struct audience aud_self(void)
 {
