@@ -98,8 +98,9 @@ const struct admin_command admin_commands[] = {
 	  {},
 	  admin_secrets_rotate },
 	{ "fault",
-	  "breaks a guild on purpose (assert, check, landed, load, row, write), where the server "
-	  "has faults = true",
+	  "breaks a guild, an account (assert, check, landed, load, row, write) or a session "
+	  "(kept, "
+	  "ring) on purpose, where the server has faults = true",
 	  { { "name", ARG_TEXT, true },
 	    { "id", ARG_TEXT, true },
 	    { "times", ARG_NUMBER, false },

@@ -105,6 +105,8 @@ struct gateway_stats {
 	_Atomic uint64_t connections, sessions, detached, detached_bytes;
 	_Atomic uint64_t identifies, resumes, resumes_refused, moves, expired;
 	_Atomic uint64_t restored; /* sessions of an earlier run */
+	_Atomic uint64_t
+		spoiled; /* sessions that ended since they had lost something, or could not be read */
 	_Atomic uint64_t events; /* appended to sessions */
 	_Atomic uint64_t deliveries; /* dispatches handed to sockets */
 	_Atomic uint64_t sends, bytes; /* calls of send, what they took */
@@ -114,6 +116,16 @@ struct gateway_stats {
 	_Atomic uint64_t closes[32]; /* by gateway_close_slot() */
 };
 const struct gateway_stats *gateway_stats(struct core *core);
+
+/* Faults made on purpose in one session, as those of cell/fault.h. */
+enum session_fault {
+	SESSION_FAULT_RING = 1, /* its next event finds no room in its ring */
+	SESSION_FAULT_KEPT = 2, /* what a clean stop keeps of it cannot be read */
+};
+/* False when it is no session's name. */
+bool gateway_session_parse(struct str name, uint64_t *ret_id, uint32_t *ret_core);
+/* On the session's core. False: there is none. */
+bool gateway_fault(struct core *core, uint64_t session, enum session_fault fault);
 /* 0..31 for 1000..1015 and 4000..4015, slot 0 (1000) for what is none of these; and back. */
 uint32_t gateway_close_slot(int code);
 int gateway_close_code(uint32_t slot);

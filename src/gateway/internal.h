@@ -77,6 +77,7 @@ struct gateway_local {
 	struct ws_compress
 		*payload_zlib; /* of all connections that want single payloads compressed */
 	bool shut; /* memory is short: no new sessions */
+	uint64_t spoiled_said_us; /* when the log was told last of one */
 	/* What connections with a stream of WS_ZLIB_STREAM and WS_ZSTD_STREAM share; made with
 	 * the first of them. */
 	struct ws_share *shares[2];
@@ -151,6 +152,7 @@ struct session {
 	uint8_t large_threshold; /* LIMIT_LARGE_THRESHOLD_MAX at most */
 	uint8_t version; /* 8, 9 or 10 */
 	uint8_t state, doom;
+	uint8_t faults; /* of enum session_fault, still to happen */
 	bool bot, has_intents;
 	bool waits; /* in gateway->fresh or ->detached */
 	bool away; /* the account has been told so */

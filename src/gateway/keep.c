@@ -218,7 +218,7 @@ static void keep_session(struct keeping *keeping, const struct session *session)
 		.shard_count = session->shard_count,
 		.version = session->version,
 		.presence = session->presence ? str_z(session->presence) : (struct str){},
-		.first = (int64_t)ring->first,
+		.first = session->faults & SESSION_FAULT_KEPT ? 0 : (int64_t)ring->first,
 		.cursor = (int64_t)ring->cursor,
 		.taken = (int64_t)ring->taken,
 		.confirmed = (int64_t)ring->confirmed,
@@ -299,7 +299,7 @@ static bool is_event(struct str name, enum event_type *ret)
 	return false;
 }
 
-static int take_event(struct restore *restore, struct arena *arena, const struct store_row *row)
+static void take_event(struct restore *restore, struct arena *arena, const struct store_row *row)
 {
 	struct kept_event kept = {};
 	enum event_type type;
@@ -307,11 +307,10 @@ static int take_event(struct restore *restore, struct arena *arena, const struct
 
 	if (!parse_kept_event(row->key, &number) ||
 	    row_get(row->value, &desc_kept_event, arena, &kept) || !is_event(kept.name, &type))
-		return -EBADMSG;
+		return;
 	struct event *event = event_new(type, kept.full.ptr ? bytes_from(kept.full) : NULL);
 	event->alt = kept.short_.ptr ? bytes_from(kept.short_) : NULL;
 	event_unref(map_set(&restore->events, number, event));
-	return 0;
 }
 
 static bool take_ring(struct restore *restore, const struct kept_session *kept, struct ring *ring)
@@ -381,20 +380,32 @@ static uint64_t *ids_dup(const uint64_t *items, uint32_t count)
 	return count ? mem_dup(items, count * sizeof(*items)) : NULL;
 }
 
-static int take_session(struct restore *restore, struct arena *arena, const struct store_row *row)
+static void unreadable(struct restore *restore, uint64_t id, uint64_t user_id)
+{
+	stat_add(&gateway_of(restore->core)->stats.spoiled, 1);
+	log_warn("a session of the last run cannot be read, it identifies anew session=%016lx "
+		 "user=%lu",
+		 id, user_id);
+}
+
+static void take_session(struct restore *restore, struct arena *arena, const struct store_row *row)
 {
 	struct cores *cores = core_cores(restore->core);
 	struct kept_session kept = {};
-	uint64_t id;
+	uint64_t id = 0;
 
 	if (!parse_kept_session(row->key, &id) ||
-	    row_get(row->value, &desc_kept_session, arena, &kept))
-		return -EBADMSG;
+	    row_get(row->value, &desc_kept_session, arena, &kept)) {
+		unreadable(restore, id, 0);
+		return;
+	}
 	if (session_id_core(id) >= cores->count)
-		return 0; /* there are fewer cores now */
+		return; /* there are fewer cores now */
 	struct session *session = session_of(restore, id, &kept);
-	if (!session)
-		return -EBADMSG;
+	if (!session) {
+		unreadable(restore, id, kept.user_id);
+		return;
+	}
 	struct returning *returning = mem_zalloc(sizeof(*returning));
 	if (kept.opening.count)
 		guilds_queue(session, ids_dup(kept.opening.items, kept.opening.count),
@@ -404,7 +415,6 @@ static int take_session(struct restore *restore, struct arena *arena, const stru
 	returning->guilds_count = kept.guilds.count;
 	returning->interests = json_parse(kept.interests);
 	list_add_tail(&restore->returning[session_id_core(id)], &returning->node);
-	return 0;
 }
 
 /* -- letting in -- */
@@ -541,10 +551,10 @@ static void returning_free(struct returning *returning)
 	free(returning);
 }
 
-/* The rows of one kind. */
+/* The rows of one kind. One that cannot be read costs only the session that it is, or those that need that event. */
 static int take_rows(struct restore *restore, struct arena *arena, struct str prefix,
-		     int (*take)(struct restore *restore, struct arena *arena,
-				 const struct store_row *row),
+		     void (*take)(struct restore *restore, struct arena *arena,
+				  const struct store_row *row),
 		     uint32_t *ret_count)
 {
 	struct store_row *rows;
@@ -552,7 +562,7 @@ static int take_rows(struct restore *restore, struct arena *arena, struct str pr
 	int r = store_scan_wait(restore->core, arena, prefix, (struct str){}, (struct str){}, false,
 				0, &rows, ret_count);
 	for (uint32_t i = 0; !r && i < *ret_count; i++)
-		r = take(restore, arena, &rows[i]);
+		take(restore, arena, &rows[i]);
 	return r;
 }
 

@@ -2,8 +2,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "gateway/internal.h"
 
+enum { SPOILED_SAY_US = 1000000 };
 enum { CORE_BITS = 6 }; /* of a session's id; struct cores has at most 64 */
 
 struct event *event_new(enum event_type type, struct bytes *json)
@@ -366,6 +368,22 @@ void session_doom(struct session *session, enum session_doom doom)
 	core_defer(gateway->core, &gateway->flush);
 }
 
+/* Many may at once, when nobody reads: not each is worth a line. */
+static void session_spoiled(const struct session *session)
+{
+	struct gateway_local *gateway = session->gateway;
+	uint64_t now_us = core_now_us(gateway->core);
+
+	stat_add(&gateway->stats.spoiled, 1);
+	if (gateway->spoiled_said_us && now_us - gateway->spoiled_said_us < SPOILED_SAY_US)
+		return;
+	gateway->spoiled_said_us = now_us;
+	log_warn("a session could not hold its events, it ends session=%016lx user=%lu "
+		 "connected=%d events=%u bytes=%u",
+		 session->id, session->user_id, session->conn != NULL, session->ring.count,
+		 (unsigned)session->ring.bytes);
+}
+
 void sessions_reap(struct gateway_local *gateway)
 {
 	struct list *node;
@@ -377,6 +395,8 @@ void sessions_reap(struct gateway_local *gateway)
 
 		session->doom = DOOM_NONE;
 		if (dead)
+			session_spoiled(session);
+		if (dead)
 			session_end(session);
 		else if (!conn)
 			detached_add(session);
@@ -385,6 +405,14 @@ void sessions_reap(struct gateway_local *gateway)
 			conn_close(conn, CLOSE_UNKNOWN_ERROR);
 		}
 	}
+}
+
+static bool fault_ring(struct session *session)
+{
+	bool now = session->faults & SESSION_FAULT_RING;
+
+	session->faults &= (uint8_t)~SESSION_FAULT_RING;
+	return now;
 }
 
 void session_append(struct session *session, struct event *event, enum event_form form)
@@ -397,7 +425,7 @@ void session_append(struct session *session, struct event *event, enum event_for
 		event_unref(event);
 		return;
 	}
-	bool fits = ring_push(ring, &gateway->ring_limits, event, form);
+	bool fits = !fault_ring(session) && ring_push(ring, &gateway->ring_limits, event, form);
 
 	stat_add(&gateway->stats.events, 1);
 	if (session->waits)
@@ -416,4 +444,25 @@ void session_append(struct session *session, struct event *event, enum event_for
 void session_dispatch(struct session *session, enum event_type type, struct bytes *json)
 {
 	session_append(session, event_new(type, json), FORM_FULL);
+}
+
+/* -- faults -- */
+
+bool gateway_session_parse(struct str name, uint64_t *ret_id, uint32_t *ret_core)
+{
+	uint64_t id2;
+
+	if (!session_name_parse(name, ret_id, &id2))
+		return false;
+	*ret_core = session_id_core(*ret_id);
+	return true;
+}
+
+bool gateway_fault(struct core *core, uint64_t id, enum session_fault fault)
+{
+	struct session *session = session_find(gateway_of(core), id);
+
+	if (session)
+		session->faults |= (uint8_t)fault;
+	return session != NULL;
 }

@@ -65,6 +65,8 @@ static const struct counter gateway_counters[] = {
 	COUNTER(gateway_stats, resumes, "gateway_resumes_total", "RESUMEs that worked."),
 	COUNTER(gateway_stats, restored, "gateway_restored_total",
 		"Sessions that a clean stop had kept."),
+	COUNTER(gateway_stats, spoiled, "gateway_sessions_spoiled_total",
+		"Sessions that had lost something, or could not be read after a stop."),
 	COUNTER(gateway_stats, resumes_refused, "gateway_resumes_refused_total",
 		"RESUMEs that did not."),
 	COUNTER(gateway_stats, moves, "gateway_moves_total",

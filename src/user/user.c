@@ -207,6 +207,8 @@ static int load_one(struct cell *cell, struct arena *arena, struct str key,
 	struct str value;
 
 	int r = store_get_wait(cell->core, arena, key, &value);
+	if (!r && fault_take(cell->faults, FAULT_ROW))
+		return -EBADMSG;
 	return r ? r : row_get(value, desc, arena, ret);
 }
 

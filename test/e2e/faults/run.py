@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..'))
-from lib.server import ROOT, Server  # noqa: E402
+from lib.server import ROOT, Server, free_port  # noqa: E402
 from raw.base import Scene, Skip, eq, run_steps, step  # noqa: E402
 
 
@@ -231,6 +232,109 @@ def _():
             clients.whole(0, since)
             eq(clients.all(0, 'reconnecting', since), [])
             print('# away for %d ms' % (clients.all(0, 'available', since)[0]['at'] - clients.all(0, 'unavailable', since)[0]['at']))
+
+
+def log_of(server):
+    with open(server.log_path) as log:
+        return log.read()
+
+
+def resumed(scene, who, session, seq):
+    gateway = scene.gateway()
+    gateway.hello()
+    gateway.resume(who.token, session, seq)
+    gateway.wait('RESUMED', timeout=20)
+    return gateway
+
+
+def metric(server, name):
+    port = int(server.settings['metrics_listen'].rpartition(':')[2])
+    with urllib.request.urlopen('http://127.0.0.1:%d/metrics' % port, timeout=10) as answer:
+        lines = [line for line in answer.read().decode().splitlines() if line.startswith(name)]
+    return sum(float(line.split()[-1]) for line in lines)
+
+
+@step('faults in one account: it is restarted or refuses, with a metric; other accounts and its guild see nothing')
+def _():
+    with Server(settings={'faults': 'true', 'metrics_listen': '127.0.0.1:%d' % free_port()}) as server:
+        houses = Houses(server, 2)
+        scene, victim = houses.scene, houses.bots[0]
+        with js(server, *houses.bots) as clients:
+            for n in range(2):
+                clients.wait(n, 'ready')
+            restarts = metric(server, 'rookery_cell_restarts_total')
+            with Neighbours(houses, clients, 0, 1):
+                fault(server, 'check', victim.id, '--user')
+                eq(victim.rest.patch('/users/@me', {'username': 'checked'}).status, 503)
+                until = time.monotonic() + 5
+                while victim.rest.get('/users/@me').status != 200:
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
+            eq(metric(server, 'rookery_cell_restarts_total'), restarts + 1)
+            # Its row does not decode three times in a row: a refusal, until one does. What was said to it meanwhile is not kept
+            # for it, so its sessions begin anew.
+            since = len(clients.seen)
+            with Neighbours(houses, clients, 1):
+                fault(server, 'row', victim.id, '--user', '--times', '4')
+                fault(server, 'check', victim.id, '--user')
+                eq(victim.rest.patch('/users/@me', {'username': 'checked'}).status, 503)
+                until = time.monotonic() + 5
+                while metric(server, 'rookery_cells_refusing') != 1:
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
+                answer = victim.rest.patch('/users/@me', {'username': 'checked'})
+                eq(answer.status, 503)
+                eq(houses.ann.rest.get('/users/@me').status, 200)
+                until = time.monotonic() + 20
+                while metric(server, 'rookery_cells_refusing'):
+                    assert time.monotonic() < until
+                    time.sleep(0.1)
+                victim.rest.get('/users/@me').ok(200)
+            clients.wait(0, 's', lambda e: e['t'] == 'READY', since=since, timeout=20)
+            clients.wait(0, 'available', since=since)
+            since = len(clients.seen)
+            houses.say(0, 'all is well').ok(200)
+            clients.wait(0, 'message', lambda e: e['content'] == 'all is well', since)
+            log = log_of(server)
+            eq(log.count('restarting kind=user id=%s why="check failed' % victim.id), 2)
+            eq(log.count('load failed three times, refusing until one works kind=user id=%s' % victim.id), 1)
+            scene.say(scene.ann, 'as before')
+
+
+@step('faults in one session: it alone ends, is logged once and counted; the others of its guild miss nothing')
+def _():
+    with Server(settings={'faults': 'true', 'metrics_listen': '127.0.0.1:%d' % free_port()}) as server:
+        scene = Scene(server.url)
+        bad, good, person = scene.bot.gateway(), scene.bot.gateway(), scene.ann.gateway()
+        session, seq = bad.ready['session_id'], bad.seq
+        fault(server, 'ring', session)
+        scene.say(scene.ann, 'one too much')
+        eq(bad.wait_close(), 4000)
+        for gateway in (good, person):
+            gateway.wait('MESSAGE_CREATE', where=lambda d: d['content'] == 'one too much')
+        refused(scene, scene.bot, session, seq)
+        code, out = operate(server, 'fault', 'ring', session)[:2]
+        eq(code, 1, 'there is no such session')
+        eq(log_of(server).count('warn a session could not hold its events'), 1)
+        eq(metric(server, 'rookery_gateway_sessions_spoiled_total'), 1)
+        anew = scene.bot.gateway()
+        scene.say(scene.ann, 'whole')
+        for gateway in (good, person, anew):
+            gateway.wait('MESSAGE_CREATE', where=lambda d: d['content'] == 'whole')
+
+        # A stored session that cannot be read: the others of that run come back.
+        names = [(g.ready['session_id'], g.seq) for g in (good, person, anew)]
+        fault(server, 'kept', names[0][0])
+        for gateway in (good, person, anew):
+            gateway.drop()
+        server.stop()
+        server.start()
+        refused(scene, scene.bot, *names[0])
+        for actor, (name, seq) in zip((scene.ann, scene.bot), names[1:]):
+            gateway = resumed(scene, actor, name, seq)
+            gateway.close()
+        eq(log_of(server).count('warn a session of the last run cannot be read'), 1)
+        eq(metric(server, 'rookery_gateway_sessions_spoiled_total'), 1)
 
 
 @step('a clean stop: sessions resume after it, with every event of before it, once')
