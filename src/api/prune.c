@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "api/reach.h"
+#include "base/mem.h"
 #include "codec/json.h"
 #include "model/limits.h"
 #include "realm/audit.h"
@@ -10,7 +11,7 @@
 #include "realm/member_heap.h"
 #include "user/seen.h"
 
-enum { PIECE = 200, ASK_PIECE = 4096, ROLES_MAX = LIMIT_ROLES };
+enum { PIECE = 200, ASK_PIECE = 4096, IDS_PIECE = 16384, ROLES_MAX = LIMIT_ROLES };
 
 static const uint64_t need = PERM_KICK_MEMBERS | PERM_MANAGE_GUILD;
 
@@ -116,25 +117,29 @@ static int keep_unseen_wait(struct req *req, const struct terms *terms, uint64_t
 	return 0;
 }
 
-/* Who is to go. Rows say when somebody was last here, the guild itself who is here now. */
+/* Grows bit by bit: the whole of it at once would take milliseconds to be had. */
+static void add_id(uint64_t **ids, uint32_t count, uint64_t id)
+{
+	if (count % IDS_PIECE == 0)
+		*ids = mem_realloc(*ids, (count + IDS_PIECE) * sizeof(**ids));
+	(*ids)[count] = id;
+}
+
+/* Who is to go, in malloc memory. Rows say when somebody was last here, the guild itself who is here now. */
 static int gather_wait(struct req *req, const struct terms *terms, uint64_t **ret_ids,
 		       uint32_t *ret_count)
 {
 	struct realm *realm = realm_of(req->txn);
-	uint32_t max = realm->members.count, count = 0;
-	uint64_t *ids = arena_array(req->arena, uint64_t, max + 1);
 	CLEANUP(member_walk_done) struct member_walk walk = { .realm = realm };
 	struct live_member *member;
+	uint32_t count = 0;
 	int r = 0;
 
 	/* The actor's row stays open while this fiber is in the guild, unless they change. */
-	while (count < max && (member = member_walk_next_wait(&walk, req->txn, &r)))
+	while ((member = member_walk_next_wait(&walk, req->txn, &r)))
 		if (prunable(realm, terms, realm_member(realm, terms->actor_id), member))
-			ids[count++] = member->row->user_id;
-	if (r)
-		return r;
-	*ret_ids = ids;
-	return keep_unseen_wait(req, terms, ids, count, ret_count);
+			add_id(ret_ids, count++, member->row->user_id);
+	return r ? r : keep_unseen_wait(req, terms, *ret_ids, count, ret_count);
 }
 
 static int64_t days_ago(const struct req *req, int64_t days)
@@ -147,7 +152,7 @@ int api_preview_prune_guild(struct req *req, const struct prune_query *query, st
 	struct terms terms = { .actor_id = req->who.user_id,
 			       .before_us = days_ago(req, query->days) };
 	struct reach reach;
-	uint64_t *ids;
+	CLEANUP_FREE uint64_t *ids = NULL;
 	uint32_t count;
 
 	int r = reach_guild(req, need, &reach);
@@ -208,7 +213,7 @@ int api_prune_guild(struct req *req, const struct prune_create *in, struct prune
 {
 	struct terms terms = { .actor_id = req->who.user_id };
 	struct reach reach;
-	uint64_t *ids;
+	CLEANUP_FREE uint64_t *ids = NULL;
 	uint32_t count, gone;
 	int64_t days = in->days ? in->days : 7;
 

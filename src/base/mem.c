@@ -1,28 +1,32 @@
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void *checked(void *ptr)
+/* docs/adr/0013: nothing is left to be saved. */
+static void *checked(void *ptr, size_t size)
 {
-	if (!ptr)
+	if (!ptr) {
+		fprintf(stderr, "error out of memory, ends bytes=%zu\n", size);
 		abort();
+	}
 	return ptr;
 }
 
 void *mem_alloc(size_t size)
 {
-	return checked(malloc(size ? size : 1));
+	return checked(malloc(size ? size : 1), size);
 }
 
 void *mem_zalloc(size_t size)
 {
-	return checked(calloc(1, size ? size : 1));
+	return checked(calloc(1, size ? size : 1), size);
 }
 
 void *mem_realloc(void *ptr, size_t size)
 {
-	return checked(realloc(ptr, size ? size : 1));
+	return checked(realloc(ptr, size ? size : 1), size);
 }
 
 void *mem_dup(const void *src, size_t size)
