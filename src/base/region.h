@@ -13,7 +13,7 @@ struct region {
 void region_init(struct region *region);
 /* Frees every block. The region may be used again. */
 void region_drop(struct region *region);
-/* Zeroed, never NULL, aligned for any object. */
+/* Zeroed, never NULL, aligned to 8 bytes. */
 [[nodiscard]] void *region_alloc(struct region *region, size_t size);
 /* As realloc(): new bytes are zeroed; @ptr may be NULL. */
 [[nodiscard]] void *region_realloc(struct region *region, void *ptr, size_t size);

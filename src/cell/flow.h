@@ -10,8 +10,10 @@
 
 struct flow {
 	_Atomic uint32_t refs;
-	_Atomic int32_t behind; /* publications that a core has not told to all, each for each such core */
-	uint32_t round, let_go; /* of the core that writes: how many writers it has let go since it looked at @behind (api/hold.c) */
+	_Atomic int32_t
+		behind; /* publications that a core has not told to all, each for each such core */
+	uint32_t round,
+		let_go; /* of the core that writes: how many writers it has let go since it looked at @behind (api/hold.c) */
 };
 
 /* The caller's reference. */

@@ -88,7 +88,7 @@ static void conn_drop(struct conn *conn)
 	ws_compress_free(conn->compress);
 	conn_out_drop(conn);
 	free(conn->base_url);
-	free(conn);
+	slab_free(conn);
 }
 
 void conn_free(struct conn *conn)
@@ -241,7 +241,7 @@ static char *base_url(const struct gateway_local *gateway, const struct gateway_
 void gateway_serve(struct core *core, struct sock *sock, const struct gateway_upgrade *upgrade)
 {
 	struct gateway_local *gateway = gateway_of(core);
-	struct conn *conn = mem_zalloc(sizeof(*conn));
+	struct conn *conn = slab_alloc(sizeof(*conn));
 	uint64_t open = atomic_load_explicit(&gateway->stats.connections, memory_order_relaxed);
 
 	conn->sock = sock;

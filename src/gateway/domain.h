@@ -2,8 +2,17 @@
  * reads a cell's state; it posts these works and is told by effects (cell/publish.h). */
 #pragma once
 
+#include <stdio.h>
+
 #include "base/arena.h"
 #include "cell/cell.h"
+
+/* A session's name, session_id on the wire: both its halves as 32 hexadecimal digits. */
+enum { SESSION_NAME_LEN = 32 };
+static inline void session_name(uint64_t id, uint64_t id2, char ret[static SESSION_NAME_LEN + 1])
+{
+	snprintf(ret, SESSION_NAME_LEN + 1, "%016lx%016lx", id, id2);
+}
 
 /* -- user/session_open.c: on the user's cell -- */
 struct user_open {
@@ -11,7 +20,7 @@ struct user_open {
 		work; /* kind CELL_USER, id = user_id of the token; done set by the gateway */
 	/* in */
 	uint8_t token_hash[32];
-	uint64_t session; /* the session's id; the core that owns it: */
+	uint64_t session, session2; /* the halves of the session's name; the core that owns it: */
 	uint32_t core;
 	bool has_intents;
 	uint32_t intents, capabilities, large_threshold;

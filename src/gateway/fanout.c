@@ -177,7 +177,7 @@ static bool event_to_all(struct view *view, const struct audience *to, struct ev
 	if (to->class_id)
 		return event_to_class(map_get(&view->guild->class_ids, to->class_id), to, event, at,
 				      budget);
-	for (; at->class < view->guild->classes_count; at->class++, at->next = 0)
+	for (; at->class < view->guild->classes_count; at->class ++, at->next = 0)
 		if (!event_to_class(view->guild->classes[at->class], to, event, at, budget))
 			return false;
 	return true;

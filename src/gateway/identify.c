@@ -138,12 +138,13 @@ static struct open_ask *open_ask_new(struct session *session)
 	char name[SESSION_NAME_LEN + 1];
 
 	arena_init(&ask->arena);
-	session_name(session, name);
+	session_name(session->id, session->id2, name);
 	open->work = (struct cell_work){ .kind = CELL_USER,
 					 .id = session->user_id,
 					 .run = user_open_run };
 	memcpy(open->token_hash, session->token_hash, sizeof(open->token_hash));
 	open->session = session->id;
+	open->session2 = session->id2;
 	open->core = core_index(session->gateway->core);
 	open->has_intents = session->has_intents;
 	open->intents = session->has_intents ? session->intents : 0;

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/slab.h"
 #include "cell/cell.h"
 #include "cell/publish.h"
 #include "core/core.h"
@@ -138,7 +139,6 @@ enum session_doom {
 	DOOM_SLOW, /* its connection does not keep up */
 	DOOM_DEAD, /* it has lost something: it cannot go on */
 };
-enum { SESSION_NAME_LEN = 32 };
 
 struct session {
 	struct gateway_local *gateway;
@@ -159,7 +159,7 @@ struct session {
 	bool whole_runs; /* one of whole_asks is on its way; a chunk at a time */
 	struct ring ring;
 	struct conn *conn; /* NULL: detached */
-	struct list subs; /* of struct sub, the account's first */
+	struct sub *subs; /* linked by sub->also, the account's last */
 	struct list node; /* in gateway->fresh, ->detached or ->doomed */
 	uint64_t detached_us;
 	struct list opens; /* of struct guild_open: asked, or waiting to try again */
@@ -208,7 +208,6 @@ void session_go(struct session *session);
 void session_doom(struct session *session, enum session_doom doom);
 void sessions_reap(struct gateway_local *gateway);
 void sessions_expire(struct core *core, struct timer *timer);
-void session_name(const struct session *session, char ret[static SESSION_NAME_LEN + 1]);
 /* False when it is no session's name. */
 bool session_name_parse(struct str name, uint64_t *ret_id, uint64_t *ret_id2);
 /* Does this session carry this guild? */

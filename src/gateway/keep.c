@@ -114,8 +114,7 @@ static bool may_keep(const struct session *session)
 	if (session->state != SESSION_LIVE || session->doom || session->ring.taken == 0 ||
 	    guild_opens_silent(session) || !list_empty(&session->whole_asks))
 		return false;
-	list_for_each (node, &session->subs) {
-		const struct sub *sub = list_entry(node, struct sub, of_session);
+	for (const struct sub *sub = session->subs; sub; sub = sub->also) {
 		enum cell_kind kind;
 
 		sub_cell(sub, &kind);
@@ -193,13 +192,13 @@ static void keep_session(struct keeping *keeping, const struct session *session)
 
 		events[i] = keep_event(keeping, event) << 1 | form;
 	}
-	list_for_each (node, &session->subs)
+	for (const struct sub *sub = session->subs; sub; sub = sub->also)
 		guilds_count++;
 	guilds = mem_alloc((guilds_count + 1) * sizeof(*guilds));
 	guilds_count = 0;
-	list_for_each (node, &session->subs) {
+	for (const struct sub *sub = session->subs; sub; sub = sub->also) {
 		enum cell_kind kind;
-		uint64_t id = sub_cell(list_entry(node, struct sub, of_session), &kind);
+		uint64_t id = sub_cell(sub, &kind);
 
 		if (kind == CELL_GUILD)
 			guilds[guilds_count++] = id;
@@ -344,7 +343,7 @@ static bool take_ring(struct restore *restore, const struct kept_session *kept, 
 static struct session *session_of(struct restore *restore, uint64_t id,
 				  const struct kept_session *kept)
 {
-	struct session *session = mem_zalloc(sizeof(*session));
+	struct session *session = slab_alloc(sizeof(*session));
 	size_t len = 0;
 
 	session->id = id;
@@ -369,7 +368,7 @@ static struct session *session_of(struct restore *restore, uint64_t id,
 	    len != sizeof(session->token_hash) || !take_ring(restore, kept, &session->ring)) {
 		ring_done(&session->ring);
 		free(session->presence);
-		free(session);
+		slab_free(session);
 		return NULL;
 	}
 	return session;

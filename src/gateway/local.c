@@ -85,8 +85,8 @@ static void drop_sessions(struct gateway_local *gateway)
 		if (!map_next(&gateway->sessions, &at, &id, &value))
 			break;
 		struct session *session = value;
-		while (!list_empty(&session->subs))
-			sub_leave(list_entry(session->subs.next, struct sub, of_session), false);
+		while (session->subs)
+			sub_leave(session->subs, false);
 		session_free(session);
 	}
 }

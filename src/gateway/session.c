@@ -20,17 +20,6 @@ struct event *event_new(enum event_type type, struct bytes *json)
 
 /* -- names -- */
 
-void session_name(const struct session *session, char ret[static SESSION_NAME_LEN + 1])
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (uint32_t i = 0; i < 16; i++) {
-		ret[i] = digits[session->id >> (60 - 4 * i) & 15];
-		ret[16 + i] = digits[session->id2 >> (60 - 4 * i) & 15];
-	}
-	ret[SESSION_NAME_LEN] = '\0';
-}
-
 static bool hex_u64(const char *text, uint64_t *ret)
 {
 	*ret = 0;
@@ -69,7 +58,6 @@ bool session_shard_has(const struct session *session, uint64_t guild_id)
 void session_init(struct session *session)
 {
 	ring_init(&session->ring);
-	list_init(&session->subs);
 	list_init(&session->node);
 	list_init(&session->opens);
 	list_init(&session->whole_asks);
@@ -77,7 +65,7 @@ void session_init(struct session *session)
 
 struct session *session_new(struct gateway_local *gateway)
 {
-	struct session *session = mem_zalloc(sizeof(*session));
+	struct session *session = slab_alloc(sizeof(*session));
 	uint64_t random[2];
 
 	do {
@@ -327,7 +315,7 @@ void session_free(struct session *session)
 	interests_free(session);
 	free(session->presence);
 	ring_done(&session->ring);
-	free(session);
+	slab_free(session);
 }
 
 void session_end(struct session *session)
@@ -336,8 +324,8 @@ void session_end(struct session *session)
 	uint64_t id = session->id, user_id = session->user_id;
 	bool opening = session->state == SESSION_OPENING;
 
-	while (!list_empty(&session->subs))
-		sub_leave(list_entry(session->subs.prev, struct sub, of_session), true);
+	while (session->subs)
+		sub_leave(session->subs, true);
 	session_free(session);
 	/* While it is opening the account does not know it yet; the answer will find it gone
 	 * (identify.c). */

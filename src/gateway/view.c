@@ -116,7 +116,7 @@ static struct view *view_make(struct gateway_local *gateway, uint64_t cell_id, e
 
 	if (view)
 		return view;
-	view = mem_zalloc(sizeof(*view));
+	view = slab_alloc(sizeof(*view));
 	view->gateway = gateway;
 	view->cell_id = cell_id;
 	view->kind = kind;
@@ -153,7 +153,7 @@ static void view_free(struct view *view)
 		free(view->guild);
 	}
 	map_del(&view->gateway->views, view->cell_id);
-	free(view);
+	slab_free(view);
 }
 
 void view_settle(struct view *view)
@@ -200,12 +200,10 @@ static void user_subs_set(struct view *view, uint64_t user_id, struct sub *first
 /* A user may have many sessions, or a session be in many guilds, but seldom both: so both are looked through in step. */
 struct sub *sub_find(const struct view *view, const struct session *session)
 {
-	const struct list *node = session->subs.next;
+	struct sub *other = session->subs;
 
-	for (struct sub *sub = user_subs(view, session->user_id); sub && node != &session->subs;
-	     sub = sub->next, node = node->next) {
-		struct sub *other = list_entry(node, struct sub, of_session);
-
+	for (struct sub *sub = user_subs(view, session->user_id); sub && other;
+	     sub = sub->next, other = other->also) {
 		if (sub->session == session)
 			return sub;
 		if (other->view == view)
@@ -238,7 +236,7 @@ struct sub *view_account(struct gateway_local *gateway, uint64_t user_id)
 
 static struct sub *sub_new(struct view *view, struct session *session)
 {
-	struct sub *sub = mem_zalloc(sizeof(*sub));
+	struct sub *sub = slab_alloc(sizeof(*sub));
 
 	sub->view = view;
 	sub->session = session;
@@ -250,7 +248,8 @@ static struct sub *sub_new(struct view *view, struct session *session)
 	}
 	sub->next = user_subs(view, sub_user(sub));
 	user_subs_set(view, sub_user(sub), sub);
-	list_add_tail(&session->subs, &sub->of_session);
+	sub->also = session->subs;
+	session->subs = sub;
 	view->subs++;
 	return sub;
 }
@@ -269,9 +268,12 @@ static void sub_free(struct sub *sub)
 		link = &(*link)->next;
 	*link = sub->next;
 	user_subs_set(view, sub_user(sub), first);
-	list_del(&sub->of_session);
+	link = &sub->session->subs;
+	while (*link != sub)
+		link = &(*link)->also;
+	*link = sub->also;
 	view->subs--;
-	free(sub);
+	slab_free(sub);
 }
 
 /* -- leaving -- */

@@ -18,7 +18,7 @@ struct sub {
 	struct view_class
 		*class; /* NULL: in an account; or the cell was restarted, and is asked anew */
 	struct sub *next; /* of the same user */
-	struct list of_session;
+	struct sub *also; /* of the same session, the account's last */
 	const struct interest *interest; /* op 14, 37; NULL: it has said nothing of this guild */
 	uint32_t index : 30; /* in class->subs */
 	bool bot : 1;

@@ -149,7 +149,8 @@ static void end(struct walk *walk)
 
 static void on_deferred(struct core *core, struct deferred *deferred)
 {
-	struct gateway_local *gateway = container_of(deferred, struct gateway_local, walks.deferred);
+	struct gateway_local *gateway = container_of(deferred, struct gateway_local,
+						     walks.deferred);
 	struct fan_budget left = budget(gateway, clock_mono_us(core_cores(core)->clock));
 	struct list *node;
 

@@ -9,7 +9,15 @@
 #include "cell/flow.h"
 #include "gateway/fake.h"
 
-enum { GUILD = 77, OTHER = 78, SESSIONS = 40, CLASSES = 3, USERS = 6, FIRST_USER = 1000, STEPS = 3000 };
+enum {
+	GUILD = 77,
+	OTHER = 78,
+	SESSIONS = 40,
+	CLASSES = 3,
+	USERS = 6,
+	FIRST_USER = 1000,
+	STEPS = 3000
+};
 
 /* What a session must have got: all that was published from its coming on. */
 struct person {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/slab.h"
 #include "net/internal.h"
 
 ssize_t sock_recv(struct sock *sock, void *dst, size_t size)
@@ -96,7 +97,7 @@ void sock_done(struct sock *sock)
 		quota_give(sock->quota, &sock->peer);
 		quota_unref(sock->quota);
 	}
-	free(sock);
+	slab_free(sock);
 }
 
 /* -- moving -- */
@@ -354,7 +355,7 @@ void sock_ask_peer(struct sock *sock)
 
 struct sock *sock_plain_new(struct core *core, int fd)
 {
-	struct sock *sock = mem_zalloc(sizeof(*sock));
+	struct sock *sock = slab_alloc(sizeof(*sock));
 
 	sock_init(sock, &plain_ops, core, fd);
 	sock->watch.run = on_plain_watch;

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/random.h"
+#include "base/slab.h"
 #include "net/internal.h"
 
 enum { CAPACITY_DEFAULT = 64 << 10 };
@@ -287,7 +288,7 @@ static struct sock *end_new(struct pair *pair, int side, struct core *core, cons
 	static const struct addr loopback = { .family = ADDR_IP4,
 					      .ip = { 127, 0, 0, 1 },
 					      .port = 1 };
-	struct sock_pair_end *sock = mem_zalloc(sizeof(*sock));
+	struct sock_pair_end *sock = slab_alloc(sizeof(*sock));
 	struct pair_end *end = &pair->ends[side];
 
 	sock_init(&sock->sock, &pair_ops, core, -1);

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/slab.h"
 #include "net/internal.h"
 
 enum {
@@ -321,7 +322,7 @@ static const struct sock_ops tls_ops = {
 
 struct sock *sock_tls_new(struct core *core, int fd, struct tls *tls)
 {
-	struct sock_tls *t = mem_zalloc(sizeof(*t));
+	struct sock_tls *t = slab_alloc(sizeof(*t));
 	BIO *bio;
 
 	pthread_once(&bio_once, bio_method_make);

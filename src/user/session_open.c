@@ -146,8 +146,7 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 	session->core = open->core;
 	session->os = platform_os(open->client_os).ptr;
 	session->platform = (uint8_t)platform_of_client(open->client_name);
-	memcpy(session->name, open->session_id.ptr,
-	       MIN(open->session_id.len, sizeof(session->name)));
+	session->id2 = open->session2;
 	session->order = ++user->opened;
 	session_free(user, map_set(&user->sessions, session->id, session));
 	presence_set(txn, session, open->presence);

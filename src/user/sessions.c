@@ -1,6 +1,7 @@
 #include "user/sessions.h"
 
 #include "codec/enc.h"
+#include "gateway/domain.h"
 #include "model/limits.h"
 #include "user/activity.h"
 #include "user/platform.h"
@@ -81,7 +82,9 @@ struct session_info_list sessions_list(struct txn *txn)
 		struct session_info *info = &list.items[list.count++];
 		enum user_status status = presence_status(user, sessions[i]->status);
 
-		show(txn->arena, info, (struct str){ sessions[i]->name, sizeof(sessions[i]->name) },
+		char name[SESSION_NAME_LEN + 1];
+		session_name(sessions[i]->id, sessions[i]->id2, name);
+		show(txn->arena, info, arena_str(txn->arena, str_z(name)),
 		     platform_text((enum platform)sessions[i]->platform), str_z(sessions[i]->os),
 		     status, sessions[i]->said);
 		info->active = !sessions[i]->afk && status != STATUS_IDLE;

@@ -33,7 +33,7 @@ struct user_session {
 	int64_t since; /* Unix ms; not 0: idle by itself */
 	struct presence *said; /* in the region, its activities alone; NULL: none */
 	const char *os; /* as platform_os() says it */
-	char name[32]; /* the session_id of READY, without a NUL */
+	uint64_t id2; /* the second half of its name */
 };
 
 /* Rich presence without a gateway: user/headless.h. */
