@@ -68,11 +68,11 @@ static void pump(struct core *core)
 				put(batch, key_bucket(&key, fill.realm, fill.channel, bucket),
 				    &desc_bucket_row, &row);
 			}
-			int n = snprintf(text, sizeof(text),
-					 "message %lu: the quick brown fox jumps over the lazy "
-					 "dog, %lx times or more, "
-					 "and nobody has counted how often it was asked to",
-					 fill.at, fill.at * 2654435761u);
+			int n = snprintf(
+				text, sizeof(text),
+				"message %lu: the quick brown fox jumps over the lazy dog, %lx times or more, "
+				"and nobody has counted how often it was asked to",
+				fill.at, fill.at * 2654435761u);
 			struct message message = { .id = id,
 						   .channel_id = fill.channel,
 						   .content = { text, (size_t)n },

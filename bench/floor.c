@@ -59,15 +59,12 @@ static bool say(int fd, const char *text)
 /* The event as the server writes it, of about the same length. */
 static void publish(const char *content, size_t len)
 {
-	static const char event[] = "{\"id\":\"1175000000000000000\",\"channel_id\":"
-				    "\"1175000000000000001\",\"type\":0,\"content\":\"%.*s\","
-				    "\"timestamp\":\"2026-01-01T00:00:00.000000+00:00\",\"edited_"
-				    "timestamp\":null,\"tts\":false,\"mention_everyone\":false,"
-				    "\"mentions\":[],\"mention_roles\":[],\"attachments\":[],"
-				    "\"embeds\":[],\"pinned\":false,\"flags\":0,\"author\":{\"id\":"
-				    "\"1175000000000000002\",\"username\":\"somebody\","
-				    "\"discriminator\":\"0\",\"avatar\":null,\"bot\":true},"
-				    "\"guild_id\":\"1175000000000000003\",\"components\":[]}";
+	static const char event[] =
+		"{\"id\":\"1175000000000000000\",\"channel_id\":\"1175000000000000001\",\"type\":0,\"content\":\"%.*s\","
+		"\"timestamp\":\"2026-01-01T00:00:00.000000+00:00\",\"edited_timestamp\":null,\"tts\":false,\"mention_everyone\":false,"
+		"\"mentions\":[],\"mention_roles\":[],\"attachments\":[],\"embeds\":[],\"pinned\":false,\"flags\":0,\"author\":{\"id\":"
+		"\"1175000000000000002\",\"username\":\"somebody\",\"discriminator\":\"0\",\"avatar\":null,\"bot\":true},"
+		"\"guild_id\":\"1175000000000000003\",\"components\":[]}";
 
 	if (pending_count == PENDING_MAX)
 		exit(1);
@@ -104,8 +101,8 @@ static void enter(struct peer *peer)
 
 static bool on_request(struct peer *peer, ssize_t n)
 {
-	static const char upgrade[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: "
-				      "websocket\r\nConnection: Upgrade\r\n\r\n";
+	static const char upgrade[] =
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
 	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 	const char *content;
 
@@ -138,8 +135,7 @@ static bool on_frame(struct peer *peer, ssize_t n)
 	if (strstr(input + head, "\"op\":2,")) {
 		enter(peer);
 		return say(peer->fd,
-			   "{\"t\":\"READY\",\"s\":1,\"op\":0,\"d\":{\"v\":10,\"session_id\":"
-			   "\"0123456789abcdef0123456789abcdef\"}}") &&
+			   "{\"t\":\"READY\",\"s\":1,\"op\":0,\"d\":{\"v\":10,\"session_id\":\"0123456789abcdef0123456789abcdef\"}}") &&
 			say(peer->fd, "{\"t\":\"GUILD_CREATE\",\"s\":2,\"op\":0,\"d\":{}}");
 	}
 	return true;

@@ -122,8 +122,7 @@ static void open_peer(struct peer *peer)
 	epoll_ctl(poller, EPOLL_CTL_ADD, peer->fd, &event);
 	int n = snprintf(
 		request, sizeof(request),
-		"GET /?v=10&encoding=json%s HTTP/1.1\r\nHost: bench\r\nUpgrade: "
-		"websocket\r\nConnection: Upgrade\r\n"
+		"GET /?v=10&encoding=json%s HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 		codings[crowd->coding]);
 	if (send(peer->fd, request, (size_t)n, MSG_NOSIGNAL) != n)
@@ -166,10 +165,10 @@ static void say_hello(struct peer *peer)
 			"{\"op\":6,\"d\":{\"token\":\"%.159s\",\"session_id\":\"%s\",\"seq\":%u}}",
 			crowd->tokens[peer->token], peer->name, peer->s);
 	else
-		n = snprintf(payload, sizeof(payload),
-			     "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"intents\":%d,\"properties\":{"
-			     "\"os\":\"l\",\"browser\":\"b\",\"device\":\"d\"}}}",
-			     crowd->tokens[peer->token], INTENTS);
+		n = snprintf(
+			payload, sizeof(payload),
+			"{\"op\":2,\"d\":{\"token\":\"%.159s\",\"intents\":%d,\"properties\":{\"os\":\"l\",\"browser\":\"b\",\"device\":\"d\"}}}",
+			crowd->tokens[peer->token], INTENTS);
 	send_frame(peer, payload, (size_t)n);
 	peer->state = OPENING;
 }
@@ -528,16 +527,15 @@ void bystander(double seconds)
 	peer.fd = dial(91);
 	len = snprintf(
 		request, sizeof(request),
-		"GET /?v=10&encoding=json HTTP/1.1\r\nHost: bench\r\nUpgrade: "
-		"websocket\r\nConnection: Upgrade\r\n"
+		"GET /?v=10&encoding=json HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 	if (!input || send(peer.fd, request, (size_t)len, 0) != len)
 		die("bystander");
 	wait_for(peer.fd, "\"op\":10");
-	len = snprintf(payload, sizeof(payload),
-		       "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"intents\":0,\"properties\":{\"os\":"
-		       "\"l\"}}}",
-		       token);
+	len = snprintf(
+		payload, sizeof(payload),
+		"{\"op\":2,\"d\":{\"token\":\"%.159s\",\"intents\":0,\"properties\":{\"os\":\"l\"}}}",
+		token);
 	send_frame(&peer, payload, (size_t)len);
 	wait_for(peer.fd, "\"READY\"");
 	len = snprintf(

@@ -87,11 +87,11 @@ static void call(int fd, const char *method, const char *path, const char *token
 	char text[4096];
 	size_t len = 0, whole;
 
-	int n = snprintf(text, sizeof(text),
-			 "%s %s HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nContent-Type: "
-			 "application/json\r\n"
-			 "Content-Length: %zu\r\n\r\n%s",
-			 method, path, token, strlen(body), body);
+	int n = snprintf(
+		text, sizeof(text),
+		"%s %s HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\nContent-Type: application/json\r\n"
+		"Content-Length: %zu\r\n\r\n%s",
+		method, path, token, strlen(body), body);
 	send_all(fd, text, (size_t)n);
 	while (!(whole = answer_len(ret, len))) {
 		ssize_t got = recv(fd, ret + len, BUF - 1 - len, 0);
@@ -184,14 +184,13 @@ static void setup(struct person *p, int i)
 	field(ret, "\"system_channel_id\":\"", p->channel, sizeof(p->channel));
 	p->ws = dial();
 	const char *upgrade =
-		"GET /?v=10&encoding=json HTTP/1.1\r\nHost: bench\r\nUpgrade: "
-		"websocket\r\nConnection: Upgrade\r\n"
+		"GET /?v=10&encoding=json HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 	send_all(p->ws, upgrade, strlen(upgrade));
-	snprintf(body, sizeof(body),
-		 "{\"op\":2,\"d\":{\"token\":\"%.159s\",\"properties\":{\"os\":\"l\",\"browser\":"
-		 "\"b\",\"device\":\"d\"}}}",
-		 p->token);
+	snprintf(
+		body, sizeof(body),
+		"{\"op\":2,\"d\":{\"token\":\"%.159s\",\"properties\":{\"os\":\"l\",\"browser\":\"b\",\"device\":\"d\"}}}",
+		p->token);
 	bool answered = false, identified = false;
 	for (uint64_t ready = 0; !ready;) {
 		ssize_t n = recv(p->ws, p->ws_in + p->ws_len, BUF - p->ws_len, 0);
@@ -218,15 +217,15 @@ static void setup(struct person *p, int i)
 
 static void post(struct person *p)
 {
-	static const char body[] = "{\"content\":\"A message of about the length that people write "
-				   "in a chat room, give or take.\"}";
+	static const char body[] =
+		"{\"content\":\"A message of about the length that people write in a chat room, give or take.\"}";
 	char text[1024];
 
-	int n = snprintf(text, sizeof(text),
-			 "POST /api/v10/channels/%s/messages HTTP/1.1\r\nHost: "
-			 "bench\r\nAuthorization: %s\r\n"
-			 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-			 p->channel, p->token, sizeof(body) - 1, body);
+	int n = snprintf(
+		text, sizeof(text),
+		"POST /api/v10/channels/%s/messages HTTP/1.1\r\nHost: bench\r\nAuthorization: %s\r\n"
+		"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		p->channel, p->token, sizeof(body) - 1, body);
 	send_all(p->http, text, (size_t)n);
 	p->busy = true;
 }
@@ -364,8 +363,7 @@ int main(int argc, char **argv)
 		answers += people[i].answers;
 		events += people[i].events;
 	}
-	printf("%d in flight: %lu messages in %.1f s, %.0f a second, server CPU %.1f us a message; "
-	       "events %lu\n",
+	printf("%d in flight: %lu messages in %.1f s, %.0f a second, server CPU %.1f us a message; events %lu\n",
 	       count, (unsigned long)answers, wall, (double)answers / wall,
 	       used / (double)answers * 1e6, (unsigned long)events);
 	return answers == events ? 0 : 1;

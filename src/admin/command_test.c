@@ -25,10 +25,10 @@ static void a_request_names_its_command_and_arguments(void **state)
 	json_t *args;
 
 	(void)state;
-	assert_int_equal(parse("{\"command\":\"users.create\",\"args\":{\"name\":\"ann\","
-			       "\"password\":\"x\",\"owner\":true}}",
-			       &command, &args, why),
-			 0);
+	assert_int_equal(
+		parse("{\"command\":\"users.create\",\"args\":{\"name\":\"ann\",\"password\":\"x\",\"owner\":true}}",
+		      &command, &args, why),
+		0);
 	assert_string_equal(command->name, "users.create");
 	assert_string_equal(json_string_value(json_object_get(args, "name")), "ann");
 	assert_true(json_is_true(json_object_get(args, "owner")));
@@ -36,10 +36,10 @@ static void a_request_names_its_command_and_arguments(void **state)
 	assert_int_equal(parse("{\"command\":\"status\"}", &command, &args, why), 0);
 	assert_int_equal(json_object_size(args), 0);
 	json_decref(args);
-	assert_int_equal(parse("{\"command\":\"users.list\",\"args\":{\"after\":"
-			       "1574812551244414976,\"limit\":3}}",
-			       &command, &args, why),
-			 0);
+	assert_int_equal(
+		parse("{\"command\":\"users.list\",\"args\":{\"after\":1574812551244414976,\"limit\":3}}",
+		      &command, &args, why),
+		0);
 	assert_true(json_integer_value(json_object_get(args, "after")) == 1574812551244414976);
 	json_decref(args);
 }

@@ -105,9 +105,9 @@ int admin_fault(struct admin_call *call)
 				  "ring, row, write",
 				  (int)MIN(name.len, 40), name.ptr);
 	if (!str_u64(id, &planting.id) || times > TIMES_MAX)
-		return admin_fail(call,
-				  "fault NAME ID [--times N]: the id of a guild, or with --user of "
-				  "an account");
+		return admin_fail(
+			call,
+			"fault NAME ID [--times N]: the id of a guild, or with --user of an account");
 	planting.kind = admin_flag(call, "user") ? CELL_USER : CELL_GUILD;
 	if (times)
 		planting.times = (uint8_t)times;

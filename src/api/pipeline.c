@@ -89,17 +89,14 @@ static void add_cors(struct req *req, struct headers *headers)
 		return;
 	add(headers, S("Access-Control-Allow-Origin"), S("*"));
 	add(headers, S("Access-Control-Expose-Headers"),
-	    S("Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, "
-	      "X-RateLimit-Reset-After, "
+	    S("Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Reset-After, "
 	      "X-RateLimit-Bucket, X-RateLimit-Global, X-RateLimit-Scope"));
 	if (req->http->head.method != HTTP_OPTIONS)
 		return;
 	add(headers, S("Access-Control-Allow-Methods"), S("GET, HEAD, POST, PUT, PATCH, DELETE"));
 	add(headers, S("Access-Control-Allow-Headers"),
-	    S("Authorization, Content-Type, X-Audit-Log-Reason, X-Super-Properties, "
-	      "X-Discord-Locale, "
-	      "X-Discord-Timezone, X-Debug-Options, X-Discord-MFA-Authorization, "
-	      "X-RateLimit-Precision, X-Track, X-Context-Properties, X-Fingerprint"));
+	    S("Authorization, Content-Type, X-Audit-Log-Reason, X-Super-Properties, X-Discord-Locale, "
+	      "X-Discord-Timezone, X-Debug-Options, X-Discord-MFA-Authorization, X-RateLimit-Precision, X-Track, X-Context-Properties, X-Fingerprint"));
 	add(headers, S("Access-Control-Max-Age"), S("86400"));
 }
 

@@ -126,8 +126,7 @@ static void complaints_are_those_of_discord(void **state)
 		{ "{\"id\":1,\"extra\":[[[[1]]]]}",
 		  "{\"extra\":" LEAF("BASE_TYPE_BAD_TYPE", "Nested too deeply.") "}" },
 		/* Time must not grow with 2 to the depth. */
-		{ "{\"id\":1,\"extra\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
-		  "}",
+		{ "{\"id\":1,\"extra\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
 		  "{\"extra\":" LEAF("BASE_TYPE_BAD_TYPE", "Nested too deeply.") "}" },
 		{ "{\"id\":1,\"extra\":\"0123456789012345678901234567890123456789\"}",
 		  "{\"extra\":" LEAF("BASE_TYPE_MAX_LENGTH",

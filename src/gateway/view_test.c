@@ -437,22 +437,20 @@ static void unread_channels_are_told_now_and_then_to_those_who_see_them(void **s
 	fake_pass(m.fake, 29000);
 	expect_last(both, 0, 0, "");
 	fake_pass(m.fake, 2000);
-	expect_last(both, 1, EVENT_CHANNEL_UNREAD_UPDATE,
-		    "{\"guild_id\":\"77\",\"channel_unread_updates\":[{\"id\":\"500\",\"last_"
-		    "message_id\":\"3\"},"
-		    "{\"id\":\"501\",\"last_message_id\":\"9\"}]}");
+	expect_last(
+		both, 1, EVENT_CHANNEL_UNREAD_UPDATE,
+		"{\"guild_id\":\"77\",\"channel_unread_updates\":[{\"id\":\"500\",\"last_message_id\":\"3\"},"
+		"{\"id\":\"501\",\"last_message_id\":\"9\"}]}");
 	expect_last(
 		one, 1, EVENT_PASSIVE_UPDATE_V2,
-		"{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":"
-		"\"3\"}],"
+		"{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":\"3\"}],"
 		"\"updated_voice_states\":[],\"removed_voice_states\":[],\"updated_members\":[]}");
 	/* Nothing is told twice; what one may not see, not at all. */
 	say(&m, 1, 10);
 	fake_pass(m.fake, 31000);
 	expect_last(
 		one, 1, EVENT_PASSIVE_UPDATE_V2,
-		"{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":"
-		"\"3\"}],"
+		"{\"guild_id\":\"77\",\"updated_channels\":[{\"id\":\"500\",\"last_message_id\":\"3\"}],"
 		"\"updated_voice_states\":[],\"removed_voice_states\":[],\"updated_members\":[]}");
 	assert_int_equal(ring_next(&both->ring), 3);
 	/* A guild that becomes small says first what was missed. */

@@ -296,9 +296,9 @@ static void tell_ready(struct daemon *daemon)
 {
 	/* Before the line that callers wait for, so that they have this too. */
 	if (!atomic_load(&daemon->app.has_owner))
-		log_info("nobody owns this server yet; make its owner: rookery --data %s users "
-			 "create NAME --owner",
-			 daemon->admin.data);
+		log_info(
+			"nobody owns this server yet; make its owner: rookery --data %s users create NAME --owner",
+			daemon->admin.data);
 	printf("rookeryd ready %s\n", daemon->app.default_url ? daemon->app.default_url : "");
 	fflush(stdout);
 	sd_notify(0, "READY=1\nSTATUS=");
@@ -323,8 +323,8 @@ static void on_recovered(struct core *core)
 	}
 	atomic_store(&daemon->app.serving, true);
 	if (daemon->config->faults)
-		log_warn("the operator may break things here (faults = true): not for a server "
-			 "that people use");
+		log_warn(
+			"the operator may break things here (faults = true): not for a server that people use");
 	for (uint32_t i = 0; i < cores->count; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
 

@@ -9,14 +9,11 @@
 #include "base/mem.h"
 
 const char options_usage[] =
-	"usage: rookeryd [--data DIR] [--listen ADDR:PORT] [--cores N] [--config FILE] [--set "
-	"KEY=VALUE ...]\n"
+	"usage: rookeryd [--data DIR] [--listen ADDR:PORT] [--cores N] [--config FILE] [--set KEY=VALUE ...]\n"
 	"  --data DIR         where everything is kept (default: data)\n"
-	"  --listen A:P,...   addresses of the plain listener (default: 127.0.0.1:8080); unix:PATH "
-	"too\n"
+	"  --listen A:P,...   addresses of the plain listener (default: 127.0.0.1:8080); unix:PATH too\n"
 	"  --cores N          threads that serve (default: processors, at most 8)\n"
-	"  --config FILE      a file of key = value lines; what stands after it on the command "
-	"line wins\n"
+	"  --config FILE      a file of key = value lines; what stands after it on the command line wins\n"
 	"  --set KEY=VALUE    one setting, as in the file\n"
 	"  --check            read the configuration, say what is wrong, and end\n";
 

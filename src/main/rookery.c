@@ -85,10 +85,8 @@ static void usage(FILE *to)
 	fprintf(to, "  %-52s %s\n", "config check FILE",
 		"reads a configuration, says what is wrong");
 	fputs("\nPasswords are asked for on the terminal, or read as a line from standard input.\n"
-	      "Without --data and --config: /etc/rookery/rookery.conf, or ./data where there is no "
-	      "such file.\n"
-	      "Ends with 0: done, 1: refused or failed, 2: wrong use, 3: neither a daemon nor its "
-	      "store can be reached.\n",
+	      "Without --data and --config: /etc/rookery/rookery.conf, or ./data where there is no such file.\n"
+	      "Ends with 0: done, 1: refused or failed, 2: wrong use, 3: neither a daemon nor its store can be reached.\n",
 	      to);
 }
 

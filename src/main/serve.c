@@ -33,12 +33,9 @@ struct serve {
 
 static const char page[] =
 	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Rookery</title>"
-	"<meta name=\"viewport\" content=\"width=device-width\"><style>body{font:1rem/1.5 "
-	"system-ui,sans-serif;"
-	"max-width:36rem;margin:15vh auto;padding:0 1rem}code{background:#eee;padding:.1em "
-	".3em}</style>"
-	"<h1>Rookery</h1><p>This is a community server that speaks Discord's public protocol. The "
-	"API is at "
+	"<meta name=\"viewport\" content=\"width=device-width\"><style>body{font:1rem/1.5 system-ui,sans-serif;"
+	"max-width:36rem;margin:15vh auto;padding:0 1rem}code{background:#eee;padding:.1em .3em}</style>"
+	"<h1>Rookery</h1><p>This is a community server that speaks Discord's public protocol. The API is at "
 	"<code>/api/v10</code>, the gateway at <code>/</code> by WebSocket.</p>"
 	"<p>Not affiliated with Discord.</p></html>";
 
@@ -194,10 +191,10 @@ struct http_server *serve_new(struct core *core)
 /* One answer, and the door is shut again: what is inside already goes on. TLS would want memory for its handshake first. */
 static void refuse(struct core *core, struct sock *sock)
 {
-	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: "
-				     "application/json\r\nContent-Length: 47\r\n"
-				     "Retry-After: 5\r\nConnection: close\r\n\r\n"
-				     "{\"message\":\"503: Service Unavailable\",\"code\":0}";
+	static const char answer[] =
+		"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 47\r\n"
+		"Retry-After: 5\r\nConnection: close\r\n\r\n"
+		"{\"message\":\"503: Service Unavailable\",\"code\":0}";
 
 	if (!sock_is_tls(sock) && sock_send(sock, answer, sizeof(answer) - 1) > 0)
 		sock_finish(core, sock);

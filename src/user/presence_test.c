@@ -65,8 +65,7 @@ static void one_bad_activity_costs_only_itself(void **state)
 	arena_init(&arena);
 	struct activity_list list = read_list(
 		&arena,
-		"[3,{},{\"name\":\"\"},{\"name\":\"ok\",\"type\":99},{\"name\":\"chess\",\"type\":"
-		"0,"
+		"[3,{},{\"name\":\"\"},{\"name\":\"ok\",\"type\":99},{\"name\":\"chess\",\"type\":0,"
 		"\"created_at\":\"yesterday\",\"secrets\":{\"join\":\"x\"},\"buttons\":[\"a\"]},"
 		"{\"type\":4,\"state\":\"busy\"},{\"type\":4,\"name\":\"empty\"}]",
 		false);

@@ -112,16 +112,14 @@ static struct bytes *event(struct random *random, size_t words_max)
 	struct buf buf;
 
 	buf_init(&buf, 1 << 20);
-	buf_printf(&buf,
-		   "{\"id\":\"%lu\",\"type\":0,\"timestamp\":\"2026-11-24T15:%02lu:%02lu.%06lu+00:"
-		   "00\",\"author\":{\"id\":\"117500000000%lu\","
-		   "\"username\":\"somebody%lu\",\"discriminator\":\"0\",\"avatar\":null},"
-		   "\"mentions\":[],\"mention_roles\":[],"
-		   "\"attachments\":[],\"embeds\":[],\"pinned\":false,\"flags\":0,\"tts\":false,"
-		   "\"channel_id\":\"1175000000000000001\",\"content\":\"",
-		   1175000000000000000 + random_below(random, 1 << 30), random_below(random, 60),
-		   random_below(random, 60), random_below(random, 1000000),
-		   random_below(random, 50), random_below(random, 50));
+	buf_printf(
+		&buf,
+		"{\"id\":\"%lu\",\"type\":0,\"timestamp\":\"2026-11-24T15:%02lu:%02lu.%06lu+00:00\",\"author\":{\"id\":\"117500000000%lu\","
+		"\"username\":\"somebody%lu\",\"discriminator\":\"0\",\"avatar\":null},\"mentions\":[],\"mention_roles\":[],"
+		"\"attachments\":[],\"embeds\":[],\"pinned\":false,\"flags\":0,\"tts\":false,\"channel_id\":\"1175000000000000001\",\"content\":\"",
+		1175000000000000000 + random_below(random, 1 << 30), random_below(random, 60),
+		random_below(random, 60), random_below(random, 1000000), random_below(random, 50),
+		random_below(random, 50));
 	for (uint64_t n = random_below(random, words_max); n > 0; n--) {
 		buf_put_str(&buf, str_z(words[random_below(random, ARRAY_SIZE(words))]));
 		buf_putc(&buf, ' ');
@@ -226,9 +224,9 @@ static void those_in_step_share_one_piece_and_its_bytes_are_these(void **state)
 
 	(void)state;
 	assert_int_equal(ws_share_piece(share, &a, 40, body, '}', true, &first), 0);
-	static const char pinned[] = "\xaa\x56\x4a\xce\xcf\x2b\x49\xcd\x2b\x51\xb2\x52\xca\x48\xcd"
-				     "\xc9\xc9\x57\x40\x22\x95\x6a\x6b\x01"
-				     "\x00\x00\x00\xff\xff";
+	static const char pinned[] =
+		"\xaa\x56\x4a\xce\xcf\x2b\x49\xcd\x2b\x51\xb2\x52\xca\x48\xcd\xc9\xc9\x57\x40\x22\x95\x6a\x6b\x01"
+		"\x00\x00\x00\xff\xff";
 	assert_int_equal(first.len, sizeof(pinned) - 1);
 	assert_memory_equal(first.ptr, pinned, sizeof(pinned) - 1);
 	assert_int_equal(ws_share_piece(share, &b, 40, body, '}', true, &same), 0);
@@ -258,8 +256,8 @@ static void the_white_space_that_sets_the_offsets_is_this(void **state)
 	(void)state;
 	assert_int_equal(ws_share_piece(share, &link, 40, body, '}', true, &piece), 0);
 	/* A compressed block: twelve literals, three sequences with offsets of their own. */
-	static const char pinned[] = "\xac\x00\x00\x60\x20\x0a\x0d\x09\x0a\x09\x0a\x09\x09\x09\x0d"
-				     "\x09\x03\x14\x03\x06\x06\x82\x27\x01";
+	static const char pinned[] =
+		"\xac\x00\x00\x60\x20\x0a\x0d\x09\x0a\x09\x0a\x09\x09\x09\x0d\x09\x03\x14\x03\x06\x06\x82\x27\x01";
 	assert_true(piece.len > sizeof(pinned) - 1);
 	assert_memory_equal(piece.ptr, pinned, sizeof(pinned) - 1);
 	assert_int_equal(ws_share_head(share, &link, 40, head), 9);

@@ -100,8 +100,7 @@ bool run_seed(uint64_t seed, const struct options *options)
 	if (!fine)
 		print_failure(world);
 	else if (options->tracing)
-		printf("seed %lu passed: %u calls (%u acknowledged), %u crashes, %u restarts, %u "
-		       "resumes, %lu rounds, %.1f s\n",
+		printf("seed %lu passed: %u calls (%u acknowledged), %u crashes, %u restarts, %u resumes, %lu rounds, %.1f s\n",
 		       seed, world->calls_started, world->acked, world->crashes, world->restarts,
 		       world->resumes, world->rounds, (double)world->now_us / 1e6);
 	world_done(world);

@@ -174,11 +174,10 @@ static void connect_viewer(struct viewer *viewer)
 	sock_watch(client_core(viewer), viewer->sock, EPOLLIN, on_event);
 	serve_accept(core, theirs, NULL);
 	viewer->state = VIEWER_UPGRADING;
-	buf_put_str(&viewer->out,
-		    S("GET /?v=10&encoding=json HTTP/1.1\r\nHost: sim\r\nUpgrade: "
-		      "websocket\r\nConnection: Upgrade\r\n"
-		      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
-		      "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
+	buf_put_str(
+		&viewer->out,
+		S("GET /?v=10&encoding=json HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
 	flush(viewer);
 }
 
@@ -222,10 +221,10 @@ static void begin(struct viewer *viewer)
 	forget_session(viewer);
 	viewer->life = viewer->world->life;
 	trace(viewer->world, "viewer %u identifies as %u", viewer->index, viewer->user);
-	send_text(viewer,
-		  "{\"op\":2,\"d\":{\"token\":\"%s\",\"intents\":%u,\"properties\":{\"os\":\"l\","
-		  "\"browser\":\"s\",\"device\":\"s\"}}}",
-		  user->token, viewer->intents);
+	send_text(
+		viewer,
+		"{\"op\":2,\"d\":{\"token\":\"%s\",\"intents\":%u,\"properties\":{\"os\":\"l\",\"browser\":\"s\",\"device\":\"s\"}}}",
+		user->token, viewer->intents);
 }
 
 /* -- in -- */

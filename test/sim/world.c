@@ -415,19 +415,17 @@ static void make_guild(struct world *world)
 
 	/* A room for all, two that hide, one in a category that hides, one where only some may speak. */
 	buf_init(&body, 1 << 16);
-	buf_printf(&body,
-		   "{\"name\":\"sim\",\"system_channel_id\":\"1\",\"channels\":["
-		   "{\"id\":\"1\",\"name\":\"general\",\"type\":0},"
-		   "{\"id\":\"2\",\"name\":\"secret\",\"type\":0,\"permission_overwrites\":["
-		   "{\"id\":\"0\",\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},{\"id\":\"%lu\","
-		   "\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]},"
-		   "{\"id\":\"3\",\"name\":\"cellar\",\"type\":4},"
-		   "{\"id\":\"4\",\"name\":\"deep\",\"type\":0,\"parent_id\":\"3\",\"permission_"
-		   "overwrites\":["
-		   "{\"id\":\"0\",\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},{\"id\":\"%lu\","
-		   "\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]},"
-		   "{\"id\":\"5\",\"name\":\"other\",\"type\":0}]}",
-		   world->users[ANN].id, world->users[BOT_BARE].id);
+	buf_printf(
+		&body,
+		"{\"name\":\"sim\",\"system_channel_id\":\"1\",\"channels\":["
+		"{\"id\":\"1\",\"name\":\"general\",\"type\":0},"
+		"{\"id\":\"2\",\"name\":\"secret\",\"type\":0,\"permission_overwrites\":["
+		"{\"id\":\"0\",\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},{\"id\":\"%lu\",\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]},"
+		"{\"id\":\"3\",\"name\":\"cellar\",\"type\":4},"
+		"{\"id\":\"4\",\"name\":\"deep\",\"type\":0,\"parent_id\":\"3\",\"permission_overwrites\":["
+		"{\"id\":\"0\",\"type\":0,\"allow\":\"0\",\"deny\":\"1024\"},{\"id\":\"%lu\",\"type\":1,\"allow\":\"1024\",\"deny\":\"0\"}]},"
+		"{\"id\":\"5\",\"name\":\"other\",\"type\":0}]}",
+		world->users[ANN].id, world->users[BOT_BARE].id);
 	buf_putc(&body, '\0');
 	struct request *call = call_wait(world, OWNER, "POST", body.ptr, "/guilds");
 	must(world, call->status == 201 || call->status == 200, "guild");

@@ -232,8 +232,7 @@ int main(int argc, char **argv)
 		return r;
 	if (argc < 2 || (name && !target)) {
 		fprintf(stderr,
-			"usage: fuzz --list | --replay DIR [NAME...] | FILE... (with "
-			"FUZZ_TARGET)\n");
+			"usage: fuzz --list | --replay DIR [NAME...] | FILE... (with FUZZ_TARGET)\n");
 		return 2;
 	}
 	buf = mem_alloc(INPUT_MAX);
