@@ -403,6 +403,12 @@ static bool fault_ring(struct session *session)
 	return now;
 }
 
+static bool lose(struct event *event)
+{
+	event_unref(event);
+	return false;
+}
+
 void session_append(struct session *session, struct event *event, enum event_form form)
 {
 	struct gateway_local *gateway = session->gateway;
@@ -413,7 +419,8 @@ void session_append(struct session *session, struct event *event, enum event_for
 		event_unref(event);
 		return;
 	}
-	bool fits = !fault_ring(session) && ring_push(ring, &gateway->ring_limits, event, form);
+	bool fits = fault_ring(session) ? lose(event)
+					: ring_push(ring, &gateway->ring_limits, event, form);
 
 	stat_add(&gateway->stats.events, 1);
 	if (session->waits)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -38,9 +39,9 @@
 enum {
 	DRAIN_MS = 5000,
 	DRAIN_STEP_MS = 50,
-	DRY_TURNS = 500,
+	DRY_TURNS = 5000, /* of a millisecond */
 	DRY_QUIET = 10,
-	KEEP_TURNS = 10000, /* of a millisecond or less */
+	KEEP_TURNS = 10000,
 	SETTLE_MS = 60,
 	SETTLE_LOOKS = 100,
 	FIBERS_MAX = 4096,
@@ -487,10 +488,12 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 
 /* -- after the cores have stopped: they are turned by hand, for what must not be lost -- */
 
-static void turn_all(struct cores *cores, uint64_t may_sleep_us)
+/* A core that was asked to stop never sleeps in its turn, so the disk is given its time here. */
+static void turn_all(struct cores *cores)
 {
 	for (uint32_t i = 0; i < cores->count; i++)
-		core_turn(cores->core[i], i == 0 ? may_sleep_us : 0);
+		core_turn(cores->core[i], 0);
+	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
 /* What was committed is answered and published, and what was published has reached the sessions. */
@@ -507,11 +510,11 @@ static void run_dry(struct cores *cores)
 				atomic_load(&store->stats.batches);
 		for (uint32_t k = 0; k < cores->count; k++)
 			gateway_finish(cores->core[k]);
-		turn_all(cores, 1000);
+		turn_all(cores);
 		for (uint32_t k = 0; k < cores->count; k++)
 			after += atomic_load(&core_stats(cores->core[k])->messages) +
 				atomic_load(&store->stats.batches);
-		quiet = before == after ? quiet + 1 : 0;
+		quiet = before == after && !atomic_load(&store->stats.queued) ? quiet + 1 : 0;
 	}
 }
 
@@ -525,7 +528,7 @@ static void keep_sessions(struct daemon *daemon)
 	run_dry(cores);
 	gateway_keep(cores, keeping);
 	for (int i = 0; keeping->waiting && i < KEEP_TURNS; i++)
-		core_turn(cores->core[0], 1000);
+		turn_all(cores);
 	if (keeping->waiting || keeping->failed)
 		log_warn("sessions could not be kept, they will identify anew r=%d",
 			 keeping->failed);
