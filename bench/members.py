@@ -3,7 +3,7 @@
 
     bench/members.py [BUILD [MEMBERS [PART...]]]
 
-Parts: load, ask, walk, lists, crowd; all when none is named. Twenty sets of overwrites, three of them watched; a tenth of the
+Parts: load, ask, walk, lists, crowd; all when none is named; create by its name only. Twenty sets of overwrites, three of them watched; a tenth of the
 members is online, by direct injection (bench/members_daemon.c). Processor time is what the whole server took of it; a wait is
 how long a message to a core had to wait at the longest, and how long the core worked meanwhile. Times depend on what else the
 machine does, processor time less so."""
@@ -242,6 +242,20 @@ def part_walk(bench, owner, guild):
         print('%-36s %8.1f ms, CPU %8.0f us, longest wait %s' % (name, m.s * 1000, m.cpu_s * 1e6, m.wait_ms))
 
 
+def part_create(bench, owner, guild, world):
+    """What a bot with presences is sent of a guild below the size from which only the online of it are seen: MEMBERS of 75,000 at most."""
+    print('online: ' + bench.order('online %s %d' % (guild['id'], MEMBERS * 8 // 10)))
+    bot = world.bot(owner, 'watcher')
+    world.add_bot(owner, bot, guild['id'])
+    for _ in range(3):
+        with Measured(bench) as m:
+            gateway = bot.gateway(guilds=False, timeout=120)
+            ready = gateway.wait('GUILD_CREATE', where=lambda d: d['id'] == guild['id'], timeout=120)['d']
+        print('GUILD_CREATE to a bot with presences: %d members, %d presences, %.0f ms, CPU %.0f ms, longest wait %s' % (
+            len(ready['members']), len(ready['presences']), m.s * 1000, m.cpu_s * 1000, m.wait_ms))
+        gateway.close()
+
+
 def part_lists(bench, owner, guild, channels):
     gateway = owner.gateway(v=9, guilds=False, timeout=120)
     for channel in [guild['system_channel_id']] + channels[:2]:
@@ -365,6 +379,8 @@ def main():
         part_walk(bench, owner, guild)
     if 'lists' in PARTS:
         part_lists(bench, owner, guild, channels).close()
+    if 'create' in PARTS:
+        part_create(bench, owner, guild, world)
     if 'crowd' in PARTS:
         part_crowd(bench, owner, guild, beside, world)
     gateway.close()
