@@ -14,6 +14,23 @@ from lib.world import World  # noqa: E402
 from raw.base import Scene, Skip, eq, run_steps, step  # noqa: E402
 
 
+@step('a session is kept over a stop though its client does not answer the close')
+def _():
+    with Server(cores=1) as server:  # the core that writes has a descriptor that stays ready
+        scene = Scene(server.url)
+        deaf = scene.bot.gateway()  # reads nothing more
+        server.stop()
+        assert 'sessions kept sessions=1' in server.log_tail(), server.log_tail()
+        deaf.drop()
+        server.start()
+        again = scene.gateway()
+        again.hello()
+        again.resume(scene.bot.token, deaf.session_id, deaf.seq)
+        again.wait('RESUMED')
+        again.close()
+        server.stop()
+
+
 @step('ready within two seconds, and idle then')
 def _():
     with Server() as server:
