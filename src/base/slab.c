@@ -48,7 +48,8 @@ struct slab {
 	struct slab *prev, *next; /* those of a size that have room */
 	struct gap *gaps;
 	uint32_t units; /* of each thing */
-	uint32_t used, fresh, most; /* things: given out; never given out are those from @fresh on; all */
+	uint32_t used, fresh,
+		most; /* things: given out; never given out are those from @fresh on; all */
 };
 
 struct heap {

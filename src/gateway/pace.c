@@ -104,8 +104,7 @@ bool pace_mark(struct gateway_local *gateway, struct list *node)
 	struct pace *pace = &gateway->pace;
 	struct pace_mark *mark = list_entry(node, struct pace_mark, node);
 
-	if ((uintptr_t)mark < (uintptr_t)pace->marks ||
-	    (uintptr_t)mark >= (uintptr_t)(pace->marks + PACE_MARKS))
+	if (!pace_owns(pace, node))
 		return false;
 	if (mark->ends)
 		pace->sending = mark->ends = false;

@@ -4,6 +4,8 @@
  * files of gateway/ only. */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/list.h"
 #include "core/core.h"
 
@@ -32,5 +34,11 @@ uint64_t pace_walk_us(struct gateway_local *gateway);
 uint64_t pace_send_us(struct gateway_local *gateway);
 /* A crowd was told something: the flow is behind by one less when it has been sent. Takes over a reference. */
 void pace_told(struct gateway_local *gateway, struct flow *flow);
+/* A node of gateway->dirty is one of ours, and no connection's. */
+static inline bool pace_owns(const struct pace *pace, const struct list *node)
+{
+	return (uintptr_t)node >= (uintptr_t)pace->marks &&
+		(uintptr_t)node < (uintptr_t)(pace->marks + PACE_MARKS);
+}
 /* @node came from the head of gateway->dirty. True: it was a mark, and is dealt with. */
 bool pace_mark(struct gateway_local *gateway, struct list *node);

@@ -525,6 +525,31 @@ bool conn_flush(struct conn *conn)
 	return true;
 }
 
+static const struct conn *dirty_conn(const struct gateway_local *gateway, const struct list *node)
+{
+	return node == &gateway->dirty || pace_owns(&gateway->pace, node)
+		? NULL
+		: list_entry(node, struct conn, dirty);
+}
+
+/* As in a walk through a crowd (fanout.c), most of the time is waiting for memory: so it is asked for ahead. */
+static void look_ahead(const struct gateway_local *gateway)
+{
+	const struct list *near = gateway->dirty.next, *far = near->next;
+	const struct conn *conn = dirty_conn(gateway, far);
+
+	__builtin_prefetch(far->next);
+	if (conn) {
+		__builtin_prefetch(conn, 1);
+		__builtin_prefetch(conn->sock);
+		__builtin_prefetch(&conn->session->ring, 1);
+		__builtin_prefetch(&conn->session->conn, 1);
+	}
+	conn = dirty_conn(gateway, near);
+	if (conn && conn->session && conn->session->ring.cap)
+		__builtin_prefetch(&conn->session->ring.slots[conn->session->ring.head]);
+}
+
 void conn_on_deferred(struct core *core, struct deferred *deferred)
 {
 	struct gateway_local *gateway = container_of(deferred, struct gateway_local, flush);
@@ -536,6 +561,7 @@ void conn_on_deferred(struct core *core, struct deferred *deferred)
 	for (uint32_t i = 1; (node = list_pop(&gateway->dirty)); i++) {
 		if (pace_mark(gateway, node))
 			continue;
+		look_ahead(gateway);
 		struct conn *conn = list_entry(node, struct conn, dirty);
 
 		if (conn_flush(conn) && conn->closing && !conn->out)
