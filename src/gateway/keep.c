@@ -305,7 +305,8 @@ static void take_event(struct restore *restore, struct arena *arena, const struc
 	uint64_t number;
 
 	if (!parse_kept_event(row->key, &number) ||
-	    row_get(row->value, &desc_kept_event, arena, &kept) || !is_event(kept.name, &type))
+	    row_get(row->value, &desc_kept_event, arena, &kept) || number == 0 ||
+	    !is_event(kept.name, &type))
 		return;
 	struct event *event = event_new(type, kept.full.ptr ? bytes_from(kept.full) : NULL);
 	event->alt = kept.short_.ptr ? bytes_from(kept.short_) : NULL;
@@ -374,6 +375,24 @@ static struct session *session_of(struct restore *restore, uint64_t id,
 	return session;
 }
 
+static bool ids_good(const struct u64_list *ids)
+{
+	for (uint32_t i = 0; i < ids->count; i++)
+		if (!ids->items[i])
+			return false;
+	return true;
+}
+
+/* Whether the row says what identify.c would have let through: what we hold is trusted, what a disk says is not. */
+static bool may_return(uint64_t id, const struct kept_session *kept)
+{
+	bool shard_good = kept->shard_count ? kept->shard_id < kept->shard_count : !kept->shard_id;
+
+	return id && kept->user_id && (kept->version == 9 || kept->version == 10) &&
+		kept->shard_id >= 0 && kept->shard_count <= UINT32_MAX && shard_good &&
+		ids_good(&kept->guilds) && ids_good(&kept->opening);
+}
+
 static uint64_t *ids_dup(const uint64_t *items, uint32_t count)
 {
 	return count ? mem_dup(items, count * sizeof(*items)) : NULL;
@@ -394,8 +413,8 @@ static void take_session(struct restore *restore, struct arena *arena, const str
 	uint64_t id = 0;
 
 	if (!parse_kept_session(row->key, &id) ||
-	    row_get(row->value, &desc_kept_session, arena, &kept)) {
-		unreadable(restore, id, 0);
+	    row_get(row->value, &desc_kept_session, arena, &kept) || !may_return(id, &kept)) {
+		unreadable(restore, id, kept.user_id);
 		return;
 	}
 	if (session_id_core(id) >= cores->count)
@@ -590,7 +609,7 @@ static int read_run(struct core *core, struct arena *arena, struct kept_run *ret
 	if (r)
 		return r;
 	if ((uint64_t)ret->epoch + 1 != core_cores(core)->store->epoch ||
-	    now_us > ret->saved_at + keep_us || now_us < ret->saved_at - CLOCK_SLACK_US) {
+	    ret->saved_at < now_us - keep_us || ret->saved_at > now_us + CLOCK_SLACK_US) {
 		log_info("sessions of an earlier run are too old sessions=%ld", ret->sessions);
 		return ENOENT;
 	}
