@@ -2,8 +2,8 @@
 #include <errno.h>
 
 #include "api/req.h"
+#include "base/url.h"
 #include "codec/dup.h"
-#include "http/url.h"
 #include "realm/join.h"
 #include "realm/perms.h"
 #include "user/bot.h"

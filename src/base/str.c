@@ -20,6 +20,14 @@ size_t str_find(struct str s, char c)
 	return hit ? (size_t)(hit - s.ptr) : s.len;
 }
 
+int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 bool str_u64(struct str s, uint64_t *ret)
 {
 	uint64_t n = 0;

@@ -140,9 +140,25 @@ static void trimming_takes_unicode_space_and_nothing_else(void **state)
 		assert_true(str_eq(str_trim(cases[i].text), cases[i].trimmed));
 }
 
+static void a_hexadecimal_digit_has_a_value_in_either_case(void **state)
+{
+	static const char digits[] = "0123456789abcdef", big[] = "0123456789ABCDEF";
+	int values = 0;
+
+	(void)state;
+	for (int i = 0; i < 16; i++) {
+		assert_int_equal(hex_value(digits[i]), i);
+		assert_int_equal(hex_value(big[i]), i);
+	}
+	for (int c = 0; c < 256; c++)
+		values += hex_value((char)c) >= 0;
+	assert_int_equal(values, 22); /* nothing else has one */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hexadecimal_digit_has_a_value_in_either_case),
 		cmocka_unit_test(null_views_are_empty_strings),
 		cmocka_unit_test(strings_are_compared_and_cut),
 		cmocka_unit_test(numbers_are_whole_strings_that_fit),

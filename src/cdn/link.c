@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <sodium.h>
 #include <stdio.h>
 
 #include "config/config.h"
@@ -32,8 +33,7 @@ static bool sign(struct core *core, struct str path, uint64_t issued, uint64_t e
 	int n = snprintf(text, sizeof(text), "%lx %lx %.*s", expires, issued, STR_FMT(path));
 	HMAC(EVP_sha256(), file_key_of(app), FILE_KEY_BYTES, (unsigned char *)text, (size_t)n, mac,
 	     &len);
-	for (unsigned int i = 0; i < 32; i++)
-		snprintf(ret_hex + 2 * i, 3, "%02x", mac[i]);
+	sodium_bin2hex(ret_hex, 65, mac, 32);
 	return true;
 }
 

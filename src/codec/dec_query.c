@@ -1,36 +1,15 @@
 /* Query strings and form-urlencoded bodies (https://url.spec.whatwg.org/#urlencoded-parsing). */
 #include "base/mem.h"
+#include "base/url.h"
 #include "codec/internal.h"
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 struct str dec_percent(struct arena *arena, struct str s, bool form)
 {
 	char *out = arena_alloc(arena, s.len + 1);
-	size_t len = 0;
+	size_t len;
 
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (c == '%') {
-			int high = i + 2 < s.len ? hex_value(s.ptr[i + 1]) : -1;
-			int low = high >= 0 ? hex_value(s.ptr[i + 2]) : -1;
-
-			if (low < 0)
-				return (struct str){};
-			c = (char)(high << 4 | low);
-			i += 2;
-		} else if (c == '+' && form) {
-			c = ' ';
-		}
-		out[len++] = c;
-	}
+	if (!url_decode(s, form ? URL_FORM : 0, out, &len))
+		return (struct str){};
 	struct str decoded = { out, len };
 	return str_utf8_valid(decoded) ? decoded : (struct str){};
 }

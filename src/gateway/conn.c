@@ -2,8 +2,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/url.h"
 #include "gateway/internal.h"
-#include "http/url.h"
 
 /* -- lists and timers -- */
 

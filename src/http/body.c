@@ -48,14 +48,6 @@ static void next_line(struct http_body *body, uint8_t state)
 	body->cr = body->in_ext = body->colon = false;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One byte of `chunk-size [ chunk-ext ] CRLF`. */
 static int chunk_byte(struct http_body *body, char c)
 {
@@ -92,7 +84,7 @@ static int chunk_byte(struct http_body *body, char c)
 		return 0;
 	}
 	/* 15 digits: nothing overflows, and nobody has more to send. */
-	int digit = hex_digit(c);
+	int digit = hex_value(c);
 	if (digit < 0 || ++body->digits > 15)
 		return 400;
 	body->left = body->left << 4 | (uint64_t)digit;

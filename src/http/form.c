@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
+#include "base/url.h"
 #include "http/token.h"
-#include "http/url.h"
 
 static struct form_part *current(struct form *form)
 {

@@ -3,8 +3,8 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/url.h"
 #include "http/token.h"
-#include "http/url.h"
 
 enum {
 	PREAMBLE,  /* before the first delimiter */

@@ -1,12 +1,4 @@
-#include "http/url.h"
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "base/url.h"
 
 bool url_decode(struct str s, unsigned flags, char *dst, size_t *ret_len)
 {
@@ -18,8 +10,8 @@ bool url_decode(struct str s, unsigned flags, char *dst, size_t *ret_len)
 		if (c == '+' && flags & URL_FORM) {
 			c = ' ';
 		} else if (c == '%') {
-			int high = s.len - i > 2 ? hex_digit(s.ptr[i + 1]) : -1;
-			int low = s.len - i > 2 ? hex_digit(s.ptr[i + 2]) : -1;
+			int high = s.len - i > 2 ? hex_value(s.ptr[i + 1]) : -1;
+			int low = s.len - i > 2 ? hex_value(s.ptr[i + 2]) : -1;
 
 			if (high >= 0 && low >= 0) {
 				c = (char)(high << 4 | low);

@@ -2,9 +2,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/url.h"
 #include "http/form.h"
 #include "http/range.h"
-#include "http/url.h"
 
 int fuzz_url(const uint8_t *data, size_t size);
 int fuzz_url(const uint8_t *data, size_t size)

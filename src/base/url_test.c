@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/url.h"
 #include "http/form.h"
-#include "http/url.h"
 
 static void escapes_are_decoded(void **state)
 {
