@@ -11,7 +11,7 @@
 #include "limit/limit.h"
 #include "main/daemon.h"
 
-enum { STEP_US = 20000, TURNS_MAX = 100000, ROW_BYTES_MAX = 1 << 16 };
+enum { STEP_US = 20000, TURNS_MAX = 100000, ROW_BYTES_MAX = 1 << 16, SETTLE_TURNS = 20 };
 
 void testbed_init(struct testbed *bed)
 {
@@ -37,6 +37,7 @@ void testbed_init(struct testbed *bed)
 
 void testbed_done(struct testbed *bed)
 {
+	testbed_turns(bed, SETTLE_TURNS); /* what cells have still to tell each other */
 	store_batch_free(bed->batch);
 	bed->store->ops->close(bed->store);
 	daemon_local_free(bed->cores->core[0]);
