@@ -563,7 +563,7 @@ static void returning_free(struct returning *returning)
 	ring_done(&returning->session->ring);
 	free(returning->session->presence);
 	guilds_drop(returning->session);
-	free(returning->session);
+	slab_free(returning->session);
 	free(returning->guilds);
 	json_decref(returning->interests);
 	free(returning);
