@@ -188,27 +188,33 @@ class Bench:
     def crowd(self):
         print('== one room of 10,000, two cores')
         table = Table()
-        self.each(table, 10000, 1, ['idle:1', 'rate:5:2'], cores=2)
+        for _ in range(self.o.rounds):
+            self.each(table, 10000, 1, ['idle:1', 'rate:5:2'], cores=2)
         table.show(ROOM[:4] + [('send to the last of 10,000, p99', 'rate', 'last_p99_ms', 'ms'), ('   p50', 'rate', 'last_p50_ms', 'ms')])
 
     def flood(self):
         print('== a room of 5,000 is flooded, one core')
         table = Table()
-        self.each(table, 5000, 1, ['flood:6:16'])
+        for _ in range(self.o.rounds):
+            self.each(table, 5000, 1, ['flood:6:16'])
         table.show([('a GET meanwhile, p50', 'flood', 'get_p50_ms', 'ms'), ('   p99', 'flood', 'get_p99_ms', 'ms'),
-                    ('a heartbeat meanwhile, p50', 'flood', 'beat_p50_ms', 'ms'), ('   p99', 'flood', 'beat_p99_ms', 'ms')])
+                    ('a heartbeat meanwhile, p50', 'flood', 'beat_p50_ms', 'ms'), ('   p99', 'flood', 'beat_p99_ms', 'ms'),
+                    ('a message of the flood to its last receiver, p50', 'flood', 'last_p50_ms', 'ms'),
+                    ('   p99', 'flood', 'last_p99_ms', 'ms')])
 
     def stall(self):
         print('== one session of a hundred reads nothing')
         table = Table()
-        self.each(table, 2000, 1, ['rate:5:20', 'stall:8:20', 'idle:1'], floor=False)
+        for _ in range(self.o.rounds):
+            self.each(table, 2000, 1, ['rate:5:20', 'stall:8:20', 'idle:1'], floor=False)
         table.show([('all read: p99', 'rate', 'p99_ms', 'ms'), ('1 % stalled: p99 of the others', 'stall', 'p99_ms', 'ms')])
 
     def resume(self):
         sessions = min(18000, 14 * self.o.accounts)
         print('== %d sessions come back at once' % sessions)
         table = Table()
-        self.each(table, sessions, 2, ['resume:1:20'], cores=2, floor=False)
+        for _ in range(self.o.rounds):
+            self.each(table, sessions, 2, ['resume:1:20'], cores=2, floor=False)
         table.show([('all RESUMED after', 'resume', 'seconds', 's'), ('CPU of each, with 20 messages', 'resume', 'cpu_us', 'us')])
 
 
