@@ -28,7 +28,9 @@ static struct world {
 /* Instead of the domain: never runs the work. */
 static void answer(struct core *core, struct cell_work *work)
 {
-	static const int results[] = { 0, 0, 0, -EAGAIN, 4004, ERR_RESTARTED, ERR_UNKNOWN_GUILD, 0 };
+	static const int results[] = {
+		0, 0, 0, -EAGAIN, 4004, ERR_RESTARTED, ERR_UNKNOWN_GUILD, 0
+	};
 	int r = results[world.answer++ % ARRAY_SIZE(results)];
 
 	if (work->run == user_open_run && r == 0) {
@@ -114,10 +116,9 @@ static void put_rows(const uint8_t *data, size_t size, bool fits)
 		if (again)
 			continue; /* a store has a key once */
 		numbers[kind][counts[kind]++] = number;
-		store_batch_put(batch,
-				kind ? key_kept_event(&key, number)
-				     : key_kept_session(&key, number),
-				value);
+		store_batch_put(
+			batch, kind ? key_kept_event(&key, number) : key_kept_session(&key, number),
+			value);
 	}
 	if (fits)
 		put_run(batch, counts[0], counts[1]);

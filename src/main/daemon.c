@@ -63,6 +63,7 @@ struct daemon {
 	struct listener **listeners;
 	size_t listeners_count;
 	_Atomic uint32_t recovered;
+	struct msg shut;
 	struct timer drain;
 	uint64_t drain_until_us;
 	bool stopping;
@@ -218,6 +219,25 @@ static void on_drain_core(struct core *core, struct msg *msg)
 	free(msg);
 }
 
+/* From core to core, behind what shuts the listeners there: who is told to come back finds no door of ours open any more. */
+static void on_shut(struct core *core, struct msg *msg)
+{
+	struct daemon *daemon = container_of(msg, struct daemon, shut);
+	struct cores *cores = daemon->cores;
+
+	if (core_index(core) + 1 < cores->count) {
+		core_post(cores->core[core_index(core) + 1], msg);
+		return;
+	}
+	gateway_drain(cores);
+	for (uint32_t i = 0; i < cores->count; i++) {
+		struct msg *drain = mem_zalloc(sizeof(*drain));
+
+		drain->run = on_drain_core;
+		core_post(cores->core[i], drain);
+	}
+}
+
 static void on_stop(struct cores *cores, int number, void *owner)
 {
 	struct daemon *daemon = owner;
@@ -232,13 +252,8 @@ static void on_stop(struct cores *cores, int number, void *owner)
 	for (size_t i = 0; i < daemon->listeners_count; i++)
 		listener_stop(daemon->listeners[i]);
 	control_stop(daemon->control);
-	gateway_drain(cores);
-	for (uint32_t i = 0; i < cores->count; i++) {
-		struct msg *msg = mem_zalloc(sizeof(*msg));
-
-		msg->run = on_drain_core;
-		core_post(cores->core[i], msg);
-	}
+	daemon->shut.run = on_shut;
+	core_post(cores->core[0], &daemon->shut);
 	daemon->drain_until_us = core_now_us(cores->core[0]) + DRAIN_MS * 1000ULL;
 	timer_init(&daemon->drain, on_drain);
 	timer_set(cores->core[0], &daemon->drain, DRAIN_STEP_MS);
