@@ -97,7 +97,7 @@ class Golden(unittest.TestCase):
             src = HERE.parent / 'src'
             sources = [path for path in (src / 'codec').glob('*.c')
                        if not path.stem.endswith(('_test', '_fuzz', '_bench'))]
-            sources += [src / 'base' / f'{name}.c' for name in ('arena', 'buf', 'mem', 'random', 'region', 'str')]
+            sources += [src / 'base' / f'{name}.c' for name in ('arena', 'buf', 'mem', 'random', 'region', 'slab', 'str', 'url')]
             sources += pathlib.Path(out).glob('model/objects_*.c')
             binary = str(pathlib.Path(out) / 'roundtrip')
             run = subprocess.run(
