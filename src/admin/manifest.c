@@ -88,7 +88,7 @@ static bool take_number(struct str *rest, struct str word, uint64_t *ret)
 
 static bool parse_file(struct str line, struct manifest *ret)
 {
-	char name[MANIFEST_NAME_MAX];
+	char name[MANIFEST_NAME_MAX] = "";
 	uint8_t sha256[DISK_SHA256];
 	struct str hex, size;
 	size_t len = 0;

@@ -1,4 +1,5 @@
 /* A request's way: route, token, limits and body at home; then the owner of what the route names; then home again. */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -247,6 +248,7 @@ static void finish(struct req *req)
 		r = ERR_INTERNAL;
 	}
 	if (r == 0) {
+		assert(req->status || req->route);
 		status = req->status ? req->status : req->route->status;
 	} else {
 		const struct error_desc *desc = error_find(r);

@@ -292,7 +292,7 @@ static bool serve_images(struct core *core, struct http_request *request)
 		return true;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (str_eq(s.at[0], kinds[i].first) && s.count == (kinds[i].by_hash ? 3u : 2u)) {
+		if (s.count == (kinds[i].by_hash ? 3u : 2u) && str_eq(s.at[0], kinds[i].first)) {
 			serve_image(core, request, kinds[i].kind, s.at[1], s.at[s.count - 1],
 				    kinds[i].by_hash);
 			return true;

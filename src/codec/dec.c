@@ -324,7 +324,7 @@ static void field_of(struct dec *dec, const struct obj_desc *desc, const struct 
 {
 	if (!enter(dec, field->name, 0))
 		return;
-	if (json && json_is_null(json) && (field->flags & FIELD_NULL_ABSENT))
+	if (json_is_null(json) && (field->flags & FIELD_NULL_ABSENT))
 		json = NULL;
 	if (!json) {
 		if (field->flags & FIELD_DEFAULT)

@@ -242,7 +242,8 @@ int config_read(struct config *config, const char *path, char **error)
 	else if (parsed == CFG_PARSE_ERROR)
 		r = complain(error, "%s: %s", path, confuse_error ? confuse_error : "syntax error");
 	for (size_t i = 0; !r && i < ARRAY_SIZE(keys); i++) {
-		char ***list = (char ***)(void *)((char *)config + keys[i].at);
+		void *at = (char *)config + keys[i].at;
+		char ***list = at;
 		unsigned int count = cfg_size(cfg, keys[i].name);
 
 		if (!count)

@@ -383,7 +383,7 @@ static int finish(struct line *line, json_t *answer)
 
 static int run_restore(struct line *line, const char *from)
 {
-	struct backup_result result;
+	struct backup_result result = {};
 	char *error = NULL;
 	struct config *config = make_config(line, &error);
 	json_t *answer;

@@ -430,6 +430,7 @@ static void want_now(struct lists *lists, void *to, struct watching *watching,
 	if (roster->missed)
 		flush_roster(roster, to);
 	struct view *view = view_get(roster, want->ranges, want->ranges_count, &fresh);
+	assert(view);
 	if (view == old && !again)
 		return;
 	/* First all is as it is now for those who are here already, so that what is said below follows from it. */
