@@ -281,6 +281,7 @@ void txn_effect(struct txn *txn, const struct effect *effect)
 		}
 		txn->publication = pub;
 	}
+	assert(pub);
 	pub->effects[count] = *effect;
 	pub->count = count + 1;
 	if (effect->kind == EFFECT_SUBSCRIBE)

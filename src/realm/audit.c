@@ -143,7 +143,7 @@ void audit_put(struct audit *audit)
 	audit->entry.id = id_next(txn->core, 0);
 	audit->entry.changes.items = audit->changes;
 	audit->entry.has.changes = audit->entry.changes.count > 0;
-	if (memcmp(&audit->options.has, &none.has, sizeof(none.has))) {
+	if (memcmp(audit->options.has.words, none.has.words, sizeof(none.has.words))) {
 		audit->entry.options = &audit->options;
 		audit->entry.has.options = true;
 	}

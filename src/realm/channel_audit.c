@@ -74,8 +74,7 @@ struct audit audit_channel(struct txn *txn, uint64_t actor_id, enum audit_action
 {
 	static const struct channel none;
 	const struct channel *b = before ? before : &none, *a = after ? after : &none;
-	struct audit audit = audit_begin(txn, actor_id, action, before ? before->id : after->id,
-					 reason);
+	struct audit audit = audit_begin(txn, actor_id, action, before ? b->id : a->id, reason);
 	struct arena *arena = txn->arena;
 
 	audit_str(&audit, "name", b->name, a->name);

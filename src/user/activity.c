@@ -13,7 +13,7 @@ static struct str id_of(struct arena *arena, const struct activity_update *in)
 		return S("custom");
 	if (in->id.len)
 		return in->id;
-	for (size_t i = 0; i < in->name.len; i++)
+	for (size_t i = 0; in->name.ptr && i < in->name.len; i++)
 		hash = hash_u64(hash ^ (uint8_t)in->name.ptr[i]);
 	return arena_printf(arena, "%lx", hash);
 }

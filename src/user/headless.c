@@ -1,5 +1,6 @@
 #include "user/headless.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static void make_room(struct user_state *user)
 	while (map_next(&user->headless, &at, &id, &value))
 		if (!oldest || ((struct headless *)value)->expires_us < oldest->expires_us)
 			oldest = value;
+	assert(oldest);
 	headless_end(user, oldest);
 }
 

@@ -300,7 +300,7 @@ static bool is_empty(struct rocks *r)
 /* A table whose partition were of another length than when its rows were written would not find them. */
 static int partitions_open(struct rocks *r)
 {
-	uint8_t lens[256];
+	uint8_t lens[256] = {};
 	int e = meta_get(r, key_partitions, lens, sizeof(lens));
 
 	if (e)

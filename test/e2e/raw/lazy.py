@@ -50,6 +50,7 @@ def _(scene):
     eq([p['status'] for p in again.wait('GUILD_MEMBERS_CHUNK')['d']['presences']], ['online'])
     # With one less it is as before.
     say(three, 'invisible')
+    eq(told(stage.eyes, cyd)['status'], 'offline') # what two people say has no order
     say(one, 'idle')
     eq(told(stage.eyes, ada, lambda d: d['status'] == 'idle')['status'], 'idle')
     stage.close(one, two, three, again)
