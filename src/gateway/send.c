@@ -542,6 +542,8 @@ static void look_ahead(const struct gateway_local *gateway)
 	if (conn) {
 		__builtin_prefetch(conn, 1);
 		__builtin_prefetch(conn->sock);
+	}
+	if (conn && conn->session) {
 		__builtin_prefetch(&conn->session->ring, 1);
 		__builtin_prefetch(&conn->session->conn, 1);
 	}

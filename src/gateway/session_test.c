@@ -671,6 +671,21 @@ static void draining_asks_everybody_to_reconnect(void **state)
 	client_free(late);
 }
 
+static void many_are_greeted_in_one_turn(void **state)
+{
+	struct fake *fake = *state;
+	struct client *clients[8];
+
+	fake->hasty = true;
+	for (uint32_t i = 0; i < ARRAY_SIZE(clients); i++)
+		clients[i] = client_new(fake, 0, Q, 0);
+	fake_pass(fake, 500);
+	for (uint32_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		drop(client_expect(clients[i], GATEWAY_OP_HELLO, NULL));
+		client_free(clients[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -704,6 +719,7 @@ int main(void)
 		CASE(an_account_that_came_back_with_more_begins_anew),
 		CASE(a_restarted_account_is_told_of_its_sessions),
 		CASE(draining_asks_everybody_to_reconnect),
+		CASE(many_are_greeted_in_one_turn),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
