@@ -101,24 +101,25 @@ int admin_walk_wait(struct core *core, struct arena *arena, uint8_t table, uint6
 		    uint32_t limit, struct admin_first **ret_list, uint32_t *ret_count,
 		    uint64_t *ret_next);
 
-#define ADMIN_COMMANDS(X)                                                                        \
-	X(admin_status)                                                                          \
-	X(admin_metrics)                                                                         \
-	X(admin_users_list)                                                                      \
-	X(admin_users_show)                                                                      \
-	X(admin_users_create)                                                                    \
-	X(admin_users_set_password)                                                              \
-	X(admin_users_disable)                                                                   \
-	X(admin_users_enable)                                                                    \
-	X(admin_users_delete)                                                                    \
-	X(admin_users_reset_mfa)                                                                 \
-	X(admin_users_link)                                                                      \
-	X(admin_users_set_owner)                                                                 \
-	X(admin_tokens_list)                                                                     \
-	X(admin_tokens_revoke) X(admin_bots_list) X(admin_bots_create) X(admin_bots_reset_token) \
-		X(admin_bots_disable) X(admin_bots_enable) X(admin_guilds_list)                  \
-			X(admin_guilds_transfer) X(admin_guilds_delete) X(admin_secrets_rotate)  \
-				X(admin_check) X(admin_backup) X(admin_fault)
+#define ADMIN_COMMANDS(X)                                                                       \
+	X(admin_status)                                                                         \
+	X(admin_metrics)                                                                        \
+	X(admin_users_list)                                                                     \
+	X(admin_users_show)                                                                     \
+	X(admin_users_create)                                                                   \
+	X(admin_users_set_password)                                                             \
+	X(admin_users_disable)                                                                  \
+	X(admin_users_enable)                                                                   \
+	X(admin_users_delete)                                                                   \
+	X(admin_users_reset_mfa)                                                                \
+	X(admin_users_link)                                                                     \
+	X(admin_users_set_owner)                                                                \
+	X(admin_tokens_list)                                                                    \
+	X(admin_tokens_revoke)                                                                  \
+	X(admin_bots_list) X(admin_bots_create) X(admin_bots_reset_token) X(admin_bots_disable) \
+		X(admin_bots_enable) X(admin_guilds_list) X(admin_guilds_transfer)              \
+			X(admin_guilds_delete) X(admin_secrets_rotate) X(admin_check)           \
+				X(admin_backup) X(admin_fault)
 #define DECLARE(name) int name(struct admin_call *call);
 ADMIN_COMMANDS(DECLARE)
 #undef DECLARE

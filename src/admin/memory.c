@@ -138,5 +138,7 @@ struct memory_watch *memory_watch_new(struct core *core)
 
 void memory_watch_free(struct memory_watch *watch)
 {
+	if (watch)
+		timer_clear(&watch->timer);
 	free(watch);
 }

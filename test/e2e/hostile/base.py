@@ -14,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from lib.gateway import Gateway  # noqa: E402,F401
-from lib.server import Server, free_port, sanitized  # noqa: E402,F401
+from lib.server import Server, free_port, sanitized, shadowed  # noqa: E402,F401
 from lib.steps import STEPS, Skip, run_steps, step  # noqa: E402,F401
 from raw.base import Scene, eq, read_answers  # noqa: E402,F401
 
@@ -128,7 +128,7 @@ class Field:
             peak / 1e6, self.server.cpu_seconds() - cpu, seen['sent'], seen['p50'], seen['p99'], seen['most']), flush=True)
         assert not seen['lost'] and not seen['refused'] and not seen['closed'], 'the bystander noticed: %r' % seen
         assert seen['sent'], 'the bystander could not say a word'
-        if not sanitized():  # its quarantine keeps what is freed
+        if not shadowed():  # nor does the quarantine give back what is freed
             assert peak <= memory, 'resident memory grew by %.1f MB' % (peak / 1e6)
         until = time.monotonic() + patience
         while self.sockets() > sockets:

@@ -25,6 +25,12 @@ def sanitized():
         return b'__asan_init' in binary.read()
 
 
+def shadowed():
+    """Whether it is built with one that needs memory of its own for each byte of ours: what is resident says nothing then."""
+    with open(ROOKERYD, 'rb') as binary:
+        return b'__tsan_init' in binary.read() or sanitized()
+
+
 def free_port(host='127.0.0.1'):
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as sock:
