@@ -422,34 +422,28 @@ def restart_under(server, houses, clients, stop):
     return since, begin, died, up
 
 
-@step('discord.js resumes over a restart and misses nothing')
-def _():
+def resumes_over_a_restart(library, timeout):
     with Server() as server:
         houses = Houses(server, 1)
-        with js(server, houses.bots[0]) as clients:
+        with library(server, houses.bots[0]) as clients:
             since, _, died, up = restart_under(server, houses, clients, server.stop)
-            clients.wait(0, 'resumed', since=since, timeout=30)
+            clients.wait(0, 'resumed', since=since, timeout=timeout)
             print('# resumed %.2f s after the stop, %.2f s after the start' % (time.monotonic() - died, time.monotonic() - up))
             houses.say(0, 'after').ok(200)
             clients.wait(0, 'message', lambda e: e['content'] == 'after', since)
             eq([e['content'] for e in clients.all(0, 'message', since)], ['m%d' % i for i in range(20)] + ['after'])
             clients.whole(0, since)
             eq(len(clients.all(0, 'ready')), 1)
+
+
+@step('discord.js resumes over a restart and misses nothing')
+def _():
+    resumes_over_a_restart(js, 30)
 
 
 @step('discord.py resumes over a restart and misses nothing')
 def _():
-    with Server() as server:
-        houses = Houses(server, 1)
-        with py(server, houses.bots[0]) as clients:
-            since, _, died, up = restart_under(server, houses, clients, server.stop)
-            clients.wait(0, 'resumed', since=since, timeout=60)
-            print('# resumed %.2f s after the stop, %.2f s after the start' % (time.monotonic() - died, time.monotonic() - up))
-            houses.say(0, 'after').ok(200)
-            clients.wait(0, 'message', lambda e: e['content'] == 'after', since)
-            eq([e['content'] for e in clients.all(0, 'message', since)], ['m%d' % i for i in range(20)] + ['after'])
-            clients.whole(0, since)
-            eq(len(clients.all(0, 'ready')), 1)
+    resumes_over_a_restart(py, 60)
 
 
 @step('an assertion ends the process; discord.js identifies when it is back')
