@@ -214,7 +214,7 @@ static bool trouble_end(struct rocks *r)
 	if (now < r->retry_us)
 		return false;
 	r->retry_us = now + POLL_US;
-	if (!rocks_room(r, 0))
+	if (!rocks_room(r, r->refused_bytes))
 		return false;
 	/* Even if only room was lacking: a flush may have failed meanwhile, and writes then fail until
 	 * RocksDB has tried that again. A write of our own shows it before somebody else's does. */
@@ -228,6 +228,7 @@ static bool trouble_end(struct rocks *r)
 	r->broken = false;
 	r->trouble = 0;
 	r->retry_us = 0;
+	r->refused_bytes = 0;
 	r->repaired_us = now;
 	r->unsynced_us = 0;
 	atomic_store(&r->refusing, false);
@@ -267,6 +268,7 @@ static int admit(struct rocks *r, struct store_batch *batch)
 	}
 	int e = batch->data.full ? -E2BIG : r->trouble;
 	if (!e && batch->data.len && !rocks_room(r, batch->data.len)) {
+		r->refused_bytes = batch->data.len; /* less room would refuse it again */
 		trouble_begin(r, -ENOSPC, false);
 		e = -ENOSPC;
 	}

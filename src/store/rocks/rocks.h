@@ -46,6 +46,7 @@ struct rocks {
 	bool asleep, stopping;
 	rocksdb_writebatch_t *writes;
 	int trouble; /* 0, or why nothing is written: -ENOSPC, -EIO */
+	uint64_t refused_bytes; /* of the batch that found no room */
 	bool broken; /* the log failed: close and open again */
 	uint64_t retry_us; /* not before: the next try to get out of trouble */
 	uint64_t repaired_us; /* when the last one worked */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -707,6 +708,32 @@ static void a_log_that_met_a_full_disk_is_repaired_when_there_is_room(void **sta
 	full_end(&f);
 }
 
+/* A page free, and a write that wants more than one: it must not take the page for the room it waits for. */
+static void a_refused_write_waits_for_room_of_its_size(void **state)
+{
+	struct full f;
+	struct statvfs vfs;
+
+	if (!full_begin(&f, *state, 1))
+		return;
+	int fd = open(f.ballast, O_WRONLY);
+	assert_int_equal(fstatvfs(fd, &vfs), 0);
+	assert_int_equal(
+		posix_fallocate(fd, 0, BALLAST + (off_t)(vfs.f_bavail - 1) * (off_t)vfs.f_frsize),
+		0);
+	close(fd);
+	while (full_put(&f, f.acknowledged) == 0)
+		f.acknowledged++;
+	for (uint64_t from = clock_mono_us(&clock_real);
+	     clock_mono_us(&clock_real) - from < 600 * 1000;) {
+		assert_true(f.rig.store->ops->refusing(f.rig.store));
+		rig_turn(&f.rig);
+	}
+	make_room_and_wait(&f);
+	full_check(&f);
+	full_end(&f);
+}
+
 static void a_full_disk_does_not_open_and_says_so(void **state)
 {
 	struct full f;
@@ -746,6 +773,7 @@ int main(void)
 		IN_DIR(two_cores_get_their_own_completions_in_order),
 		IN_DIR(without_room_writes_are_refused_and_reads_go_on),
 		IN_DIR(a_log_that_met_a_full_disk_is_repaired_when_there_is_room),
+		IN_DIR(a_refused_write_waits_for_room_of_its_size),
 		IN_DIR(a_full_disk_does_not_open_and_says_so),
 	};
 
