@@ -57,14 +57,13 @@ static void publish(struct core *core, struct effect effect)
 {
 	struct publication *pub = mem_zalloc(sizeof(*pub) + sizeof(effect));
 
-	atomic_init(&pub->refs, 2);
+	atomic_init(&pub->refs, 1);
 	pub->cell_id = GUILD;
 	pub->kind = CELL_GUILD;
 	pub->count = 1;
 	pub->effects[0] = effect;
 	view_apply(core, pub);
-	event_unref(effect.event);
-	free(pub);
+	publication_unref(pub); /* a walk that is still under way holds it */
 }
 
 static void say(struct core *core)

@@ -74,7 +74,7 @@ static void log_in(struct conn *conn, bool bot)
 	session->state = SESSION_LIVE;
 	session_attach(session, conn);
 	session_dispatch(session, EVENT_READY, bytes_from(S("{}")));
-	pub->refs = 2;
+	pub->refs = 1;
 	pub->cell_id = GUILD;
 	pub->kind = CELL_GUILD;
 	pub->count = 1;
@@ -82,7 +82,7 @@ static void log_in(struct conn *conn, bool bot)
 	view_hold(gateway, GUILD, CELL_GUILD);
 	view_apply(gateway->core, pub);
 	view_release(gateway, GUILD);
-	free(pub);
+	publication_unref(pub);
 }
 
 int fuzz_gateway(const uint8_t *data, size_t size)
