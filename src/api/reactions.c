@@ -99,7 +99,8 @@ int api_add_my_message_reaction(struct req *req, const struct reaction_put_query
 	return 0;
 }
 
-/* Takes away what @user_id has; of any type when @typed is not set, an ordinary one first. */
+/* Takes away what @user_id has; of any type when @typed is not set, an ordinary one first. What is
+ * not there is taken away already: success, and no event (discord-api-docs#2896). */
 static int take_away(struct req *req, uint64_t user_id, bool typed, enum reaction_type type)
 {
 	uint64_t need = user_id == req->who.user_id ? 0 : PERM_MANAGE_MESSAGES;
@@ -115,7 +116,7 @@ static int take_away(struct req *req, uint64_t user_id, bool typed, enum reactio
 		return r;
 	const struct reaction *reaction = reaction_find(&message, &emoji);
 	if (!reaction)
-		return ERR_UNKNOWN_EMOJI;
+		return 0;
 	emoji = *reaction->emoji;
 	r = reaction_has_wait(req->txn, &message, &emoji, type, user_id, &there);
 	if (!r && !there && !typed) {
@@ -123,8 +124,8 @@ static int take_away(struct req *req, uint64_t user_id, bool typed, enum reactio
 		r = reaction_has_wait(req->txn, &message, &emoji, type, user_id, &there);
 	}
 	if (!r)
-		r = there ? reach_channel(req, need, &reach) : ERR_UNKNOWN_EMOJI;
-	if (r)
+		r = reach_channel(req, need, &reach);
+	if (r || !there)
 		return r;
 	reaction_remove(req->txn, &message, &emoji, type, user_id);
 	struct reaction_event event = event_of(&reach, &message, &emoji, type, user_id);
