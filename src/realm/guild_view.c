@@ -28,10 +28,16 @@ struct guild guild_view(struct realm *realm, struct arena *arena)
 	return view;
 }
 
+bool guild_view_alone(const struct realm *realm, const struct guild_show *show)
+{
+	return !show->bot || !show->presences || realm->members.count > LAZY_FROM ||
+		realm_presence_lazy(realm);
+}
+
 /* Which members GUILD_CREATE carries (reference: "Which members"). Without opening their rows: in a guild of many most of the time
  * would go there. */
-static bool carries(const struct realm *realm, const struct guild_show *show,
-		    const struct live_member *member)
+bool guild_view_carries(const struct realm *realm, const struct guild_show *show,
+			const struct live_member *member)
 {
 	uint64_t role;
 
@@ -44,8 +50,7 @@ static bool carries(const struct realm *realm, const struct guild_show *show,
 static struct live_member **choose_members(struct realm *realm, struct arena *arena,
 					   const struct guild_show *show, uint32_t *ret_count)
 {
-	bool only_self = !show->bot || !show->presences || realm->members.count > LAZY_FROM ||
-		realm_presence_lazy(realm);
+	bool only_self = guild_view_alone(realm, show);
 	struct live_member **chosen = arena_array(arena, struct live_member *,
 						  only_self ? 1 : realm->members.count + 1);
 	struct live_member *member;
@@ -54,7 +59,7 @@ static struct live_member **choose_members(struct realm *realm, struct arena *ar
 	if (only_self)
 		chosen[count++] = (struct live_member *)show->member;
 	while (!only_self && (member = member_next(realm, &at)))
-		if (carries(realm, show, member))
+		if (guild_view_carries(realm, show, member))
 			chosen[count++] = member;
 	*ret_count = count;
 	return chosen;
@@ -119,15 +124,16 @@ struct guild guild_view_create(struct realm *realm, struct arena *arena,
 	view.large = realm->members.count > show->large_threshold;
 	view.has.joined_at = view.has.member_count = view.has.large = true;
 	view.has.unavailable = !show->joined;
-	view.has.members = view.has.channels = view.has.threads = view.has.presences =
-		view.has.voice_states = true;
+	view.has.members = view.has.presences = !show->apart;
+	view.has.channels = view.has.threads = view.has.voice_states = true;
 	view.has.stage_instances = view.has.guild_scheduled_events = view.has.soundboard_sounds =
 		true;
 	if (!show->bot) {
 		view.lazy = true;
 		view.has.lazy = true;
 	}
-	add_members(realm, arena, show, &view);
+	if (!show->apart)
+		add_members(realm, arena, show, &view);
 	add_channels(realm, arena, show, &view);
 	return view;
 }

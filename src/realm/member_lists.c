@@ -1,3 +1,4 @@
+#include "realm/guild_crowd.h"
 #include "realm/member_lists.h"
 
 #include <stdlib.h>
@@ -428,6 +429,7 @@ static void on_timer(struct core *core, struct timer *timer)
 
 void member_lists_out(struct realm *realm, struct live_member *member)
 {
+	guild_crowds_touch(realm, member);
 	if (!realm->member_lists)
 		return;
 	lists_out(realm->member_lists->lists, &member->listed);
@@ -440,6 +442,7 @@ void member_lists_in(struct realm *realm, struct live_member *member)
 {
 	struct member_lists *lists = realm->member_lists;
 
+	guild_crowds_touch(realm, member);
 	if (!lists)
 		return;
 	lists_in(lists->lists, &member->listed);
@@ -451,6 +454,7 @@ void member_lists_in(struct realm *realm, struct live_member *member)
 
 void member_lists_touch(struct realm *realm, struct live_member *member)
 {
+	guild_crowds_touch(realm, member);
 	if (!realm->member_lists)
 		return;
 	lists_touch(realm->member_lists->lists, &member->listed);
@@ -459,6 +463,7 @@ void member_lists_touch(struct realm *realm, struct live_member *member)
 
 void member_lists_stale(struct realm *realm)
 {
+	guild_crowds_stale(realm);
 	if (!realm->member_lists)
 		return;
 	realm->member_lists->changed = realm->member_lists->stale = true;

@@ -7,7 +7,7 @@
 
 #include "realm/realm.h"
 
-/* Hooks: around whatever changes a member's row, roles or presence, or takes it away (no _in() then). */
+/* Hooks (they tell realm/guild_crowd.h too): around whatever changes a member's row, roles or presence, or takes it away (no _in() then). */
 void member_lists_out(struct realm *realm, struct live_member *member);
 void member_lists_in(struct realm *realm, struct live_member *member);
 /* Only what its row shows has changed, at most. */

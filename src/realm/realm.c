@@ -31,6 +31,7 @@ struct realm *realm_new(struct cell *cell)
 	map_init_in(&realm->sessions, realm->region);
 	map_init_in(&realm->watched, realm->region);
 	list_init(&realm->classes);
+	list_init(&realm->crowds);
 	realm->classes_next = 1;
 	cell->state = realm;
 	return realm;

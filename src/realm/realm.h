@@ -64,6 +64,7 @@ struct realm {
 	uint64_t loaded; /* the how manyeth load of this core it was; 0: made, not loaded */
 	uint64_t message_writes; /* rows of messages, since it was loaded */
 	struct realm_polls *polls; /* NULL while none is open: realm/polls.h */
+	struct list crowds; /* GUILD_CREATEs being written: realm/guild_crowd.h */
 	bool sight_moved; /* since it was loaded: who comes back after a restart does not know what it sees */
 };
 

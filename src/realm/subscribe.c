@@ -1,10 +1,13 @@
 /* A session begins to watch a guild: its class, and a snapshot of the guild, in one step. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "codec/enc.h"
+#include "core/fiber.h"
 #include "gateway/domain.h"
 #include "model/intents.h"
 #include "realm/class.h"
+#include "realm/guild_crowd.h"
 #include "realm/guild_view.h"
 #include "realm/member.h"
 #include "realm/member_lists.h"
@@ -21,15 +24,11 @@ static struct bytes *take(struct buf *text)
 	return bytes;
 }
 
-static struct bytes *encode_snapshot(struct txn *txn, const struct realm_subscribe *in,
-				     struct guild *view)
+static void encode_snapshot(const struct realm_subscribe *in, struct guild *view, struct buf *text)
 {
-	struct buf text;
 	struct enc enc;
 
-	(void)txn;
-	buf_init(&text, SNAPSHOT_MAX);
-	enc_init(&enc, &text, ENC_JSON);
+	enc_init(&enc, text, ENC_JSON);
 	if (!in->bot && in->capabilities & CAPABILITY_CLIENT_STATE_V2) {
 		struct guild properties = *view;
 
@@ -42,7 +41,56 @@ static struct bytes *encode_snapshot(struct txn *txn, const struct realm_subscri
 	} else {
 		enc_guild_create(&enc, view);
 	}
-	return take(&text);
+}
+
+/* Of a guild of many, in slices: what was looked up before is to be looked up again. NULL when there are not many (any more). */
+static int crowd_wait(struct txn *txn, struct guild_show *show, uint64_t user_id,
+		      struct guild_crowd **ret)
+{
+	struct realm *realm = realm_of(txn);
+	struct guild_crowd *crowd = NULL;
+
+	if (guild_crowd_is(realm, show))
+		crowd = guild_crowd_begin(realm, show);
+	while (crowd && guild_crowd_step(crowd)) {
+		fiber_yield(txn->core);
+		if (txn_still(txn)) {
+			guild_crowd_drop(crowd, true);
+			return ERR_RESTARTED;
+		}
+	}
+	show->member = realm_member(realm, user_id);
+	show->apart = crowd && show->member && guild_crowd_is(realm, show);
+	if (!show->apart)
+		guild_crowd_drop(TAKE(crowd), false);
+	*ret = crowd;
+	return show->member ? 0 : ERR_UNKNOWN_GUILD;
+}
+
+static int snapshot_wait(struct txn *txn, const struct realm_subscribe *in,
+			 struct live_member *member, struct bytes **ret)
+{
+	struct guild_show show = { .member = member,
+				   .bot = in->bot,
+				   .joined = in->joined,
+				   .presences = !in->bot || in->intents & INTENT_GUILD_PRESENCES,
+				   .large_threshold = in->large_threshold };
+	struct guild_crowd *crowd;
+	struct buf text;
+	int r = crowd_wait(txn, &show, in->user_id, &crowd);
+
+	if (r)
+		return r;
+	struct guild view = guild_view_create(realm_of(txn), txn->arena, &show);
+	buf_init(&text, SNAPSHOT_MAX);
+	encode_snapshot(in, &view, &text);
+	if (crowd) {
+		*ret = guild_crowd_end(crowd, buf_str(&text));
+		buf_done(&text);
+	} else {
+		*ret = take(&text);
+	}
+	return *ret ? 0 : -E2BIG;
 }
 
 /* [member]: what merged_members has for this guild. */
@@ -92,13 +140,20 @@ int realm_subscribe_run(struct txn *txn, struct cell_work *work)
 	struct realm *realm = realm_of(txn);
 	struct live_member *member = realm_member(realm, in->user_id);
 
+	struct bytes *snapshot = NULL;
+
 	if (!member)
 		return ERR_UNKNOWN_GUILD;
+	int r = in->silent ? 0 : snapshot_wait(txn, in, member, &snapshot);
+	if (r)
+		return r;
+	member = realm_member(realm, in->user_id);
 	struct effect effect = { .kind = EFFECT_SUBSCRIBE,
 				 .session = in->session,
 				 .user = in->user_id,
 				 .core = in->core,
-				 .members = realm->members.count };
+				 .members = realm->members.count,
+				 .snapshot = snapshot };
 	effect.class_id = class_join(txn, member);
 	struct subscriber *subscriber = map_get(&realm->sessions, in->session);
 	if (!subscriber) {
@@ -113,19 +168,8 @@ int realm_subscribe_run(struct txn *txn, struct cell_work *work)
 		}
 	}
 	subscriber_set(realm, subscriber, in);
-	if (!in->silent) {
-		struct guild_show show = { .member = member,
-					   .bot = in->bot,
-					   .joined = in->joined,
-					   .presences = !in->bot ||
-						   in->intents & INTENT_GUILD_PRESENCES,
-					   .large_threshold = in->large_threshold };
-		struct guild view = guild_view_create(realm, txn->arena, &show);
-
-		effect.snapshot = encode_snapshot(txn, in, &view);
-		if (!in->bot)
-			effect.own_member = encode_own_member(member);
-	}
+	if (snapshot && !in->bot)
+		effect.own_member = encode_own_member(member);
 	txn_effect(txn, &effect);
 	if (in->silent && realm->sight_moved) /* while it was not watched */
 		class_tell_all(txn, member, in->session);
