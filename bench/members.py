@@ -247,12 +247,13 @@ def part_create(bench, owner, guild, world):
     print('online: ' + bench.order('online %s %d' % (guild['id'], MEMBERS * 8 // 10)))
     bot = world.bot(owner, 'watcher')
     world.add_bot(owner, bot, guild['id'])
-    for _ in range(3):
+    for kind, more in [('JSON', {}), ('zlib-stream', {'compress': 'zlib-stream'}), ('zstd-stream', {'compress': 'zstd-stream'}),
+                       ('ETF', {'encoding': 'etf'}), ('ETF in zlib-stream', {'encoding': 'etf', 'compress': 'zlib-stream'})] * 2:
         with Measured(bench) as m:
-            gateway = bot.gateway(guilds=False, timeout=120)
-            ready = gateway.wait('GUILD_CREATE', where=lambda d: d['id'] == guild['id'], timeout=120)['d']
-        print('GUILD_CREATE to a bot with presences: %d members, %d presences, %.0f ms, CPU %.0f ms, longest wait %s' % (
-            len(ready['members']), len(ready['presences']), m.s * 1000, m.cpu_s * 1000, m.wait_ms))
+            gateway = bot.gateway(guilds=False, timeout=120, **more)
+            ready = gateway.wait('GUILD_CREATE', where=lambda d: int(d['id']) == int(guild['id']), timeout=120)['d']
+        print('GUILD_CREATE to a bot with presences, %s: %d members, %d presences, %.0f ms, CPU %.0f ms, longest wait %s' % (
+            kind, len(ready['members']), len(ready['presences']), m.s * 1000, m.cpu_s * 1000, m.wait_ms))
         gateway.close()
 
 

@@ -14,6 +14,38 @@ int fuzz_etf(const uint8_t *data, size_t size);
 int fuzz_json(const uint8_t *data, size_t size);
 int fuzz_text(const uint8_t *data, size_t size);
 
+/* Text becomes the same terms as the tree of it. */
+static void straight(const json_t *json, struct str text)
+{
+	struct buf buf[2];
+	struct enc enc;
+
+	for (int i = 0; i < 2; i++) {
+		buf_init(&buf[i], ETF_TEXT_MAX);
+		enc_init(&enc, &buf[i], ENC_ETF);
+		if (i)
+			enc_raw_json(&enc, text);
+		else
+			enc_json(&enc, json);
+	}
+	assert(buf[0].full == buf[1].full);
+	assert(buf[0].full || str_eq(buf_str(&buf[0]), buf_str(&buf[1])));
+	for (int i = 0; i < 2; i++)
+		buf_done(&buf[i]);
+}
+
+/* Any text: at the least nothing is read or written where it must not. */
+static void straight_any(struct str text)
+{
+	struct buf buf;
+	struct enc enc;
+
+	buf_init(&buf, ETF_TEXT_MAX);
+	enc_init(&enc, &buf, ENC_ETF);
+	enc_raw_json(&enc, text);
+	buf_done(&buf);
+}
+
 /* Writes the tree in both formats and reads it back. */
 static void both_ways(const json_t *json)
 {
@@ -33,6 +65,8 @@ static void both_ways(const json_t *json)
 			assert(back);
 			assert(json_equal(json, back));
 			json_decref(back);
+			if (format == ENC_JSON)
+				straight(json, buf_str(&buf));
 		}
 		buf_done(&buf);
 	}
@@ -52,6 +86,8 @@ int fuzz_etf(const uint8_t *data, size_t size)
 int fuzz_json(const uint8_t *data, size_t size)
 {
 	json_t *json = json_parse((struct str){ (const char *)data, size });
+
+	straight_any((struct str){ (const char *)data, size });
 
 	if (json)
 		both_ways(json);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "codec/json.h"
+#include "codec/internal.h"
 #include "codec/text.h"
 
 enum etf_tag {
@@ -503,16 +503,10 @@ void enc_raw(struct enc *enc, struct str encoded)
 
 void enc_raw_json(struct enc *enc, struct str json)
 {
-	if (json.len && enc->format == ENC_JSON) {
+	if (json.len && enc->format == ENC_JSON)
 		enc_raw(enc, json);
-		return;
-	}
-	json_t *tree = json.len ? json_parse(json) : NULL;
-	if (tree)
-		enc_json(enc, tree);
-	else
+	else if (!json.len || !enc_transcode(enc, json))
 		enc_null(enc);
-	json_decref(tree);
 }
 
 void enc_json(struct enc *enc, const json_t *json)

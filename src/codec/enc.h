@@ -61,7 +61,8 @@ void enc_time_or_null(struct enc *enc, int64_t unix_us);
 /* A value that was an integer or a string; @text are its digits. */
 void enc_int_or_str(struct enc *enc, struct str text, bool is_int);
 
-/* JSON text as a value; parsed and written anew in ETF. The null view, and text that is not JSON, are null. */
+/* JSON text as a value, from our own writer (keys differ, UTF-8); in ETF it becomes terms. The null view, and text that is not JSON,
+ * are null. */
 void enc_raw_json(struct enc *enc, struct str json);
 /* Bytes already encoded in this same format: one value. */
 void enc_raw(struct enc *enc, struct str encoded);

@@ -235,6 +235,117 @@ static void endless_nesting_fills_the_buffer(void **state)
 	buf_done(&buf);
 }
 
+/* What an event's text becomes for those who speak ETF. */
+static void text_becomes_the_terms_of_its_tree(void **state)
+{
+	static const char *const texts[] = {
+		"{}",
+		"[]",
+		"[ ]",
+		" {\"a\" : [ 1 , -2.5e3 , true , false , null ] ,\n\t\"b\":{\"c\":\"\"}} ",
+		"\"\\\" \\\\ \\/ \\b\\f\\n\\r\\t \\u0001 \\u00e9 \\u20ac \\ud83d\\ude00 \xe2\x82\xac\"",
+		"{\"a \\\"key\\\"\":\"\\u0041\"}",
+		"[9223372036854775807,-9223372036854775808,0.1,1e300]",
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+	};
+	struct buf straight, tree;
+	struct enc enc;
+
+	(void)state;
+	buf_init(&straight, 4096);
+	buf_init(&tree, 4096);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		json_t *json = json_parse(str_z(texts[i]));
+
+		assert_non_null(json);
+		buf_clear(&straight);
+		buf_clear(&tree);
+		enc_init(&enc, &straight, ENC_ETF);
+		enc_raw_json(&enc, str_z(texts[i]));
+		enc_init(&enc, &tree, ENC_ETF);
+		enc_json(&enc, json);
+		assert_true(str_eq(buf_str(&straight), buf_str(&tree)));
+		json_decref(json);
+	}
+	buf_done(&straight);
+	buf_done(&tree);
+}
+
+static void text_that_is_not_json_is_nothing(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		" ",
+		"{",
+		"[",
+		"\"",
+		"[1",
+		"[1,",
+		"[1,]",
+		"[,]",
+		"{\"a\"",
+		"{\"a\":",
+		"{\"a\":1",
+		"{\"a\":1,}",
+		"{a:1}",
+		"tru",
+		"nul",
+		"-",
+		"+",
+		"1.2.3",
+		"1e",
+		"9223372036854775808",
+		"1 2",
+		"\"\\",
+		"\"\\x\"",
+		"\"\\u12\"",
+		"\"\\ud800\"",
+		"\"\\ud800\\u0041\"",
+		"\"\\udc00\"",
+		"[1]]",
+		"{\"a\":[1,{\"b\":x}]}",
+	};
+	struct buf buf;
+	struct enc enc;
+
+	(void)state;
+	buf_init(&buf, 4096);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		buf_clear(&buf);
+		enc_init(&enc, &buf, ENC_ETF);
+		enc_obj_begin(&enc);
+		enc_key(&enc, "d");
+		enc_raw_json(&enc, str_z(texts[i]));
+		enc_key(&enc, "s");
+		enc_int(&enc, 7);
+		enc_obj_end(&enc);
+		assert_memory_equal(buf.ptr, "t\0\0\0\2m\0\0\0\1dd\0\3nilm\0\0\0\1sa\7", 25);
+	}
+	buf_done(&buf);
+}
+
+/* GUILD_CREATE of a guild of many has millions of values. */
+static void long_text_becomes_terms_too(void **state)
+{
+	enum { VALUES = 1000000 };
+	struct buf text, terms;
+	struct enc enc;
+
+	(void)state;
+	buf_init(&text, 64 << 20);
+	buf_init(&terms, 64 << 20);
+	enc_init(&enc, &text, ENC_JSON);
+	enc_arr_begin(&enc);
+	for (uint32_t i = 0; i < VALUES; i++)
+		enc_str(&enc, S("x"));
+	enc_arr_end(&enc);
+	enc_init(&enc, &terms, ENC_ETF);
+	enc_raw_json(&enc, buf_str(&text));
+	assert_int_equal(terms.len, 5 + VALUES * 6 + 1);
+	buf_done(&text);
+	buf_done(&terms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +356,9 @@ int main(void)
 		cmocka_unit_test(encoded_bytes_can_be_spliced_in),
 		cmocka_unit_test(a_full_buffer_is_told_and_nothing_else_happens),
 		cmocka_unit_test(endless_nesting_fills_the_buffer),
+		cmocka_unit_test(text_becomes_the_terms_of_its_tree),
+		cmocka_unit_test(text_that_is_not_json_is_nothing),
+		cmocka_unit_test(long_text_becomes_terms_too),
 	};
 
 	return cmocka_run_group_tests_name("enc", tests, NULL, NULL);

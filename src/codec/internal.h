@@ -2,6 +2,7 @@
 #pragma once
 
 #include "codec/dec.h"
+#include "codec/enc.h"
 
 /* Adds an error at the decoder's own path. @message is copied. Always false, for `return complain(...)`. */
 bool dec_complain(struct dec *dec, const char *code, const char *message);
@@ -26,3 +27,6 @@ void dec_default(const struct field_desc *field, void *obj);
 void *dec_values(struct dec *dec, const struct type_desc *type, size_t count);
 /* Complains when an array that must be unique is not. */
 bool dec_check_unique(struct dec *dec, const struct field_desc *field, const struct any_list *list);
+
+/* JSON text as a value, in terms (ENC_ETF). False: it is not JSON, and nothing was put. */
+bool enc_transcode(struct enc *enc, struct str json);
