@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/url.h"
+#include "gateway/heavy.h"
 #include "gateway/internal.h"
 
 /* -- lists and timers -- */
@@ -54,6 +55,7 @@ void conn_release(struct conn *conn)
 	list_del(&conn->node);
 	list_del(&conn->dirty);
 	timer_clear(&conn->timer);
+	heavy_forget(conn);
 	if (conn->shared)
 		ws_share_drop(conn_share(conn), &conn->link);
 	stat_sub(&conn->gateway->stats.connections, 1);

@@ -38,6 +38,7 @@ enum {
 	GATEWAY_OPENING_MAX = 64,	  /* guilds that a session asks for at once */
 	GATEWAY_OPENING_BYTES = 2 << 20, /* unsent, above which it asks for no more */
 	GATEWAY_ASSEMBLE_MS = 2000,   /* then READY goes out with the late guilds unavailable */
+	GATEWAY_PREFIX_MAX = 160, /* what stands before an event's body */
 	GATEWAY_BODY_MAX = 256 << 20, /* READY of somebody in many guilds */
 	GATEWAY_CLOSE_MS = 2000,	 /* how long the last bytes may take */
 	/* HELLO comes in a packet of its own: some libraries (seyfert, by Node's `upgrade` event) drop what they read
@@ -70,6 +71,7 @@ struct gateway_local {
 	struct list fresh; /* sessions just detached, the longest detached first */
 	struct list detached; /* and those whose users are away for it, all detached for longer */
 	struct timer detached_timer;
+	struct list heavies; /* events being made ready: heavy.h */
 	struct snapshots *snapshots; /* taken by sockets; made with the first */
 	struct gate identify_gate, members_gate; /* for the users and guilds that this core owns */
 	char *slot; /* GATEWAY_SLOT bytes, going out */
@@ -324,6 +326,7 @@ struct conn {
 	struct ws_compress *compress; /* the whole stream, with a context of its own; NULL: none */
 	struct ws_link link; /* of a stream of shared pieces */
 	struct conn_out *out; /* NULL: nothing waits */
+	struct heavy *heavy; /* the event at the cursor, being made ready; NULL: none */
 	char *base_url; /* for READY; NULL after it */
 	uint32_t part; /* of the event at the ring's cursor: bytes taken of its frame */
 	uint32_t window_ms;
@@ -369,6 +372,8 @@ void conn_out_drop(struct conn *conn);
 void conn_mark(struct conn *conn);
 /* Sends what it can. False: the connection broke and is gone. */
 bool conn_flush(struct conn *conn);
+/* What stands before the body of the event with number @seq; its length. */
+size_t conn_prefix(const struct conn *conn, uint64_t seq, char ret[static GATEWAY_PREFIX_MAX]);
 /* Queues a message that is no dispatch; @d is JSON text. False: too much waits. */
 [[nodiscard]] bool conn_send_op(struct conn *conn, int op, struct str d);
 /* The same for a control frame or an uncompressed message. */

@@ -1,6 +1,7 @@
 /* A core's gateway: made, dropped, drained. */
 #include <stdlib.h>
 
+#include "gateway/heavy.h"
 #include "gateway/internal.h"
 
 enum {
@@ -58,6 +59,7 @@ struct gateway_local *gateway_local_new(struct core *core, const struct gateway_
 	list_init(&gateway->waiting);
 	list_init(&gateway->fresh);
 	list_init(&gateway->detached);
+	list_init(&gateway->heavies);
 	walks_init(&gateway->walks);
 	pace_init(&gateway->pace);
 	deferred_init(&gateway->flush, conn_on_deferred);
@@ -103,6 +105,7 @@ void gateway_local_free(struct gateway_local *gateway)
 		conn_free(conn);
 	}
 	drop_sessions(gateway);
+	heavy_end(gateway);
 	while (!list_empty(&gateway->waiting)) {
 		struct ask *ask = list_entry(gateway->waiting.next, struct ask, node);
 

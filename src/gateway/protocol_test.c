@@ -253,6 +253,72 @@ static void every_encoding_carries_the_same(void **state)
 	}
 }
 
+/* Such are made ready elsewhere (heavy.h): what comes behind them stays behind them, answers need not. */
+static void large_events_arrive_whole_and_in_their_turn(void **state)
+{
+	static const char *queries[] = {
+		"v=10&encoding=json",
+		"v=10&encoding=etf",
+		"v=10&encoding=json&compress=zlib-stream",
+		"v=10&encoding=etf&compress=zlib-stream",
+		"v=10&encoding=json&compress=", /* and payloads compressed */
+	};
+	enum { LARGE = 400000, ROUNDS = 4 };
+	struct fake *fake = *state;
+	char *text = mem_alloc(LARGE + 1);
+	struct client *clients[2 * ARRAY_SIZE(queries)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		struct client *client = clients[i] = client_new(fake, i % 2, queries[i / 2],
+								100000);
+
+		drop(client_expect(client, GATEWAY_OP_HELLO, NULL));
+		if (client->etf) {
+			static const char identify[] =
+				"\x83t\0\0\0\2m\0\0\0\2opa\2m\0\0\0\1dt\0\0\0\2m\0\0\0\5tokenm\0\0"
+				"\0\0051.botm\0\0\0\7intentsb\0\0\2\1";
+			client_send_frame(client, WS_BINARY, identify, sizeof(identify) - 1);
+		} else {
+			client_send(client,
+				    "{\"op\":2,\"d\":{\"token\":\"1.bot\",\"intents\":513,"
+				    "\"compress\":%s}}",
+				    i / 2 == 4 ? "true" : "false");
+		}
+		drop(client_expect(client, 0, "READY"));
+		drop(client_expect(client, 0, "GUILD_CREATE"));
+		fake_pass(fake, 5000);
+	}
+	for (int k = 0; k < ROUNDS; k++) {
+		/* Little of it can be compressed. */
+		random_fill(&fake->random.random, text, LARGE);
+		for (size_t at = 0; at < LARGE; at++)
+			text[at] = (char)('a' + (text[at] & 15));
+		memcpy(text, "{\"long\":\"", 9);
+		strcpy(text + LARGE - 2, "\"}");
+		fake_say(fake, fake_guild(GUILD), 2 * k);
+		struct effect effect = { .kind = EFFECT_EVENT,
+					 .event = fake_event(EVENT_MESSAGE_CREATE, 0, text, NULL) };
+		fake_publish(fake, GUILD, CELL_GUILD, 3, &effect, 1);
+		fake_say(fake, fake_guild(GUILD), 2 * k + 1);
+		fake_run(fake);
+		for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+			expect_said(clients[i], 2 * k);
+			json_t *d = client_expect(clients[i], 0, "MESSAGE_CREATE");
+			assert_int_equal(json_string_length(json_object_get(d, "long")),
+					 LARGE - 11);
+			assert_memory_equal(json_string_value(json_object_get(d, "long")), text + 9,
+					    LARGE - 11);
+			drop(d);
+			expect_said(clients[i], 2 * k + 1);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		assert_null(clients[i]->close_code ? clients[i] : NULL);
+		client_free(clients[i]);
+	}
+	free(text);
+}
+
 static void torn_reads_and_writes_change_nothing(void **state)
 {
 	static const char *queries[] = { Q, "encoding=etf", "compress=zlib-stream" };
@@ -489,6 +555,7 @@ int main(void)
 		CASE(limits_can_be_off),
 		CASE(a_revoked_token_closes_its_sessions_with_4004),
 		CASE(every_encoding_carries_the_same),
+		CASE(large_events_arrive_whole_and_in_their_turn),
 		CASE(torn_reads_and_writes_change_nothing),
 		CASE(atoms_as_keys_and_text_are_refused_in_etf),
 		CASE(a_session_may_change_its_encoding_with_its_socket),

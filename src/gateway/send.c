@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 #include "codec/enc.h"
+#include "gateway/heavy.h"
 #include "gateway/internal.h"
 
 enum {
-	PREFIX_MAX = 160,
 	PAYLOAD_ZLIB_MIN = 512, /* smaller payloads are not worth their own zlib stream */
 	ROOM_REFS = 4, /* an event that so many hold is worth to be compressed for all of them */
 	SEQ_WIDTH = 10, /* in shared streams all prefixes of an event are of one length */
@@ -39,7 +39,7 @@ static void mark_first(struct conn *conn)
 /* -- an event's frame -- */
 
 struct frame {
-	char head[WS_HEADER_MAX + PREFIX_MAX];
+	char head[WS_HEADER_MAX + GATEWAY_PREFIX_MAX];
 	uint32_t header_len, head_len; /* of the frame; of it and the payload's own beginning */
 	struct str body;
 	uint32_t tail_len; /* a brace, or nothing */
@@ -48,7 +48,7 @@ struct frame {
 
 static size_t put(char *dst, size_t at, struct str s)
 {
-	assert(at + s.len < PREFIX_MAX);
+	assert(at + s.len < GATEWAY_PREFIX_MAX);
 	memcpy(dst + at, s.ptr, s.len);
 	return at + s.len;
 }
@@ -62,7 +62,7 @@ static size_t put_number(char *dst, size_t at, uint64_t n)
 		digits[len++] = (char)('0' + n % 10);
 		n /= 10;
 	} while (n);
-	assert(at + len < PREFIX_MAX);
+	assert(at + len < GATEWAY_PREFIX_MAX);
 	while (len)
 		dst[at++] = digits[--len];
 	return at;
@@ -84,7 +84,7 @@ static size_t json_prefix(char *dst, const char *name, uint64_t seq, size_t widt
 
 static size_t etf_binary(char *dst, size_t at, struct str s)
 {
-	assert(at + 5 < PREFIX_MAX);
+	assert(at + 5 < GATEWAY_PREFIX_MAX);
 	dst[at++] = 109; /* BINARY_EXT */
 	for (uint32_t i = 0; i < 4; i++)
 		dst[at++] = (char)(s.len >> (24 - 8 * i));
@@ -139,6 +139,15 @@ struct str event_etf(struct event *event, enum event_form form)
 	return bytes_str(there);
 }
 
+size_t conn_prefix(const struct conn *conn, uint64_t seq, char ret[static GATEWAY_PREFIX_MAX])
+{
+	enum event_form form;
+	const struct event *event = ring_get(&conn->session->ring, seq, &form);
+	const char *name = event_descs[event->type].name;
+
+	return conn->etf ? etf_prefix(ret, name, seq) : json_prefix(ret, name, seq, 0);
+}
+
 /* The payload of the event with number @seq; frame->head begins with it. */
 static void frame_payload(const struct conn *conn, uint64_t seq, struct frame *frame, char *head)
 {
@@ -161,7 +170,7 @@ static void frame_payload(const struct conn *conn, uint64_t seq, struct frame *f
 /* The whole frame of an uncompressed event. */
 static void frame_make(const struct conn *conn, uint64_t seq, struct frame *frame)
 {
-	char prefix[PREFIX_MAX];
+	char prefix[GATEWAY_PREFIX_MAX];
 
 	frame_payload(conn, seq, frame, prefix);
 	frame->header_len = (uint32_t)ws_header(frame->head, conn->etf ? WS_BINARY : WS_TEXT,
@@ -303,6 +312,8 @@ static enum sent send_slot(struct conn *conn, bool only_part, size_t *ret_taken)
 	struct frame frame;
 
 	while (used < GATEWAY_SLOT && seq < ring_next(ring)) {
+		if (conn->etf && heavy_look(conn, seq) == HEAVY_WAIT)
+			break;
 		frame_make(conn, seq, &frame);
 		size_t n = frame_copy(&frame, part, slot + used, GATEWAY_SLOT - used);
 
@@ -315,6 +326,9 @@ static enum sent send_slot(struct conn *conn, bool only_part, size_t *ret_taken)
 		if (only_part)
 			break;
 	}
+	*ret_taken = 0;
+	if (used == 0)
+		return SENT_ALL;
 	enum sent sent = send_bytes(conn, slot, used, ret_taken);
 	if (*ret_taken < used) {
 		take(conn, *ret_taken);
@@ -324,6 +338,12 @@ static enum sent send_slot(struct conn *conn, bool only_part, size_t *ret_taken)
 		advance(conn);
 	conn->part = (uint32_t)part;
 	return sent;
+}
+
+/* Nothing goes out before the event at the cursor is ready. */
+static bool waits(struct conn *conn)
+{
+	return heavy_look(conn, conn->session->ring.cursor) == HEAVY_WAIT;
 }
 
 /* -- compressed -- */
@@ -360,11 +380,29 @@ static bool pack(struct conn *conn, struct str prefix, struct str body, char tai
 	return !out_full(conn);
 }
 
+static enum sent put_heavy(struct conn *conn)
+{
+	struct str packed = heavy_packed(conn);
+
+	if (packed.len && conn->compress)
+		packed = ws_compress_splice(conn->compress, packed);
+	if (packed.len)
+		ws_put(conn_out(conn), WS_BINARY, packed);
+	heavy_sent(conn);
+	if (!packed.len || out_full(conn))
+		return SENT_BROKEN;
+	conn->quiet = false;
+	advance(conn);
+	return SENT_ALL;
+}
+
 static enum sent pack_event(struct conn *conn)
 {
 	struct frame frame;
 	char header[WS_HEADER_MAX];
 
+	if (conn->heavy)
+		return put_heavy(conn);
 	frame_payload(conn, conn->session->ring.cursor, &frame, frame.head);
 	struct str prefix = { frame.head, frame.head_len };
 	conn->quiet = false;
@@ -400,7 +438,7 @@ static enum sent send_packed(struct conn *conn, size_t *ret_taken)
 	enum sent sent = SENT_ALL;
 
 	while (ring_unsent(&conn->session->ring) && conn_out(conn)->len < GATEWAY_SLOT &&
-	       sent == SENT_ALL)
+	       sent == SENT_ALL && !waits(conn))
 		sent = pack_event(conn);
 	trim_scratch(conn->gateway);
 	*ret_taken = conn_out(conn)->len;
@@ -425,10 +463,18 @@ static void gather(struct conn *conn, size_t *used, struct str bytes)
 	*used += bytes.len;
 }
 
+/* The event at the cursor, compressed, and in a chain with nobody. */
+static bool heavy_piece(struct conn *conn, struct str *ret)
+{
+	ws_share_drop(conn_share(conn), &conn->link);
+	*ret = heavy_packed(conn);
+	return ret->len;
+}
+
 /* The frame of the event at the cursor, which is then taken. False: it cannot be compressed. */
 static bool gather_event(struct conn *conn, size_t *used)
 {
-	char ws_head[WS_HEADER_MAX], head[WS_SHARE_HEAD_MAX], prefix[PREFIX_MAX];
+	char ws_head[WS_HEADER_MAX], head[WS_SHARE_HEAD_MAX], prefix[GATEWAY_PREFIX_MAX];
 	enum event_form form;
 	struct event *event = ring_get(&conn->session->ring, conn->session->ring.cursor, &form);
 	size_t prefix_len = json_prefix(prefix, event_descs[event->type].name,
@@ -436,8 +482,10 @@ static bool gather_event(struct conn *conn, size_t *used)
 	bool room = atomic_load_explicit(&event->refs, memory_order_relaxed) >= ROOM_REFS;
 	struct str piece;
 
-	if (ws_share_piece(conn_share(conn), &conn->link, prefix_len,
-			   form == FORM_ALT ? event->alt : event->full, '}', room, &piece))
+	if (conn->heavy ? !heavy_piece(conn, &piece)
+			: ws_share_piece(conn_share(conn), &conn->link, prefix_len,
+					 form == FORM_ALT ? event->alt : event->full, '}', room,
+					 &piece))
 		return false;
 	size_t head_len = ws_share_head(conn_share(conn), &conn->link, prefix_len, head);
 	gather(conn, used,
@@ -446,6 +494,8 @@ static bool gather_event(struct conn *conn, size_t *used)
 	gather(conn, used, (struct str){ head, head_len });
 	gather(conn, used, (struct str){ prefix, prefix_len });
 	gather(conn, used, piece);
+	if (conn->heavy)
+		heavy_sent(conn);
 	conn->quiet = false;
 	advance(conn);
 	return !out_full(conn);
@@ -456,12 +506,14 @@ static enum sent send_shared(struct conn *conn, size_t *ret_taken)
 	size_t used = 0, taken;
 	enum sent sent;
 
-	while (ring_unsent(&conn->session->ring) && used < GATEWAY_SLOT / 2)
+	while (ring_unsent(&conn->session->ring) && used < GATEWAY_SLOT / 2 && !waits(conn))
 		if (!gather_event(conn, &used))
 			return SENT_BROKEN;
 	*ret_taken = used;
 	if (conn->out)
 		return send_out(conn);
+	if (used == 0)
+		return SENT_ALL;
 	sent = send_bytes(conn, conn->gateway->slot, used, &taken);
 	/* It cannot be made again. */
 	if (taken < used)
@@ -473,7 +525,8 @@ static enum sent send_shared(struct conn *conn, size_t *ret_taken)
 
 static bool has_events(const struct conn *conn)
 {
-	return conn->session && !session_held(conn->session) && ring_unsent(&conn->session->ring);
+	return conn->session && !session_held(conn->session) && !heavy_waits(conn) &&
+		ring_unsent(&conn->session->ring);
 }
 
 static enum sent flush(struct conn *conn)

@@ -160,3 +160,21 @@ size_t ws_compress_trim(struct ws_compress *compress)
 		zlib_drop(compress);
 	return before - ws_compress_memory(compress);
 }
+
+bool ws_compress_splices(const struct ws_compress *compress)
+{
+	return compress->kind == WS_ZLIB_STREAM;
+}
+
+struct str ws_compress_splice(struct ws_compress *compress, struct str message)
+{
+	assert(ws_compress_splices(compress) && message.len > 2);
+	if (compress->error)
+		return (struct str){};
+	/* What comes next may not refer to what came before this. */
+	zlib_drop(compress);
+	if (compress->begun)
+		message = str_skip(message, 2);
+	compress->begun = true;
+	return message;
+}

@@ -27,6 +27,10 @@ void ws_compress_free(struct ws_compress *compress);
  * the same, and the connection must end. */
 int ws_compress_message(struct ws_compress *compress, struct str prefix, struct str body,
 			struct buf *out);
+/* Can a stream of this one take in what others have made? Then that: the first message of another compressor of WS_ZLIB_STREAM
+ * becomes the next one of this stream; what is to be sent of it. The null view: the stream is broken. */
+bool ws_compress_splices(const struct ws_compress *compress);
+struct str ws_compress_splice(struct ws_compress *compress, struct str message);
 /* For a connection that has been quiet: gives memory back where the format allows it (not
  * zstd-stream; the next message begins without history and compresses less well). Returns bytes
  * freed, about. */

@@ -365,6 +365,19 @@ int ws_share_piece(struct ws_share *share, struct ws_link *link, size_t prefix_l
 	return own_piece(share, link, prefix_len, bytes_str(body), tail, ret);
 }
 
+int ws_share_alone(const struct ws_share *share, struct str body, char tail, struct buf *out)
+{
+	struct engine *engine = engine_new(share->kind, false);
+	int r = engine ? engine_reset(share, engine, out) : -ENOMEM;
+
+	if (!r)
+		r = engine_run(engine, body, false, out);
+	if (!r)
+		r = engine_run(engine, (struct str){ &tail, 1 }, true, out);
+	engine_free(engine);
+	return r ? r : out->full ? -ENOBUFS : 0;
+}
+
 /* -- what is not compressed -- */
 
 static size_t stream_header(const struct ws_share *share, struct ws_link *link, char *ret)
