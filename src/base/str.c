@@ -28,6 +28,23 @@ int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+bool str_hex(struct str s, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (s.len == 0 || s.len > 16)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		int digit = s.ptr[i] >= 'A' && s.ptr[i] <= 'F' ? -1 : hex_value(s.ptr[i]);
+
+		if (digit < 0)
+			return false;
+		n = n << 4 | (uint64_t)digit;
+	}
+	*ret = n;
+	return true;
+}
+
 bool str_u64(struct str s, uint64_t *ret)
 {
 	uint64_t n = 0;

@@ -39,6 +39,8 @@ static inline struct str str_skip(struct str s, size_t from)
 size_t str_find(struct str s, char c);
 /* The value of a hexadecimal digit, of either case; -1: it is none. */
 int hex_value(char c);
+/* Whole string as a u64 of 1 to 16 hexadecimal digits, lower case as we write them. */
+bool str_hex(struct str s, uint64_t *ret);
 /* Whole string as a decimal u64; false on empty, junk or overflow. */
 bool str_u64(struct str s, uint64_t *ret);
 /* Whole string as a signed decimal. */

@@ -68,6 +68,20 @@ static void numbers_are_whole_strings_that_fit(void **state)
 	}
 }
 
+static void hexadecimal_numbers_are_whole_strings_of_lower_case(void **state)
+{
+	uint64_t n = 7;
+
+	(void)state;
+	assert_true(str_hex(S("0"), &n) && n == 0);
+	assert_true(str_hex(S("00ff"), &n) && n == 255);
+	assert_true(str_hex(S("fedcba9876543210"), &n) && n == 0xfedcba9876543210);
+	assert_false(str_hex(S(""), &n) || str_hex(S("00000000000000001"), &n) ||
+		     str_hex(S("A"), &n) || str_hex(S("0x1"), &n) || str_hex(S("1 "), &n) ||
+		     str_hex(S("g"), &n) || str_hex(S("1\0"), &n));
+	assert_true(n == 0xfedcba9876543210);
+}
+
 static void signed_numbers_know_their_sign_and_range(void **state)
 {
 	int64_t n;
@@ -162,6 +176,7 @@ int main(void)
 		cmocka_unit_test(null_views_are_empty_strings),
 		cmocka_unit_test(strings_are_compared_and_cut),
 		cmocka_unit_test(numbers_are_whole_strings_that_fit),
+		cmocka_unit_test(hexadecimal_numbers_are_whole_strings_of_lower_case),
 		cmocka_unit_test(signed_numbers_know_their_sign_and_range),
 		cmocka_unit_test(utf8_is_taken_only_when_well_formed),
 		cmocka_unit_test(lengths_count_code_points),

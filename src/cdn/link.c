@@ -75,34 +75,14 @@ static struct str query_value(struct str query, struct str name)
 	return (struct str){};
 }
 
-static bool hex_u64(struct str s, uint64_t *ret)
-{
-	uint64_t n = 0;
-
-	if (!s.len || s.len > 16)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-		int digit = c >= '0' && c <= '9' ? c - '0'
-			: c >= 'a' && c <= 'f'	 ? c - 'a' + 10
-						 : -1;
-
-		if (digit < 0)
-			return false;
-		n = n << 4 | (uint64_t)digit;
-	}
-	*ret = n;
-	return true;
-}
-
 bool link_check(struct core *core, struct str path, struct str query)
 {
 	struct str mac = query_value(query, S("hm"));
 	uint64_t issued, expires;
 	char hex[65];
 
-	if (!hex_u64(query_value(query, S("ex")), &expires) ||
-	    !hex_u64(query_value(query, S("is")), &issued) || mac.len != 64 ||
+	if (!str_hex(query_value(query, S("ex")), &expires) ||
+	    !str_hex(query_value(query, S("is")), &issued) || mac.len != 64 ||
 	    expires < core_wall_us(core) / 1000000)
 		return false;
 	return sign(core, path, issued, expires, hex) && CRYPTO_memcmp(hex, mac.ptr, 64) == 0;

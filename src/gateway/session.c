@@ -20,26 +20,10 @@ struct event *event_new(enum event_type type, struct bytes *json)
 
 /* -- names -- */
 
-static bool hex_u64(const char *text, uint64_t *ret)
-{
-	*ret = 0;
-	for (uint32_t i = 0; i < 16; i++) {
-		char c = text[i];
-
-		if (c >= '0' && c <= '9')
-			*ret = *ret << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			*ret = *ret << 4 | (uint64_t)(c - 'a' + 10);
-		else
-			return false;
-	}
-	return true;
-}
-
 bool session_name_parse(struct str name, uint64_t *ret_id, uint64_t *ret_id2)
 {
-	return name.len == SESSION_NAME_LEN && hex_u64(name.ptr, ret_id) &&
-		hex_u64(name.ptr + 16, ret_id2) && *ret_id != 0;
+	return name.len == SESSION_NAME_LEN && str_hex((struct str){ name.ptr, 16 }, ret_id) &&
+		str_hex(str_skip(name, 16), ret_id2) && *ret_id != 0;
 }
 
 uint32_t session_id_core(uint64_t id)
