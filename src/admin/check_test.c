@@ -21,11 +21,10 @@ struct world {
 
 static int set_up(void **state)
 {
-	struct world *w = mem_zalloc(sizeof(*w));
+	testbed_set_up(state, sizeof(struct world));
+	struct world *w = *state;
 
-	testbed_init(&w->bed);
 	w->admin = (struct admin){ .cores = w->bed.cores, .data = ".", .version = "test" };
-	*state = w;
 	return 0;
 }
 
@@ -34,9 +33,7 @@ static int tear_down(void **state)
 	struct world *w = *state;
 
 	json_decref(w->answer);
-	testbed_done(&w->bed);
-	free(w);
-	return 0;
+	return testbed_tear_down(state);
 }
 
 static void put(struct world *w, struct str key, const struct obj_desc *desc, const void *row)

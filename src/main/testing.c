@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -44,6 +45,20 @@ void testbed_done(struct testbed *bed)
 	cores_free(bed->cores);
 	limit_global_free(bed->app.limits);
 	config_free(bed->config);
+}
+
+int testbed_set_up(void **state, size_t size)
+{
+	*state = mem_zalloc(size);
+	testbed_init(*state);
+	return 0;
+}
+
+int testbed_tear_down(void **state)
+{
+	testbed_done(*state);
+	free(*state);
+	return 0;
 }
 
 void testbed_turns(struct testbed *bed, int count)

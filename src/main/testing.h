@@ -22,6 +22,9 @@ struct testbed {
 /* It is not to be moved afterwards. */
 void testbed_init(struct testbed *bed);
 void testbed_done(struct testbed *bed);
+/* cmocka's fixtures: a zeroed world of @size that begins with its testbed. */
+int testbed_set_up(void **state, size_t size);
+int testbed_tear_down(void **state);
 /* So many turns of core and store, 20 ms each. */
 void testbed_turns(struct testbed *bed, int count);
 /* A row for the next testbed_commit(). */

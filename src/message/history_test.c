@@ -29,20 +29,7 @@ struct world {
 
 static int set_up(void **state)
 {
-	struct world *w = mem_zalloc(sizeof(*w));
-
-	testbed_init(&w->bed);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *w = *state;
-
-	testbed_done(&w->bed);
-	free(w);
-	return 0;
+	return testbed_set_up(state, sizeof(struct world));
 }
 
 /* Who said the i-th: members in turn, some of them often, and now and then somebody who has left. */
@@ -160,7 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_page_says_of_each_message_who_wrote_it_and_copies_each_member_once,
-			set_up, tear_down),
+			set_up, testbed_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

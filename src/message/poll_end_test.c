@@ -26,20 +26,7 @@ struct world {
 
 static int set_up(void **state)
 {
-	struct world *w = mem_zalloc(sizeof(*w));
-
-	testbed_init(&w->bed);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *w = *state;
-
-	testbed_done(&w->bed);
-	free(w);
-	return 0;
+	return testbed_set_up(state, sizeof(struct world));
 }
 
 /* A guild with one channel and one poll in it, whose answers have @votes. */
@@ -173,10 +160,11 @@ static void a_poll_that_ended_while_nobody_looked_ends_on_loading_and_two_alike_
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_poll_ends_when_its_time_is_up, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_poll_ends_when_its_time_is_up, set_up,
+						testbed_tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_poll_that_ended_while_nobody_looked_ends_on_loading_and_two_alike_have_no_winner,
-			set_up, tear_down),
+			set_up, testbed_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
