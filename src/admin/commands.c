@@ -98,7 +98,7 @@ const struct admin_command admin_commands[] = {
 	  {},
 	  admin_secrets_rotate },
 	{ "fault",
-	  "breaks a guild, an account (assert, check, landed, load, row, write) or a session "
+	  "breaks a guild, an account (assert, behind, check, landed, load, row, write) or a session "
 	  "(kept, "
 	  "ring) on purpose, where the server has faults = true",
 	  { { "name", ARG_TEXT, true },

@@ -100,10 +100,11 @@ int admin_fault(struct admin_call *call)
 		return session_wait(call,
 				    name.ptr[0] == 'r' ? SESSION_FAULT_RING : SESSION_FAULT_KEPT);
 	if (!find(name, &planting.fault))
-		return admin_fail(call,
-				  "there is no fault \"%.*s\": assert, check, kept, landed, load, "
-				  "ring, row, write",
-				  (int)MIN(name.len, 40), name.ptr);
+		return admin_fail(
+			call,
+			"there is no fault \"%.*s\": assert, behind, check, kept, landed, "
+			"load, ring, row, write",
+			(int)MIN(name.len, 40), name.ptr);
 	if (!str_u64(id, &planting.id) || times > TIMES_MAX)
 		return admin_fail(
 			call,

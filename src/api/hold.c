@@ -19,7 +19,9 @@ static bool writes(const struct req *req)
 
 bool hold_refuses(struct req *req)
 {
-	if (!writes(req) || flow_is_behind(req->cell->flow) < BEHIND_REFUSE)
+	if (!writes(req) ||
+	    (flow_is_behind(req->cell->flow) < BEHIND_REFUSE &&
+	     !fault_take(req->cell->faults, FAULT_BEHIND)))
 		return false;
 	req->retry_after = 1;
 	req->shared_over = true;

@@ -13,6 +13,7 @@ struct cell;
 	X(ROW, "row", "the next row it reads does not decode")                       \
 	X(WRITE, "write", "its next write fails")                                    \
 	X(LANDED, "landed", "its next write fails, and is on the disk nevertheless") \
+	X(BEHIND, "behind", "its next write finds too many publications waiting")    \
 	X(LOAD, "load", "it is broken now, and cannot be loaded for so many times")
 
 enum fault {

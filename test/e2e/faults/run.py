@@ -234,6 +234,27 @@ def _():
             print('# away for %d ms' % (clients.all(0, 'available', since)[0]['at'] - clients.all(0, 'unavailable', since)[0]['at']))
 
 
+@step('a guild whose crowd is too far behind: writes are refused by 429 of scope shared, reads are not')
+def _():
+    with Server(settings={'faults': 'true'}) as server:
+        houses = Houses(server, 2)
+        with js(server, *houses.bots) as clients:
+            for n in range(2):
+                clients.wait(n, 'ready')
+            bad, since = houses.id(0), len(clients.seen)
+            with Neighbours(houses, clients, 1):
+                fault(server, 'behind', bad, '--times', '2')
+                houses.ann.rest.get('/guilds/%s/channels' % bad).ok(200)
+                answer = houses.say(0, 'refused')
+                eq((answer.status, answer.headers['x-ratelimit-scope'], answer.headers['retry-after']), (429, 'shared', '1'))
+                eq((answer.body['retry_after'], answer.body['global']), (1.0, False))
+                eq(houses.ann.rest.patch('/guilds/%s' % bad, {'name': 'refused'}).status, 429)
+                houses.say(0, 'after it').ok(200)
+            clients.wait(0, 'message', lambda e: e['content'] == 'after it', since)
+            eq([e['content'] for e in clients.all(0, 'message', since)], ['after it'])
+            clients.whole(0, since)
+
+
 def log_of(server):
     with open(server.log_path) as log:
         return log.read()
