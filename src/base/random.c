@@ -25,11 +25,11 @@ struct random random_real = { real_fill };
 
 uint64_t random_below(struct random *random, uint64_t below)
 {
-	uint64_t limit = UINT64_MAX - UINT64_MAX % below, n;
+	uint64_t n;
 
 	do
 		random_fill(random, &n, sizeof(n));
-	while (n >= limit);
+	while (n > UINT64_MAX - below && n >= UINT64_MAX - UINT64_MAX % below);
 	return n % below;
 }
 

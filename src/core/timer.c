@@ -37,6 +37,8 @@ static bool wheel_find(struct wheel *wheel, unsigned *ret_level, unsigned *ret_s
 	bool found = false;
 
 	for (unsigned level = WHEEL_LEVELS; level-- > 0;) {
+		if (!wheel->occupied[level])
+			continue; /* most are empty, and this is asked twice a turn */
 		unsigned shift = level * DIGIT;
 		uint64_t above = shift + DIGIT < 64
 			? wheel->elapsed_ms >> (shift + DIGIT) << (shift + DIGIT)
