@@ -1,4 +1,6 @@
-/* How long it takes to write a page of 50 messages, in both formats, to store and to copy them. */
+/* How long it takes to write a page of 50 messages, in both formats, to store and to copy them.
+ *
+ *	bench_codec [ROUNDS] */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +14,9 @@
 #include "codec/row.h"
 #include "model/objects.h"
 
-enum { MESSAGES = 50, ROUNDS = 20000 };
+enum { MESSAGES = 50 };
+
+static int rounds = 20000;
 
 static struct message message_at(uint64_t i, struct user *author)
 {
@@ -43,7 +47,7 @@ static struct message message_at(uint64_t i, struct user *author)
 
 static void report(const char *what, uint64_t from, uint64_t size)
 {
-	double us = (double)(clock_mono_us(&clock_real) - from) / ROUNDS;
+	double us = (double)(clock_mono_us(&clock_real) - from) / rounds;
 
 	printf("%-28s %8.2f us for %d messages, %llu bytes\n", what, us, MESSAGES,
 	       (unsigned long long)size);
@@ -56,7 +60,7 @@ static void encode(enum enc_format format, const struct message *messages)
 
 	buf_init(&buf, 1 << 20);
 	uint64_t from = clock_mono_us(&clock_real);
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		buf_clear(&buf);
 		enc_init(&enc, &buf, format);
 		enc_arr_begin(&enc);
@@ -78,7 +82,7 @@ static void rows(const struct message *messages)
 	buf_init(&buf, 1 << 20);
 	arena_init(&arena);
 	uint64_t from = clock_mono_us(&clock_real);
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		buf_clear(&buf);
 		for (int i = 0; i < MESSAGES; i++)
 			row_put(&buf, &desc_message, &messages[i]);
@@ -93,7 +97,7 @@ static void rows(const struct message *messages)
 		views[i] = buf_str(&row);
 	}
 	from = clock_mono_us(&clock_real);
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		for (int i = 0; i < MESSAGES; i++) {
 			struct message message;
 
@@ -112,7 +116,7 @@ static void copies(const struct message *messages)
 {
 	uint64_t size = 0, from = clock_mono_us(&clock_real);
 
-	for (int round = 0; round < ROUNDS; round++)
+	for (int round = 0; round < rounds; round++)
 		for (int i = 0; i < MESSAGES; i++)
 			free(obj_dup(&desc_message, &messages[i]));
 	for (int i = 0; i < MESSAGES; i++)
@@ -130,7 +134,7 @@ static void bodies(void)
 
 	arena_init(&arena);
 	uint64_t from = clock_mono_us(&clock_real);
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		struct message_create in = {};
 		struct dec dec;
 		json_t *json = json_parse(body);
@@ -142,10 +146,10 @@ static void bodies(void)
 		arena_done(&arena);
 	}
 	printf("%-28s %8.2f us\n", "one body parsed and decoded",
-	       (double)(clock_mono_us(&clock_real) - from) / ROUNDS);
+	       (double)(clock_mono_us(&clock_real) - from) / rounds);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct message messages[MESSAGES];
 	struct user author = {
@@ -156,6 +160,8 @@ int main(void)
 		.avatar = S("a_0123456789abcdef0123456789abcdef"),
 	};
 
+	if (argc > 1)
+		rounds = atoi(argv[1]);
 	for (uint64_t i = 0; i < MESSAGES; i++)
 		messages[i] = message_at(i, &author);
 	encode(ENC_JSON, messages);

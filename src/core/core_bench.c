@@ -1,5 +1,7 @@
 /* What the primitives cost here: a fiber's switch and life, a message to another core and back, a timer, an idle turn.
- * Figures are the best of some rounds, in nanoseconds unless said. */
+ * Figures are the best of some rounds, in nanoseconds unless said.
+ *
+ *	bench_core [PARTS]		(so many times shorter than usual) */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,8 @@
 #include "core/fiber.h"
 
 enum { ROUNDS = 5 };
+
+static int parts = 1;
 
 static uint64_t now_us(void)
 {
@@ -52,7 +56,7 @@ static void ends_at_once(struct core *core, void *arg)
 
 static void bench_fibers(void)
 {
-	enum { TIMES = 1000000 };
+	const int times = 1000000 / parts;
 	struct cores *cores = cores_make(1);
 	struct core *core = cores->core[0];
 	double turn = 1e9, wake = 1e9, life = 1e9;
@@ -63,19 +67,19 @@ static void bench_fibers(void)
 	for (int round = 0; round < ROUNDS; round++) {
 		uint64_t start = now_us();
 
-		for (int i = 0; i < TIMES; i++)
+		for (int i = 0; i < times; i++)
 			core_turn(core, 0);
-		turn = MIN(turn, each_ns(start, TIMES));
+		turn = MIN(turn, each_ns(start, times));
 		start = now_us();
-		for (int i = 0; i < TIMES; i++) {
+		for (int i = 0; i < times; i++) {
 			fiber_wake(core, fiber);
 			core_turn(core, 0);
 		}
-		wake = MIN(wake, each_ns(start, TIMES));
+		wake = MIN(wake, each_ns(start, times));
 		start = now_us();
-		for (int i = 0; i < TIMES; i++)
+		for (int i = 0; i < times; i++)
 			fiber_start(core, ends_at_once, &lives);
-		life = MIN(life, each_ns(start, TIMES));
+		life = MIN(life, each_ns(start, times));
 	}
 	report("an idle turn (clock read)", turn, "ns");
 	report("wake, switch to a fiber, switch back", wake - turn, "ns");
@@ -127,8 +131,8 @@ static void bench_messages(void)
 
 	cores_start(cores);
 	for (int round = 0; round < ROUNDS; round++) {
-		one = MIN(one, bounce_us(cores, 1, 20000));
-		many = MIN(many, bounce_us(cores, 256, 4000));
+		one = MIN(one, bounce_us(cores, 1, 20000 / (uint32_t)parts));
+		many = MIN(many, bounce_us(cores, 256, 4000 / (uint32_t)parts));
 	}
 	report("message to a sleeping core and back", one, "us");
 	report("the same, 256 under way", many * 1000, "ns");
@@ -170,6 +174,7 @@ static void bench_offload(void)
 	struct msg msg = { .run = start_offloads };
 	uint64_t start;
 
+	offload_times /= parts;
 	cores_start(cores);
 	start = now_us();
 	core_post(cores->core[0], &msg);
@@ -200,7 +205,8 @@ static void on_beat(struct core *core, struct timer *timer)
 /* Heartbeats of a hundred thousand sessions. */
 static void bench_timers(void)
 {
-	enum { SESSIONS = 100000, SECONDS = 120 };
+	enum { SESSIONS = 100000 };
+	const uint64_t seconds = 120 / MIN((uint64_t)parts, 120);
 	struct cores *cores = cores_new(&(struct cores_config){
 		.count = 1, .fibers_max = 1, .clock = &virtual_clock, .random = &random_real });
 	struct core *core = cores->core[0];
@@ -212,7 +218,7 @@ static void bench_timers(void)
 		timer_set(core, &timers[i], i * 41250ULL / SESSIONS);
 	}
 	start = now_us();
-	for (uint64_t end = virtual_us + SECONDS * 1000000ULL; virtual_us < end;) {
+	for (uint64_t end = virtual_us + seconds * 1000000; virtual_us < end;) {
 		uint64_t before = now_us();
 
 		if (core_turn(core, 0) > 0)
@@ -226,8 +232,10 @@ static void bench_timers(void)
 	free(timers);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1)
+		parts = atoi(argv[1]);
 	bench_fibers();
 	bench_messages();
 	bench_offload();

@@ -155,5 +155,11 @@ int main(int argc, char **argv)
 	       (mallinfo2().uordblks - heap) / count);
 	measure(core, "W1", 1, count);
 	measure(core, "W16", 16, count);
+	view_release(local.gateway, GUILD);
+	gateway_local_free(local.gateway);
+	cores_free(cores);
+	pthread_join(reader, NULL); /* it ends with the first connection */
+	close(poller);
+	close(listening);
 	return 0;
 }

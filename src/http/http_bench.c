@@ -1,4 +1,6 @@
-/* What parsing costs: a library's typical request, a multipart upload, masked frames. */
+/* What parsing costs: a library's typical request, a multipart upload, masked frames.
+ *
+ *	bench_http [PARTS]		(so many times shorter than usual) */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -7,6 +9,8 @@
 #include "http/multipart.h"
 #include "http/parser.h"
 #include "ws/frame.h"
+
+static int parts = 1;
 
 static const char request[] =
 	"POST /api/v10/channels/1175851234567890123/messages HTTP/1.1\r\n"
@@ -34,19 +38,20 @@ static double ns_each(uint64_t from_ns, uint64_t rounds)
 
 static void bench_heads(void)
 {
-	enum { ROUNDS = 1000000 };
+	const int rounds = 1000000 / parts;
 	struct http_header headers[HTTP_HEADERS_MAX];
 	struct http_parser parser;
 	struct http_head head;
 	uint64_t from = cpu_ns();
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		http_parser_init(&parser);
 		if (http_parser_run(&parser, str_z(request)) != HTTP_DONE)
 			abort();
 		http_parser_head(&parser, request, headers, &head);
 	}
-	printf("request head of %zu bytes: %.0f ns\n", sizeof(request) - 1, ns_each(from, ROUNDS));
+	printf("request head of %zu bytes: %.0f ns\n", sizeof(request) - 1,
+	       ns_each(from, (uint64_t)rounds));
 }
 
 static int ignore_part(void *owner, const struct multipart_part *part)
@@ -69,7 +74,8 @@ static int ignore_end(void *owner)
 
 static void bench_multipart(void)
 {
-	enum { SIZE = 64 << 20, STEP = 64 << 10 };
+	enum { STEP = 64 << 10 };
+	const size_t size = (64 << 20) / (size_t)parts;
 	static const struct multipart_handler handler = { ignore_part, count_data, ignore_end };
 	struct multipart multipart;
 	char *noise = mem_alloc(STEP);
@@ -82,16 +88,16 @@ static void bench_multipart(void)
 		       S("------WebKitFormBoundary7MA4YWxkTrZu0gW\r\n"
 			 "Content-Disposition: form-data; name=f; filename=g\r\n\r\n"));
 	uint64_t from = cpu_ns();
-	for (size_t at = 0; at < SIZE; at += STEP)
+	for (size_t at = 0; at < size; at += STEP)
 		multipart_feed(&multipart, (struct str){ noise, STEP });
-	printf("multipart: %.0f MB/s\n", 1e9 / ns_each(from, SIZE) / 1e6);
+	printf("multipart: %.0f MB/s\n", 1e9 / ns_each(from, size) / 1e6);
 	multipart_done(&multipart);
 	free(noise);
 }
 
 static void bench_frames(void)
 {
-	enum { ROUNDS = 2000000 };
+	const int rounds = 2000000 / parts, unmasked = 50000 / parts;
 	static const uint8_t mask[4] = { 1, 2, 3, 4 };
 	char frame[6 + 60] = "\x81\xbc\1\2\3\4";
 	struct ws_parser parser;
@@ -100,7 +106,7 @@ static void bench_frames(void)
 
 	ws_parser_init(&parser, 16384);
 	uint64_t from = cpu_ns();
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		char copy[sizeof(frame)], *data = copy;
 		size_t size = sizeof(copy);
 
@@ -111,20 +117,22 @@ static void bench_frames(void)
 			abort();
 		seen += message.payload.len;
 	}
-	printf("frame of 60 bytes: %.0f ns\n", ns_each(from, ROUNDS));
+	printf("frame of 60 bytes: %.0f ns\n", ns_each(from, (uint64_t)rounds));
 	char *big = mem_zalloc(16384);
 	from = cpu_ns();
-	for (int i = 0; i < 50000; i++)
+	for (int i = 0; i < unmasked; i++)
 		ws_mask(big, 16384, mask, (size_t)i);
-	printf("unmasking: %.1f GB/s\n", 1 / ns_each(from, 50000ULL * 16384));
+	printf("unmasking: %.1f GB/s\n", 1 / ns_each(from, (uint64_t)unmasked * 16384));
 	free(big);
 	ws_parser_done(&parser);
 	if (!seen)
 		abort();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1)
+		parts = atoi(argv[1]);
 	bench_heads();
 	bench_multipart();
 	bench_frames();

@@ -1,7 +1,7 @@
 /* What the embedded store costs: durable puts with 1, 16 and 64 of them under way, the newest 50 of a channel, the memory
  * of an idle store, the opening after a kill. One core, turned here. CPU is of the whole process, all threads.
  *
- *	bench_store [DIR [MESSAGES]]		(default: a new directory in /var/tmp, 300000) */
+ *	bench_store [DIR [MESSAGES [SECONDS]]]		(default: a new directory in /var/tmp, 300000, 3) */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,9 @@
 
 #include "store/internal.h"
 
-enum { CHANNELS = 10000, VALUE = 300, SECONDS = 3, PUTS_MAX = 1000000 };
+enum { CHANNELS = 10000, VALUE = 300, PUTS_MAX = 1000000 };
+
+static uint64_t seconds = 3; /* for each measurement */
 
 struct bench {
 	struct store *store;
@@ -154,14 +156,14 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void bench_puts(struct bench *b, uint64_t under_way, uint64_t count_max, uint64_t seconds,
+static void bench_puts(struct bench *b, uint64_t under_way, uint64_t count_max, uint64_t limit_s,
 		       const char *what)
 {
 	uint64_t cpu = cpu_us(), at = now_us(), syncs = b->store->stats.syncs;
 
 	b->asked = b->done = 0;
 	b->count_max = MIN(count_max, (uint64_t)PUTS_MAX);
-	b->until_us = at + seconds * 1000000;
+	b->until_us = at + limit_s * 1000000;
 	for (uint64_t i = 0; i < under_way; i++)
 		put_next(b);
 	while (b->done < b->asked)
@@ -189,7 +191,7 @@ static void bench_scans(struct bench *b, uint64_t channels, const char *what)
 		 disk = b->store->stats.reads_disk;
 	char key[21];
 
-	while (now_us() < at + SECONDS * 1000000) {
+	while (now_us() < at + seconds * 1000000) {
 		struct arena arena;
 		bool done = false;
 
@@ -221,6 +223,8 @@ int main(int argc, char **argv)
 	char *dir = argc > 1 ? mem_strdup(argv[1]) : mem_strdup("/var/tmp/store-bench-XXXXXX");
 	uint64_t messages = argc > 2 ? strtoull(argv[2], NULL, 10) : 300000;
 
+	if (argc > 3)
+		seconds = strtoull(argv[3], NULL, 10);
 	random_seeded_init(&b->seeded, 1);
 	b->latency_us = mem_alloc(PUTS_MAX * sizeof(*b->latency_us));
 	if (argc < 2 && !mkdtemp(dir))
@@ -239,9 +243,9 @@ int main(int argc, char **argv)
 	b->next_id = messages;
 	open_store(b, dir, -1);
 	wait_quiet();
-	bench_puts(b, 1, PUTS_MAX, SECONDS, "durable");
-	bench_puts(b, 16, PUTS_MAX, SECONDS, "durable");
-	bench_puts(b, 64, PUTS_MAX, SECONDS, "durable");
+	bench_puts(b, 1, PUTS_MAX, seconds, "durable");
+	bench_puts(b, 16, PUTS_MAX, seconds, "durable");
+	bench_puts(b, 64, PUTS_MAX, seconds, "durable");
 	close_store(b);
 	open_store(b, dir, -1);
 	wait_quiet();
