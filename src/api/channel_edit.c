@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "api/channel_body.h"
+#include "api/thread_edit.h"
 #include "codec/dup.h"
 #include "model/limits.h"
 #include "realm/channel.h"
@@ -60,7 +61,11 @@ int api_update_channel(struct req *req, const struct channel_edit *in, struct ch
 {
 	struct reach reach;
 
-	int r = reach_to_edit(req, &reach);
+	int r = reach_channel(req, 0, &reach);
+	if (!r && reach.channel->thread)
+		return thread_edit(req, in, out);
+	if (!r)
+		r = reach_to_edit(req, &reach);
 	if (r)
 		return r;
 	struct channel row = *reach.channel->row;

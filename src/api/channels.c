@@ -13,6 +13,7 @@
 #include "realm/make.h"
 #include "realm/member.h"
 #include "realm/overwrite.h"
+#include "realm/thread_event.h"
 
 /* -- read -- */
 
@@ -38,6 +39,10 @@ int api_get_channel(struct req *req, struct channel *out)
 	if (r)
 		return r;
 	*out = channel_view(reach.realm, reach.channel);
+	if (reach.channel->thread) {
+		*out = thread_view(reach.realm, reach.channel);
+		thread_view_own(req->arena, reach.channel, req->who.user_id, out);
+	}
 	if (!realm_is_guild(reach.realm))
 		add_recipients(req, reach.realm, out);
 	return 0;
@@ -209,10 +214,10 @@ int api_delete_channel(struct req *req, const struct channel_delete_query *query
 	struct channel view = channel_view(reach.realm, reach.channel);
 	*out = *(struct channel *)obj_dup_arena(req->arena, &desc_channel, &view);
 	channel_remove(txn, reach.channel);
-	if (!channel_is_thread(out)) {
-		struct audit audit = audit_channel(txn, req->who.user_id, AUDIT_CHANNEL_DELETE, out,
-						   NULL, req_reason(req));
-		audit_put(&audit);
-	}
+	struct audit audit = audit_channel(txn, req->who.user_id,
+					   channel_is_thread(out) ? AUDIT_THREAD_DELETE
+								  : AUDIT_CHANNEL_DELETE,
+					   out, NULL, req_reason(req));
+	audit_put(&audit);
 	return 0;
 }

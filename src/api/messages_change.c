@@ -168,6 +168,8 @@ int api_update_message(struct req *req, const struct message_edit *in, struct me
 
 	int r = reach_channel(req, 0, &reach);
 	if (!r)
+		r = reach_open(&reach);
+	if (!r)
 		r = allowed_mentions_check(req, in->allowed_mentions);
 	if (!r)
 		r = get_wait(req, out);

@@ -17,6 +17,7 @@
 #include "realm/dm.h"
 #include "realm/member.h"
 #include "realm/polls.h"
+#include "realm/thread_event.h"
 
 static bool speakable(int64_t channel_type)
 {
@@ -219,6 +220,49 @@ static int send_old(struct req *req, uint64_t id, struct message *out)
 	return message_hydrate_wait(req->txn, req->path.channel_id, &reader, out, 1);
 }
 
+/* A thread that is archived is opened by who speaks in it, unless it is locked. */
+static int check_thread(const struct reach *reach)
+{
+	const struct channel *row = reach->channel->row;
+
+	if (!reach->channel->thread)
+		return 0;
+	if (row->thread_metadata->locked && reach_need(reach, PERM_MANAGE_THREADS))
+		return row->thread_metadata->archived ? ERR_THREAD_ARCHIVED : ERR_THREAD_LOCKED;
+	return row->thread_metadata->archived &&
+			reach->realm->threads_active >= LIMIT_ACTIVE_THREADS
+		? ERR_MAX_ACTIVE_THREADS
+		: 0;
+}
+
+/* What a message does to the thread before it is there: opens it, and brings in who speaks and who is mentioned. */
+static void enter_thread(struct req *req, const struct sending *sending)
+{
+	const struct reach *reach = &sending->reach;
+	struct live_channel *channel = reach->channel;
+
+	if (!channel->thread)
+		return;
+	if (thread_is_archived(channel)) {
+		thread_put_archived(req->txn, channel->row, false,
+				    channel->row->thread_metadata->locked);
+		thread_event(req->txn, EVENT_THREAD_UPDATE, channel);
+	}
+	thread_join(req->txn, channel, reach->member);
+	if (thread_is_private(channel) && !channel->row->thread_metadata->invitable &&
+	    reach_need(reach, PERM_MANAGE_THREADS))
+		return;
+	for (uint32_t i = 0; i < sending->mentions.users.count; i++) {
+		struct live_member *member = realm_member(reach->realm,
+							  sending->mentions.users.items[i]);
+
+		if (member &&
+		    perms_channel(reach->realm, member, channel->thread->parent, 0) &
+			    PERM_VIEW_CHANNEL)
+			thread_join(req->txn, channel, member);
+	}
+}
+
 static int reach_to_send(struct req *req, const struct message_create *in, struct reach *ret)
 {
 	int r = reach_channel(req, 0, ret);
@@ -229,6 +273,9 @@ static int reach_to_send(struct req *req, const struct message_create *in, struc
 		return ERR_NON_TEXT_CHANNEL;
 	if (!(ret->perms & PERM_SEND_MESSAGES))
 		return ERR_MISSING_PERMISSIONS;
+	r = check_thread(ret);
+	if (r)
+		return r;
 	if (in->message_reference && in->message_reference->type == 0 &&
 	    !(ret->perms & PERM_READ_MESSAGE_HISTORY))
 		return ERR_CANNOT_REPLY_WITHOUT_HISTORY;
@@ -424,6 +471,7 @@ static void put(struct req *req, const struct sending *sending, const struct mes
 	message_take_id(sending->reach.channel, message->id);
 	note_slow(req, &sending->reach);
 	message_put(req->txn, message);
+	thread_said(req->txn, sending->reach.channel, message->type);
 	if (message->has.poll)
 		realm_polls_put(req->txn, message->channel_id, message->id, message->poll->expiry);
 	message_files_put(req, &sending->files, message->id);
@@ -466,6 +514,7 @@ int api_create_message(struct req *req, const struct message_create *in, struct 
 		files_remove_later(req->core, sending->forward_names, sending->forward_names_count);
 		return r;
 	}
+	enter_thread(req, sending);
 	*out = compose(req, sending);
 	put(req, sending, out);
 	message_hydrate(req->txn, sending->reach.channel, out, &sending->mentions.strangers);

@@ -13,6 +13,8 @@ static int find_wait(struct req *req, struct reach *ret_reach, struct message *r
 	int r = reach_channel(req, PERM_PIN_MESSAGES, ret_reach);
 
 	if (!r)
+		r = reach_open(ret_reach);
+	if (!r)
 		r = message_get_wait(req->txn, req->path.channel_id, req->path.message_id, true,
 				     ret_message);
 	if (r)

@@ -17,6 +17,7 @@
 #include "http/server.h"
 #include "realm/directory.h"
 #include "realm/realm.h"
+#include "realm/thread.h"
 #include "user/token.h"
 
 enum {
@@ -385,6 +386,8 @@ static int run_work(struct txn *txn, struct cell_work *work)
 
 	if (!r && route->early && txn->cell->kind == CELL_GUILD)
 		r = realm_member_fetch_wait(txn, req->who.user_id);
+	if (!r && route->owner == OWNER_CHANNEL && txn->cell->kind == CELL_GUILD)
+		r = thread_fetch_wait(txn, req->path.channel_id);
 	if (!r)
 		r = route->method == HTTP_GET && route->owner == OWNER_CHANNEL
 			? run_in_turn_wait(req)

@@ -1,5 +1,7 @@
 #include "api/reach.h"
 
+#include "realm/thread.h"
+
 enum { CATEGORY = 4 };
 
 uint64_t reach_barred(const struct who *who, const struct realm *realm)
@@ -13,6 +15,11 @@ int reach_need(const struct reach *reach, uint64_t need)
 		return 0;
 	return ((reach->perms | reach->barred) & need) == need ? ERR_MFA_REQUIRED
 							       : ERR_MISSING_PERMISSIONS;
+}
+
+int reach_open(const struct reach *reach)
+{
+	return thread_is_archived(reach->channel) ? ERR_THREAD_ARCHIVED : 0;
 }
 
 static int check(struct req *req, struct reach *reach, uint64_t need)

@@ -22,6 +22,8 @@ int reach_channel(struct req *req, uint64_t need, struct reach *ret);
 int reach_channel_id(struct req *req, uint64_t channel_id, uint64_t need, struct reach *ret);
 /* Holding all of @need? 0, ERR_MFA_REQUIRED when a second factor is all that lacks, ERR_MISSING_PERMISSIONS. */
 int reach_need(const struct reach *reach, uint64_t need);
+/* ERR_THREAD_ARCHIVED when the channel is a thread that is. */
+int reach_open(const struct reach *reach);
 /* The bits that the guild keeps from @who for want of a second factor: a person's own, of a bot that of its owner. */
 uint64_t reach_barred(const struct who *who, const struct realm *realm);
 /* Timed out, by one who is not an administrator? Reading is left to them, no more. */

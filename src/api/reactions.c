@@ -61,6 +61,8 @@ int api_add_my_message_reaction(struct req *req, const struct reaction_put_query
 	int r = read_emoji(req, &emoji);
 	if (!r)
 		r = find_wait(req, need, true, &reach, &message);
+	if (!r)
+		r = reach_open(&reach);
 	if (r)
 		return r;
 	const struct reaction *others = reaction_find(&message, &emoji);

@@ -30,6 +30,7 @@ struct event {
 	bool everyone; /* is mentioned */
 	uint32_t classes_count;
 	uint32_t *classes; /* of those who hold a role that is mentioned */
+	struct bytes *joined; /* THREAD_*: those in the thread, as audience.members */
 	uint64_t channel_id; /* whose newest message, or newest pin, this is; 0: neither */
 	uint64_t message_id; /* 0: a pin */
 	int64_t pin_at;
@@ -56,6 +57,9 @@ struct audience {
 	bool bots; /* only bots' sessions */
 	const struct bytes *
 		shares; /* only classes that see one of these channels (bits as in CLASS); belongs to the effect */
+	struct bytes *
+		members; /* a private thread (@channel_slot: its parent): these users, an array of uint64_t in order, when they see the
+			  * parent, and classes that hold MANAGE_THREADS there. The effect has a reference of its own */
 	bool content; /* message content rules: event->alt to bots without the MESSAGE_CONTENT intent */
 };
 
@@ -85,8 +89,9 @@ struct effect {
 	uint64_t guild_id; /* GUILD_JOIN, GUILD_LEAVE */
 	bool away; /* RELOADED */
 	uint64_t perms; /* CLASS: guild-wide permissions */
-	struct bytes *see,
-		*manage; /* CLASS: bit n of byte n/8: channel slot n is visible / MANAGE_CHANNELS held; EVENT: to.shares */
+	struct bytes *see, *manage,
+		*threads; /* CLASS: bit n of byte n/8: channel slot n is visible / MANAGE_CHANNELS / MANAGE_THREADS held; EVENT, see:
+			   * to.shares */
 	struct bytes *
 		snapshot; /* SUBSCRIBE: JSON of GUILD_CREATE's d (bots), of READY's guild entry (people); NULL: silent */
 	struct bytes *own_member; /* SUBSCRIBE, people: JSON array for merged_members */

@@ -258,6 +258,7 @@ void event_unref(struct event *event)
 		return;
 	bytes_unref(event->full);
 	bytes_unref(event->alt);
+	bytes_unref(event->joined);
 	bytes_unref(atomic_load_explicit(&event->etf[0], memory_order_relaxed));
 	bytes_unref(atomic_load_explicit(&event->etf[1], memory_order_relaxed));
 	free(event->mentions);
@@ -283,6 +284,8 @@ void txn_effect(struct txn *txn, const struct effect *effect)
 	}
 	assert(pub);
 	pub->effects[count] = *effect;
+	if (effect->to.members)
+		bytes_ref(effect->to.members);
 	pub->count = count + 1;
 	if (effect->kind == EFFECT_SUBSCRIBE)
 		txn_view_add(txn, effect->core);
@@ -357,6 +360,8 @@ void publication_unref(struct publication *pub)
 		bytes_unref(effect->sessions);
 		bytes_unref(effect->see);
 		bytes_unref(effect->manage);
+		bytes_unref(effect->threads);
+		bytes_unref(effect->to.members);
 		bytes_unref(effect->snapshot);
 		bytes_unref(effect->own_member);
 		bytes_unref(effect->presences);

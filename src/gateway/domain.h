@@ -113,10 +113,14 @@ int realm_members_run(struct txn *txn, struct cell_work *work);
 /* GUILD SUBSCRIPTIONS (op 14, 37) of a person's session: which rows of which channels' member lists it watches, all of them
  * each time. Answers as GUILD_MEMBER_LIST_UPDATE events to the session, now and whenever these rows change. A session
  * that the guild does not know is passed over. */
-enum { REALM_LISTS_CHANNELS_MAX = 8, REALM_LISTS_RANGES_MAX = 5 };
+enum { REALM_LISTS_CHANNELS_MAX = 8, REALM_LISTS_RANGES_MAX = 5, REALM_THREAD_LISTS_MAX = 16 };
 struct realm_lists {
 	struct cell_work work; /* if_loaded */
 	uint64_t session, user_id;
+	bool threads_now; /* `threads: true` was said just now: THREAD_LIST_SYNC answers */
+	bool thread_lists_again; /* `thread_member_lists` was */
+	uint32_t thread_lists_count;
+	const uint64_t *thread_lists; /* threads whose members it wants to see */
 	bool members_again; /* `members` was named just now */
 	uint32_t members_count;
 	const uint64_t *members; /* whose changes it wants */

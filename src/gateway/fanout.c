@@ -35,6 +35,8 @@ static enum choice class_choice(const struct view_class *class, const struct aud
 	uint32_t slot = to->channel_slot - 1;
 	if (to->manage && !has_bit(class->manage, slot))
 		return CHOICE_NONE;
+	if (to->members)
+		return has_bit(class->threads, slot) ? CHOICE_FULL : CHOICE_NONE;
 	if (has_bit(class->see, slot))
 		return to->only_hidden ? CHOICE_NONE : CHOICE_FULL;
 	if (to->only_hidden && !to->alt_for_hidden)
@@ -73,6 +75,14 @@ static bool event_to_sub(struct sub *sub, const struct audience *to, struct even
 	return true;
 }
 
+/* In a private thread, and not because the class sees all of them. */
+static bool let_in(const struct sub *sub, const struct audience *to)
+{
+	return to->members && sub->class && has_bit(sub->class->see, to->channel_slot - 1) &&
+		!has_bit(sub->class->threads, to->channel_slot - 1) &&
+		ids_have(to->members, sub_user(sub));
+}
+
 void fan_to_one(const struct view *view, struct sub *sub, const struct audience *to,
 		struct event *event)
 {
@@ -83,7 +93,7 @@ void fan_to_one(const struct view *view, struct sub *sub, const struct audience 
 		return;
 	if (sub->class && to->class_id && sub->class->id != to->class_id - 1)
 		return;
-	enum choice choice = class_choice(sub->class, to, event);
+	enum choice choice = let_in(sub, to) ? CHOICE_FULL : class_choice(sub->class, to, event);
 	if (choice == CHOICE_NONE)
 		return;
 	event_ref(event);
@@ -170,6 +180,23 @@ void fan_leave(struct view_class *class, struct sub *sub, struct fan_at *at)
 	}
 }
 
+/* Members of a private thread, whoever's class does not see it anyway. */
+static bool event_to_members(const struct view *view, const struct audience *to,
+			     struct event *event, struct fan_at *at, struct fan_budget *budget)
+{
+	uint64_t id;
+
+	for (; at->next + sizeof(id) <= to->members->len; at->next += sizeof(id)) {
+		memcpy(&id, to->members->data + at->next, sizeof(id));
+		if (used_up(budget))
+			return false;
+		for (struct sub *sub = user_subs(view, id); sub; sub = sub->next)
+			if (let_in(sub, to))
+				fan_to_one(view, sub, to, event);
+	}
+	return true;
+}
+
 /* By the view's lists; false as in fan_event(). */
 static bool event_to_all(struct view *view, const struct audience *to, struct event *event,
 			 struct fan_at *at, struct fan_budget *budget)
@@ -180,7 +207,7 @@ static bool event_to_all(struct view *view, const struct audience *to, struct ev
 	for (; at->class < view->guild->classes_count; at->class ++, at->next = 0)
 		if (!event_to_class(view->guild->classes[at->class], to, event, at, budget))
 			return false;
-	return true;
+	return !to->members || event_to_members(view, to, event, at, budget);
 }
 
 static void event_to_session(struct view *view, uint64_t id, const struct audience *to,

@@ -19,7 +19,7 @@ struct fan_budget {
 struct fan_at {
 	bool begun;
 	uint32_t class; /* in the view's list of them */
-	uint32_t next; /* session of the class, or byte of effect->sessions */
+	uint32_t next; /* session of the class, or byte of effect->sessions, of to.members */
 	struct view_class *in; /* the class that @next counts in, when it stopped there */
 };
 

@@ -10,7 +10,7 @@ enum {
 	GUILDS_MAX = 200,
 	MEMBERS_MAX = 100,
 	CHANNELS_MAX = REALM_LISTS_CHANNELS_MAX,
-	THREAD_LISTS_MAX = 16,
+	THREAD_LISTS_MAX = REALM_THREAD_LISTS_MAX,
 };
 
 struct interest *interest_find(const struct session *session, uint64_t guild_id)
@@ -151,7 +151,7 @@ static bool merge_channels(const json_t *from, struct interest *interest)
 struct lists_ask {
 	struct ask ask;
 	struct realm_lists lists;
-	uint64_t members[MEMBERS_MAX];
+	uint64_t members[MEMBERS_MAX], thread_lists[THREAD_LISTS_MAX];
 };
 
 static void on_answer(struct gateway_local *gateway, struct ask *base, int r)
@@ -178,6 +178,13 @@ static void tell_guild(struct session *session, struct interest *interest)
 	lists->members = ask->members;
 	if (interest->members_count)
 		memcpy(ask->members, interest->members, interest->members_count * sizeof(uint64_t));
+	lists->threads_now = interest->threads_now;
+	lists->thread_lists_again = interest->thread_lists_again;
+	lists->thread_lists_count = interest->thread_lists_count;
+	lists->thread_lists = ask->thread_lists;
+	if (interest->thread_lists_count)
+		memcpy(ask->thread_lists, interest->thread_lists,
+		       interest->thread_lists_count * sizeof(uint64_t));
 	lists->channels_count = interest->channels_count;
 	for (uint32_t i = 0; i < interest->channels_count; i++) {
 		const struct interest_channel *from = &interest->channels[i];
@@ -196,9 +203,13 @@ void interest_renew(struct session *session, uint64_t guild_id)
 {
 	struct interest *interest = interest_find(session, guild_id);
 
-	if (!interest || (!interest->channels_count && !interest->members_count))
+	if (!interest ||
+	    (!interest->channels_count && !interest->members_count &&
+	     !interest->thread_lists_count && !interest->threads))
 		return;
 	interest->members_again = true;
+	interest->threads_now = interest->threads;
+	interest->thread_lists_again = interest->thread_lists_count > 0;
 	for (uint32_t i = 0; i < interest->channels_count; i++)
 		interest->channels[i].again = true;
 	tell_guild(session, interest);
@@ -234,8 +245,12 @@ int interest_merge(struct session *session, uint64_t guild_id, const json_t *fro
 	if (!good)
 		return CLOSE_DECODE_ERROR;
 	interest->members_again = json_is_array(json_object_get(from, "members"));
+	interest->threads_now = json_is_true(json_object_get(from, "threads"));
+	interest->thread_lists_again = json_is_array(json_object_get(from, "thread_member_lists"));
 	bool lists = json_is_object(json_object_get(from, "channels"));
-	if ((lists || interest->members_again) && sub)
+	if ((lists || interest->members_again || interest->threads_now ||
+	     interest->thread_lists_again) &&
+	    sub)
 		tell_guild(session, interest);
 	return 0;
 }

@@ -287,7 +287,8 @@ struct interest {
 	struct interest *next;
 	uint64_t guild_id;
 	bool opened, typing, threads, activities, member_updates;
-	bool members_again; /* in the payload that is read just now */
+	bool members_again, threads_now,
+		thread_lists_again; /* in the payload that is read just now */
 	uint32_t members_count, channels_count, thread_lists_count;
 	uint64_t *members, *thread_lists;
 	struct interest_channel {

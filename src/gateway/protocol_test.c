@@ -484,7 +484,16 @@ static void people_say_what_they_look_at(void **state)
 		    "{\"op\":14,\"d\":{\"guild_id\":\"%d\",\"typing\":true,\"members\":[\"7\"],"
 		    "\"channels\":{\"9\":[[0,99],[100,199],[5,10]]}}}",
 		    GUILD);
+	client_expect_nothing(client);
+	struct fake_guild *guild = fake_guild(GUILD);
+	assert_int_equal(guild->lists_asked, 1);
+	assert_true(guild->lists.channels[0].again && !guild->lists.threads_now);
 	client_send(client, "{\"op\":37,\"d\":{\"subscriptions\":{\"%d\":{\"threads\":true}}}}",
+		    GUILD);
+	client_expect_nothing(client);
+	assert_int_equal(guild->lists_asked, 2);
+	assert_true(!guild->lists.channels[0].again && guild->lists.threads_now);
+	client_send(client, "{\"op\":37,\"d\":{\"subscriptions\":{\"%d\":{\"activities\":true}}}}",
 		    GUILD);
 	client_send(client, "{\"op\":41,\"d\":{}}");
 	client_send(client, "{\"op\":36,\"d\":{\"guild_id\":\"1\"}}");
@@ -499,12 +508,10 @@ static void people_say_what_they_look_at(void **state)
 	assert_int_equal(interest->members[0], 7);
 	assert_int_equal(interest->channels_count, 1);
 	assert_int_equal(interest->channels[0].ranges_count, 2);
-	struct fake_guild *guild = fake_guild(GUILD);
-	assert_int_equal(guild->lists_asked, 1); /* the second payload named no channels */
+	assert_int_equal(guild->lists_asked, 2); /* the last one asked nothing of the guild */
 	assert_int_equal(guild->lists.session, id);
 	assert_int_equal(guild->lists.channels_count, 1);
 	assert_int_equal(guild->lists.channels[0].channel_id, 9);
-	assert_true(guild->lists.channels[0].again);
 	assert_int_equal(guild->lists.channels[0].ranges[1], 100);
 	client_free(client);
 }

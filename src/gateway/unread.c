@@ -154,7 +154,7 @@ void unread_note(struct view *view, const struct audience *to, const struct even
 
 	if (unread->count && event->type == EVENT_CHANNEL_DELETE && to->channel_slot)
 		forget(unread, to->channel_slot - 1); /* another channel may get its place */
-	if (!event->channel_id || !view->guild->people ||
+	if (!event->channel_id || to->members || !view->guild->people ||
 	    view->guild->members <= LIMIT_LARGE_THRESHOLD_MIN || !to->channel_slot)
 		return;
 	while (at < unread->count && unread->news[at].channel_id != event->channel_id)

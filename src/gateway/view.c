@@ -31,6 +31,7 @@ static void class_free(struct view *view, struct view_class *class)
 	map_del(&view->guild->class_ids, class->id + 1ull);
 	bytes_unref(class->see);
 	bytes_unref(class->manage);
+	bytes_unref(class->threads);
 	free(class->subs);
 	free(class);
 }
@@ -73,8 +74,10 @@ static void class_set(struct view *view, const struct effect *effect)
 
 	bytes_unref(class->see);
 	bytes_unref(class->manage);
+	bytes_unref(class->threads);
 	class->see = effect->see ? bytes_ref(effect->see) : NULL;
 	class->manage = effect->manage ? bytes_ref(effect->manage) : NULL;
+	class->threads = effect->threads ? bytes_ref(effect->threads) : NULL;
 	class->perms = effect->perms;
 }
 

@@ -1,6 +1,8 @@
 /* A view from the inside: for view.c, which keeps it, and those beside it that say what goes to whom (want.c, unread.c). */
 #pragma once
 
+#include <string.h>
+
 #include "gateway/fanout.h"
 #include "gateway/internal.h"
 #include "gateway/unread.h"
@@ -10,7 +12,7 @@ struct view_class {
 	uint32_t id;
 	uint32_t at; /* in view->classes */
 	uint64_t perms;
-	struct bytes *see, *manage;
+	struct bytes *see, *manage, *threads;
 	struct sub **subs;
 	uint32_t count, cap;
 	uint32_t bots; /* of subs */
@@ -45,6 +47,25 @@ struct guild_view {
 static inline bool has_bit(const struct bytes *bits, uint32_t bit)
 {
 	return bits && bit / 8 < bits->len && ((uint8_t)bits->data[bit / 8] >> (bit % 8) & 1);
+}
+/* Is @id in these, an array in order (audience.members)? */
+static inline bool ids_have(const struct bytes *ids, uint64_t id)
+{
+	size_t low = 0, high = ids ? ids->len / sizeof(id) : 0;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		uint64_t there;
+
+		memcpy(&there, ids->data + mid * sizeof(there), sizeof(there));
+		if (there == id)
+			return true;
+		if (there < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
 }
 static inline uint64_t sub_user(const struct sub *sub)
 {

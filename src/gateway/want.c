@@ -2,7 +2,7 @@
 
 #include "gateway/view_internal.h"
 
-enum want { WANT_ALWAYS, WANT_MESSAGES, WANT_TYPING, WANT_MEMBERS };
+enum want { WANT_ALWAYS, WANT_MESSAGES, WANT_TYPING, WANT_MEMBERS, WANT_THREADS };
 
 static const uint8_t wants[EVENT_COUNT] = {
 	[EVENT_MESSAGE_CREATE] = WANT_MESSAGES,
@@ -21,6 +21,11 @@ static const uint8_t wants[EVENT_COUNT] = {
 	[EVENT_GUILD_MEMBER_ADD] = WANT_MEMBERS,
 	[EVENT_GUILD_MEMBER_UPDATE] = WANT_MEMBERS,
 	[EVENT_GUILD_MEMBER_REMOVE] = WANT_MEMBERS,
+	[EVENT_THREAD_CREATE] = WANT_THREADS,
+	[EVENT_THREAD_UPDATE] = WANT_THREADS,
+	[EVENT_THREAD_DELETE] = WANT_THREADS,
+	[EVENT_THREAD_MEMBERS_UPDATE] = WANT_THREADS,
+	[EVENT_THREAD_LIST_SYNC] = WANT_THREADS,
 };
 
 bool want_passive(const struct sub *sub)
@@ -64,6 +69,9 @@ bool want_event(const struct sub *sub, const struct event *event)
 		return !want_passive(sub) ||
 			(event->type == EVENT_MESSAGE_CREATE && mentioned(sub, event));
 	case WANT_TYPING: return sub->interest && sub->interest->typing;
+	case WANT_THREADS:
+		return (sub->interest && sub->interest->threads) ||
+			ids_have(event->joined, sub->session->user_id);
 	case WANT_MEMBERS: return wants_member(sub, event);
 	default: return true;
 	}

@@ -7,6 +7,7 @@
 #include "message/reaction.h"
 #include "realm/pins.h"
 #include "realm/polls.h"
+#include "realm/thread.h"
 #include "store/store.h"
 
 int erase_read_wait(struct txn *txn, uint64_t channel_id, const uint64_t *ids, uint32_t count,
@@ -47,6 +48,7 @@ void erase_put(struct txn *txn, struct live_channel *channel, const struct erasu
 				  .deleted = true };
 
 	message_put(txn, &marker);
+	thread_unsaid(txn, channel, erasure->message.type);
 	attach_drop_all(txn, &erasure->message);
 	for (uint32_t i = 0; i < erasure->reactions_count; i++)
 		txn_del(txn, erasure->reactions[i].key);

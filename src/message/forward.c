@@ -9,6 +9,7 @@
 #include "model/limits.h"
 #include "realm/directory.h"
 #include "realm/perms.h"
+#include "realm/thread.h"
 
 struct reading {
 	struct arena *arena; /* of who waits */
@@ -50,7 +51,9 @@ static int run_read(struct txn *txn, void *arg)
 	struct reading *reading = arg;
 	struct message message;
 
-	int r = may_read(txn, reading);
+	int r = thread_fetch_wait(txn, reading->channel_id);
+	if (!r)
+		r = may_read(txn, reading);
 	if (!r)
 		r = message_get_wait(txn, reading->channel_id, reading->message_id, false,
 				     &message);

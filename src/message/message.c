@@ -16,6 +16,7 @@
 #include "realm/class.h"
 #include "realm/member.h"
 #include "realm/pins.h"
+#include "realm/thread_event.h"
 #include "user/user.h"
 
 enum { EVENT_MAX = 32 << 20 };
@@ -172,12 +173,26 @@ static struct user *author_shared(struct txn *txn, struct map *authors,
 	return user;
 }
 
+/* What was started from it, if it is still there (and in memory: message_hydrate_wait sees to that). */
+static void fill_thread(struct txn *txn, struct message *message)
+{
+	const struct live_channel *thread = realm_channel(realm_of(txn), message->id);
+
+	if (!thread || !thread->thread)
+		return;
+	struct channel view = thread_view(realm_of(txn), thread);
+	message->thread = obj_dup_arena(txn->arena, &desc_channel, &view);
+	message->has.thread = true;
+}
+
 static void fill(struct txn *txn, const struct live_channel *channel, struct message *message,
 		 const struct user_list *users)
 {
 	if (message->has.poll && message->poll->has.results)
 		message->poll->results->is_finalized = poll_is_over(
 			message->poll, (int64_t)core_wall_us(txn->core));
+	if (message->flags & MESSAGE_HAS_THREAD)
+		fill_thread(txn, message);
 	message->mentions = mentioned(txn, &message->mention_ids, users);
 	message->pinned = channel && pins_has(channel->pins, message->id);
 	if (message->flags & MESSAGE_SUPPRESS_EMBEDS)
@@ -292,7 +307,8 @@ static int fill_reference_wait(struct txn *txn, const struct reader *reader,
 	if (!message->has.message_reference || !reference || !reference->message_id ||
 	    (message->type != MESSAGE_REPLY && message->type != MESSAGE_CONTEXT_MENU &&
 	     message->type != MESSAGE_THREAD_STARTER) ||
-	    reference->channel_id != message->channel_id)
+	    (reference->channel_id != message->channel_id &&
+	     message->type != MESSAGE_THREAD_STARTER))
 		return 0;
 	struct message *target = arena_new(txn->arena, struct message);
 	int r = message_get_wait(txn, reference->channel_id, reference->message_id, false, target);
@@ -306,7 +322,7 @@ static int fill_reference_wait(struct txn *txn, const struct reader *reader,
 	r = gather_strangers_wait(txn, target, 1, &strangers);
 	if (r)
 		return r;
-	message_hydrate(txn, realm_channel(realm_of(txn), message->channel_id), target, &strangers);
+	message_hydrate(txn, realm_channel(realm_of(txn), target->channel_id), target, &strangers);
 	if (reader->contentless && target->author_id != reader->user_id)
 		message_mask(target);
 	message->referenced_message = target;
@@ -333,6 +349,8 @@ int message_hydrate_wait(struct txn *txn, uint64_t channel_id, const struct read
 		return r;
 	for (uint32_t i = 0; i < count; i++) {
 		r = fill_reactions_wait(txn, reader, &messages[i]);
+		if (!r && messages[i].flags & MESSAGE_HAS_THREAD)
+			r = thread_fetch_wait(txn, messages[i].id);
 		if (!r && messages[i].has.poll)
 			r = poll_show_wait(txn, &messages[i], reader->user_id);
 		if (!r)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "message/poll.h"
 #include "realm/polls.h"
+#include "realm/thread.h"
 
 enum { RESULT_FIELDS = 8 };
 
@@ -111,9 +112,10 @@ static int read_wait(struct txn *txn, const struct poll_ending *ending, struct m
 		     struct message *ret_view, bool *ret_open)
 {
 	*ret_open = false;
-	if (!realm_channel(realm_of(txn), ending->channel_id))
-		return 0;
-	int r = message_get_wait(txn, ending->channel_id, ending->message_id, true, ret);
+	int r = thread_fetch_wait(txn, ending->channel_id);
+	if (r || !realm_channel(realm_of(txn), ending->channel_id))
+		return r;
+	r = message_get_wait(txn, ending->channel_id, ending->message_id, true, ret);
 	if (r == ENOENT ||
 	    (!r && (!ret->has.poll || !ret->poll->has.results || ret->poll->results->is_finalized)))
 		return 0;

@@ -4,6 +4,7 @@
 #include "message/message.h"
 #include "model/snowflake.h"
 #include "realm/bucket.h"
+#include "realm/thread.h"
 
 int realm_intent_system_message(struct txn *txn, const struct intent *intent)
 {
@@ -15,7 +16,9 @@ int realm_intent_system_message(struct txn *txn, const struct intent *intent)
 	if (row_get(intent->payload, &desc_message, txn->arena, &message))
 		return EINVAL;
 	uint64_t channel_id = message.channel_id;
-	int r = message_id_wait(txn, channel_id, &id);
+	int r = thread_fetch_wait(txn, channel_id);
+	if (!r)
+		r = message_id_wait(txn, channel_id, &id);
 	if (r)
 		return r;
 	/* Written once: the note lies beside the message, in its partition (and may lie in the
@@ -43,6 +46,7 @@ int realm_intent_system_message(struct txn *txn, const struct intent *intent)
 	message.timestamp = snowflake_us(id);
 	message_take_id(channel, id);
 	message_put(txn, &message);
+	thread_said(txn, channel, message.type);
 	applied.number = (int64_t)intent->number;
 	txn_put(txn, key_message_applied(&key, channel_id, bucket_of(id), 0, intent->source),
 		&desc_applied_row, &applied);

@@ -63,16 +63,34 @@ int bucket_load_newest_wait(struct realm *realm)
 	return r;
 }
 
+/* Threads have an index of their own (schema/tables.toml). */
+static bool threaded(struct txn *txn, uint64_t channel_id)
+{
+	const struct live_channel *channel = realm_channel(realm_of(txn), channel_id);
+
+	return channel && channel->thread;
+}
+
+void bucket_put(struct store_batch *batch, uint64_t realm_id, bool thread, uint64_t channel_id,
+		uint32_t bucket)
+{
+	struct key key;
+
+	store_batch_put(batch,
+			thread ? key_thread_bucket(&key, realm_id, channel_id, bucket)
+			       : key_bucket(&key, realm_id, channel_id, bucket),
+			S(""));
+}
+
 int bucket_open_wait(struct txn *txn, uint64_t channel_id, uint64_t message_id)
 {
 	struct live_channel *channel = realm_channel(realm_of(txn), channel_id);
 	uint32_t bucket = bucket_of(message_id);
-	struct key key;
 
 	if (channel->bucket >= bucket)
 		return 0;
 	struct store_batch *batch = store_batch_new(txn->core, NULL);
-	store_batch_put(batch, key_bucket(&key, txn->cell->id, channel_id, bucket), S(""));
+	bucket_put(batch, txn->cell->id, channel->thread, channel_id, bucket);
 	int r = txn_before_wait(txn, batch);
 	if (r)
 		return r;
@@ -90,7 +108,10 @@ int bucket_list_wait(struct txn *txn, uint64_t channel_id, uint32_t **ret_bucket
 	struct key key;
 	uint32_t count;
 
-	int r = txn_scan_wait(txn, prefix_bucket_channel(&key, txn->cell->id, channel_id),
+	bool thread = threaded(txn, channel_id);
+	int r = txn_scan_wait(txn,
+			      thread ? prefix_thread_bucket_channel(&key, txn->cell->id, channel_id)
+				     : prefix_bucket_channel(&key, txn->cell->id, channel_id),
 			      (struct str){}, (struct str){}, false, 0, &rows, &count);
 	if (r)
 		return r;
@@ -99,7 +120,8 @@ int bucket_list_wait(struct txn *txn, uint64_t channel_id, uint32_t **ret_bucket
 		uint64_t realm_id, channel;
 		uint32_t bucket;
 
-		if (!parse_bucket(rows[i].key, &realm_id, &channel, &bucket))
+		if (!(thread ? parse_thread_bucket(rows[i].key, &realm_id, &channel, &bucket)
+			     : parse_bucket(rows[i].key, &realm_id, &channel, &bucket)))
 			return -EBADMSG;
 		buckets[i] = bucket;
 	}

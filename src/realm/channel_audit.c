@@ -110,6 +110,18 @@ struct audit audit_channel(struct txn *txn, uint64_t actor_id, enum audit_action
 			  a->default_forum_layout);
 	audit_str(&audit, "default_tag_setting", b->default_tag_setting, a->default_tag_setting);
 	audit_int(&audit, "flags", b->flags, a->flags);
+	if (b->thread_metadata || a->thread_metadata) {
+		static const struct thread_metadata plain;
+		const struct thread_metadata *x = b->thread_metadata ? b->thread_metadata : &plain,
+					     *y = a->thread_metadata ? a->thread_metadata : &plain;
+
+		audit_bool(&audit, "archived", x->archived, y->archived);
+		audit_bool(&audit, "locked", x->locked, y->locked);
+		audit_int(&audit, "auto_archive_duration", x->auto_archive_duration,
+			  y->auto_archive_duration);
+		if (x->has.invitable || y->has.invitable)
+			audit_bool(&audit, "invitable", x->invitable, y->invitable);
+	}
 	differ(&audit, "available_tags", tags_json(arena, b), tags_json(arena, a));
 	differ(&audit, "default_reaction_emoji", reaction_json(arena, b), reaction_json(arena, a));
 	differ(&audit, "permission_overwrites", overwrites_json(arena, b),

@@ -4,6 +4,7 @@
 #include "realm/guild_view.h"
 #include "realm/overwrite.h"
 #include "realm/sweep.h"
+#include "realm/thread_event.h"
 
 /* Settings that name channels. True when one of them named @id. */
 static bool forget(struct guild *row, uint64_t id)
@@ -22,20 +23,23 @@ static bool forget(struct guild *row, uint64_t id)
 	return found;
 }
 
+static void remove_thread(struct txn *txn, struct live_channel *thread)
+{
+	uint64_t id = thread->row->id;
+
+	thread_event(txn, EVENT_THREAD_DELETE, thread);
+	sweep_channel(txn, id);
+	realm_del_channel(txn, id);
+}
+
+/* Those in memory; the archived ones that are not are found by the sweep. */
 static void remove_threads(struct txn *txn, const struct live_channel *parent)
 {
-	struct realm *realm = realm_of(txn);
+	list_for_each (node, &realm_of(txn)->threads) {
+		struct live_thread *thread = list_entry(node, struct live_thread, node);
 
-	for (uint32_t i = 0; i < realm->slots_count; i++) {
-		struct live_channel *thread = realm->slots[i];
-
-		if (!thread || !channel_is_thread(thread->row) ||
-		    thread->row->parent_id != parent->row->id)
-			continue;
-		struct channel view = channel_view(realm, thread);
-		txn_event(txn, EVENT_THREAD_DELETE, aud_channel(thread), &view);
-		sweep_channel(txn, view.id);
-		realm_del_channel(txn, view.id);
+		if (thread->parent == parent)
+			remove_thread(txn, thread->channel);
 	}
 }
 
@@ -48,14 +52,12 @@ void channel_remove(struct txn *txn, struct live_channel *channel)
 	bool personal = overwrites_personal(channel->row);
 	uint32_t count = 0;
 
-	if (channel_is_thread(channel->row)) {
-		struct channel view = channel_view(realm, channel);
-
-		txn_event(txn, EVENT_THREAD_DELETE, aud_channel(channel), &view);
-	} else {
-		remove_threads(txn, channel);
-		channel_event(txn, EVENT_CHANNEL_DELETE, channel);
+	if (channel->thread) {
+		remove_thread(txn, channel);
+		return;
 	}
+	remove_threads(txn, channel);
+	channel_event(txn, EVENT_CHANNEL_DELETE, channel);
 	for (uint32_t i = 0; channel->row->type == CHANNEL_TYPE_CATEGORY && i < realm->slots_count;
 	     i++)
 		if (realm->slots[i] && realm->slots[i]->row->parent_id == id)

@@ -7,6 +7,7 @@
 #include "realm/channel.h"
 #include "realm/member_heap.h"
 #include "realm/perms.h"
+#include "realm/thread_list.h"
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -58,7 +59,8 @@ static bool bit(const uint8_t *set, uint32_t bytes, uint32_t slot)
 }
 
 /* A member that stands for the class: same roles, same owner, same overwrites. */
-static void sight(struct realm *realm, const struct member_key *key, uint8_t *see, uint8_t *manage)
+static void sight(struct realm *realm, const struct member_key *key, uint8_t *see, uint8_t *manage,
+		  uint8_t *threads)
 {
 	struct member_row row = { .user_id = key->owner && realm->guild ? realm->guild->owner_id
 									: key->personal };
@@ -76,6 +78,8 @@ static void sight(struct realm *realm, const struct member_key *key, uint8_t *se
 			see[slot / 8] |= (uint8_t)(1 << slot % 8);
 		if (perms & PERM_MANAGE_CHANNELS)
 			manage[slot / 8] |= (uint8_t)(1 << slot % 8);
+		if (perms & PERM_MANAGE_THREADS)
+			threads[slot / 8] |= (uint8_t)(1 << slot % 8);
 	}
 }
 
@@ -100,6 +104,7 @@ static void publish_class(struct txn *txn, const struct audience_class *class)
 			.perms = class->perms,
 			.see = bytes_from((struct str){ (char *)class->see, class->bytes }),
 			.manage = bytes_from((struct str){ (char *)class->manage, class->bytes }),
+			.threads = bytes_from((struct str){ (char *)class->threads, class->bytes }),
 		});
 }
 
@@ -118,11 +123,12 @@ static struct audience_class *find_or_make(struct txn *txn, const struct member_
 	class->bytes = (realm->slots_count + 7) / 8;
 	class->see = region_alloc(realm->region, class->bytes);
 	class->manage = region_alloc(realm->region, class->bytes);
+	class->threads = region_alloc(realm->region, class->bytes);
 	class->key = *key;
 	class->key.roles = region_alloc(realm->region, (key->roles_count + 1) * sizeof(uint64_t));
 	memcpy(class->key.roles, key->roles, key->roles_count * sizeof(uint64_t));
 	class->perms = key_perms(realm, key);
-	sight(realm, key, class->see, class->manage);
+	sight(realm, key, class->see, class->manage, class->threads);
 	list_add_tail(&realm->classes, &class->node);
 	publish_class(txn, class);
 	return class;
@@ -169,8 +175,8 @@ const uint8_t *class_sight(struct realm *realm, struct arena *arena,
 	struct member_key key = key_of(realm, arena, &shown);
 	*ret_bytes = (realm->slots_count + 7) / 8;
 	uint8_t *see = arena_alloc(arena, *ret_bytes + 1),
-		*manage = arena_alloc(arena, *ret_bytes + 1);
-	sight(realm, &key, see, manage);
+		*rest = arena_alloc(arena, *ret_bytes + 1);
+	sight(realm, &key, see, rest, rest);
 	return see;
 }
 
@@ -214,6 +220,7 @@ void class_tell_all(struct txn *txn, const struct live_member *member, uint64_t 
 			channel_event_sight(txn, realm->slots[slot],
 					    (struct audience){ .session = session },
 					    bit(class->see, class->bytes, slot));
+	thread_sync_member(txn, member, NULL, (struct audience){ .session = session });
 }
 
 static void class_free(struct realm *realm, struct audience_class *class)
@@ -221,6 +228,7 @@ static void class_free(struct realm *realm, struct audience_class *class)
 	list_del(&class->node);
 	region_free(realm->region, class->see);
 	region_free(realm->region, class->manage);
+	region_free(realm->region, class->threads);
 	region_free(realm->region, class->key.roles);
 	region_free(realm->region, class);
 }
@@ -245,20 +253,39 @@ void class_part(struct realm *realm, struct live_member *member)
 	member->class_id = 0;
 }
 
-/* The events of a change of sight from (@see, @bytes) to @class, for @to. */
-static void tell_sight(struct txn *txn, const struct audience_class *class, const uint8_t *see,
-		       uint32_t bytes, struct audience to, uint64_t quiet_channel)
+struct sight_before {
+	const uint8_t *see, *threads;
+	uint32_t bytes;
+};
+
+/* The events of a change of sight from @before to @class, for @to. */
+static void tell_sight(struct txn *txn, const struct audience_class *class,
+		       const struct sight_before *before, struct audience to,
+		       uint64_t quiet_channel)
 {
 	struct realm *realm = realm_of(txn);
+	struct thread_gain gain = {
+		.slots = arena_array(txn->arena, bool, realm->slots_count + 1),
+		.all_slots = arena_array(txn->arena, bool, realm->slots_count + 1),
+	};
 
 	for (uint32_t slot = 0; slot < realm->slots_count; slot++) {
 		const struct live_channel *channel = realm->slots[slot];
-		bool before = bit(see, bytes, slot), after = bit(class->see, class->bytes, slot);
+		bool saw = bit(before->see, before->bytes, slot),
+		     sees = bit(class->see, class->bytes, slot),
+		     all = bit(class->threads, class->bytes, slot);
 
-		if (!channel || before == after || channel->row->id == quiet_channel)
+		if (!channel)
 			continue;
-		channel_event_sight(txn, channel, to, after);
+		gain.all_slots[slot] = all;
+		gain.slots[slot] = (sees && !saw) ||
+			(all && !bit(before->threads, before->bytes, slot));
+		gain.any |= gain.slots[slot];
+		if (saw != sees && channel->row->id != quiet_channel)
+			channel_event_sight(txn, channel, to, sees);
 	}
+	if (gain.any)
+		thread_sync_gained(txn, &gain, to);
 }
 
 void class_refresh(struct txn *txn, uint64_t quiet_channel)
@@ -270,26 +297,33 @@ void class_refresh(struct txn *txn, uint64_t quiet_channel)
 	list_for_each (node, &realm->classes) {
 		struct audience_class *class = list_entry(node, struct audience_class, node);
 		uint8_t *see = arena_alloc(txn->arena, bytes + 1),
-			*manage = arena_alloc(txn->arena, bytes + 1);
+			*manage = arena_alloc(txn->arena, bytes + 1),
+			*threads = arena_alloc(txn->arena, bytes + 1);
 		uint64_t perms = key_perms(realm, &class->key);
 
-		sight(realm, &class->key, see, manage);
+		sight(realm, &class->key, see, manage, threads);
 		if (bytes == class->bytes && perms == class->perms &&
 		    memcmp(see, class->see, bytes) == 0 &&
-		    memcmp(manage, class->manage, bytes) == 0)
+		    memcmp(manage, class->manage, bytes) == 0 &&
+		    memcmp(threads, class->threads, bytes) == 0)
 			continue;
-		uint32_t before_bytes = class->bytes;
-		uint8_t *before = arena_dup(txn->arena, class->see, class->bytes);
+		struct sight_before before = {
+			.see = arena_dup(txn->arena, class->see, class->bytes),
+			.threads = arena_dup(txn->arena, class->threads, class->bytes),
+			.bytes = class->bytes,
+		};
 		class->see = region_realloc(realm->region, class->see, bytes);
 		class->manage = region_realloc(realm->region, class->manage, bytes);
+		class->threads = region_realloc(realm->region, class->threads, bytes);
 		memcpy(class->see, see, bytes);
 		memcpy(class->manage, manage, bytes);
+		memcpy(class->threads, threads, bytes);
 		class->bytes = bytes;
 		class->perms = perms;
 		if (!planted(PLANT_LATE_CLASS))
 			publish_class(txn, class);
-		tell_sight(txn, class, before, before_bytes,
-			   (struct audience){ .class_id = class->id + 1 }, quiet_channel);
+		tell_sight(txn, class, &before, (struct audience){ .class_id = class->id + 1 },
+			   quiet_channel);
 	}
 }
 
@@ -314,7 +348,8 @@ void class_move(struct txn *txn, struct live_member *member, uint64_t quiet_chan
 				     .user = member->row->user_id,
 				     .class_id = after->id });
 	if (before) {
-		tell_sight(txn, after, before->see, before->bytes,
+		tell_sight(txn, after,
+			   &(struct sight_before){ before->see, before->threads, before->bytes },
 			   (struct audience){ .user = member->row->user_id }, quiet_channel);
 		release(realm, before->id);
 	}

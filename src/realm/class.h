@@ -6,7 +6,7 @@
  * CHANNEL_UPDATE, whole or obfuscated, for each channel gained or lost (reference: hidden channels). */
 #pragma once
 
-#include "realm/realm.h"
+#include "realm/thread.h"
 
 struct audience_class {
 	struct list node;
@@ -14,7 +14,7 @@ struct audience_class {
 	uint32_t members; /* watched members in it */
 	uint64_t perms; /* guild-wide */
 	uint32_t bytes; /* of each set */
-	uint8_t *see, *manage;
+	uint8_t *see, *manage, *threads; /* threads: MANAGE_THREADS is held there */
 	struct member_key {
 		bool owner;
 		uint64_t personal; /* user id when it has an overwrite of its own */
@@ -48,7 +48,9 @@ void class_rekey(struct txn *txn, uint64_t quiet_channel);
 /* Audiences in the terms of a channel. */
 static inline struct audience aud_channel(const struct live_channel *channel)
 {
-	return (struct audience){ .channel_slot = channel->slot + 1 };
+	return (struct audience){ .channel_slot = channel->slot + 1,
+				  .members = thread_is_private(channel) ? thread_members(channel)
+									: NULL };
 }
 /* Whole to those who see it, obfuscated to the rest. */
 static inline struct audience aud_channel_or_hidden(const struct live_channel *channel)

@@ -7,6 +7,7 @@
 #include "realm/perms.h"
 #include "realm/presence.h"
 #include "realm/sharing.h"
+#include "realm/thread_list.h"
 
 enum { LAZY_FROM = 75000 };
 
@@ -135,5 +136,6 @@ struct guild guild_view_create(struct realm *realm, struct arena *arena,
 	if (!show->apart)
 		add_members(realm, arena, show, &view);
 	add_channels(realm, arena, show, &view);
+	view.threads = threads_shown(realm, arena, show);
 	return view;
 }

@@ -11,6 +11,7 @@
 #include "realm/member_lists.h"
 #include "realm/perms.h"
 #include "realm/role.h"
+#include "realm/thread_event.h"
 
 enum { SUPPRESS_JOINS = 1 << 0, MESSAGE_TYPE_JOIN = 7 };
 
@@ -163,6 +164,7 @@ bool realm_leave(struct txn *txn, uint64_t user_id, uint64_t actor_id)
 
 	if (!member)
 		return false;
+	threads_leave(txn, user_id);
 	struct user user = member_user(member->row);
 	struct guild_member_remove removed = { .guild_id = realm->guild->id, .user = &user };
 	struct guild_unavailable gone = { .id = realm->guild->id };

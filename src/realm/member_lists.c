@@ -14,6 +14,7 @@
 #include "realm/member_heap.h"
 #include "realm/perms.h"
 #include "realm/presence.h"
+#include "realm/thread_list.h"
 
 enum {
 	GATHER_MS = 250,
@@ -558,6 +559,15 @@ int realm_lists_run(struct txn *txn, struct cell_work *work)
 
 	if (!realm->guild || !subscriber || subscriber->bot || subscriber->user_id != in->user_id)
 		return 0; /* it asks again when it is in */
+	if (in->threads_now) {
+		const struct live_member *member = realm_member(realm, in->user_id);
+
+		if (member)
+			thread_sync_member(txn, member, NULL,
+					   (struct audience){ .session = in->session });
+	}
+	if (in->thread_lists_again)
+		thread_list_watch(txn, subscriber, in->thread_lists, in->thread_lists_count);
 	if (in->members_again)
 		realm_presence_watch(txn, subscriber, in->members, in->members_count);
 	if (!realm->member_lists && !in->channels_count)

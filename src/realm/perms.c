@@ -1,5 +1,7 @@
 #include "realm/perms.h"
 
+#include "realm/thread.h"
+
 enum {
 	CHANNEL_VOICE = 2,
 	CHANNEL_CATEGORY = 4,
@@ -91,7 +93,16 @@ uint64_t perms_channel(const struct realm *realm, const struct live_member *memb
 		return perms;
 	if (perms & PERM_ADMINISTRATOR)
 		return perms;
-	perms = implied(overwritten(realm, member, channel->row, perms), channel->row->type);
+	/* Threads have no overwrites of their own, and are spoken in by another permission. */
+	const struct live_channel *place = channel->thread ? channel->thread->parent : channel;
+	perms = overwritten(realm, member, place->row, perms);
+	if (channel->thread)
+		perms = perms & PERM_SEND_MESSAGES_IN_THREADS ? perms | PERM_SEND_MESSAGES
+							      : perms & ~PERM_SEND_MESSAGES;
+	perms = implied(perms, place->row->type);
+	if (thread_is_private(channel) && !(perms & PERM_MANAGE_THREADS) &&
+	    !thread_seat(channel, member->row->user_id))
+		return 0;
 	return perms_timed_out(member, now_us) ? perms & PERM_SET_TIMEOUT : perms;
 }
 

@@ -8,12 +8,15 @@
 #include "codec/row.h"
 #include "realm/audit.h"
 #include "realm/bucket.h"
+#include "realm/channel.h"
 #include "realm/class.h"
 #include "realm/member_heap.h"
 #include "realm/member_lists.h"
 #include "realm/watch.h"
 #include "realm/pins.h"
 #include "realm/polls.h"
+#include "realm/thread.h"
+#include "realm/thread_archive.h"
 #include "store/store.h"
 
 /* -- live rows: one block each in the region -- */
@@ -32,6 +35,7 @@ struct realm *realm_new(struct cell *cell)
 	map_init_in(&realm->watched, realm->region);
 	list_init(&realm->classes);
 	list_init(&realm->crowds);
+	list_init(&realm->threads);
 	realm->classes_next = 1;
 	cell->state = realm;
 	return realm;
@@ -76,7 +80,8 @@ struct live_channel *realm_add_channel(struct realm *realm, const struct channel
 
 	if (!channel) {
 		channel = region_new(realm->region, struct live_channel);
-		channel->slot = take_slot(realm, channel);
+		if (!channel_is_thread(row))
+			channel->slot = take_slot(realm, channel);
 		map_init_in(&channel->slow, realm->region);
 		map_set(&realm->channels, row->id, channel);
 	} else {
@@ -149,6 +154,8 @@ struct live_channel *realm_put_channel(struct txn *txn, const struct channel *ro
 	bool seen_alike = channel && same_sight(channel->row, row);
 	struct key key;
 
+	if (channel_is_thread(row))
+		return thread_put(txn, row);
 	channel = realm_add_channel(realm_of(txn), row);
 	if (!seen_alike)
 		member_lists_stale(realm_of(txn));
@@ -184,20 +191,19 @@ struct live_member *realm_put_member(struct txn *txn, const struct member_row *r
 void realm_del_channel(struct txn *txn, uint64_t id)
 {
 	struct realm *realm = realm_of(txn);
-	struct live_channel *channel = map_del(&realm->channels, id);
+	struct live_channel *channel = realm_channel(realm, id);
 	struct key key;
 
 	if (!channel)
 		return;
-	member_lists_stale(realm);
-	realm->slots[channel->slot] = NULL;
-	map_done(&channel->slow);
-	if (channel->pins)
-		region_free(realm->region, channel->pins->items);
-	region_free(realm->region, channel->pins);
-	region_free(realm->region, channel->row);
-	region_free(realm->region, channel);
-	txn_del(txn, key_channel(&key, txn->cell->id, id));
+	if (channel->thread) {
+		thread_del_rows(txn, channel);
+	} else {
+		member_lists_stale(realm);
+		realm->slots[channel->slot] = NULL;
+		txn_del(txn, key_channel(&key, txn->cell->id, id));
+	}
+	realm_forget_channel(realm, channel);
 }
 
 void realm_del_role(struct txn *txn, uint64_t id)
@@ -299,12 +305,20 @@ static void release_channel(struct realm *realm, void *value)
 {
 	struct live_channel *channel = value;
 
+	if (channel->thread)
+		thread_done(realm, channel);
 	map_done(&channel->slow);
 	if (channel->pins)
 		region_free(realm->region, channel->pins->items);
 	region_free(realm->region, channel->pins);
 	region_free(realm->region, channel->row);
 	region_free(realm->region, channel);
+}
+
+void realm_forget_channel(struct realm *realm, struct live_channel *channel)
+{
+	map_del(&realm->channels, channel->row->id);
+	release_channel(realm, channel);
 }
 
 static void release_role(struct realm *realm, void *value)
@@ -324,6 +338,7 @@ void realm_empty(struct realm *realm)
 {
 	member_lists_end(realm);
 	realm_polls_drop(realm);
+	archiver_drop(realm);
 	class_end(realm);
 	members_clear(realm);
 	empty(&realm->channels, release_channel, realm);
@@ -334,6 +349,7 @@ void realm_empty(struct realm *realm)
 	for (uint32_t i = 0; i < realm->slots_count; i++)
 		realm->slots[i] = NULL;
 	realm->online_count = realm->contentless = realm->presence_bots = 0;
+	realm->thread_watchers = 0;
 }
 
 /* -- loading -- */
@@ -359,6 +375,15 @@ static int load_rows(struct realm *realm, struct arena *arena, const struct stor
 			r = row_get(rows[i].value, &desc_channel, arena, &row);
 			if (!r)
 				realm_add_channel(realm, &row);
+			break;
+		}
+		case KIND_thread: {
+			struct channel row = {};
+
+			r = row_get(rows[i].value, &desc_channel, arena, &row);
+			if (!r)
+				thread_add(realm,
+					   &row); /* not without its parent: it is being swept */
 			break;
 		}
 		case KIND_role: {
@@ -465,7 +490,8 @@ static int load_kind_wait(struct realm *realm, prefix_h *prefix)
 static int load_wait(struct cell *cell)
 {
 	struct realm *realm = realm_new(cell);
-	prefix_h *const prefixes[] = { prefix_guild, prefix_channel, prefix_role, prefix_emoji };
+	prefix_h *const prefixes[] = { prefix_guild, prefix_channel, prefix_thread, prefix_role,
+				       prefix_emoji };
 	bool more;
 
 	realm->loaded = cell_stats(cell->core)->loads;
@@ -484,6 +510,8 @@ static int load_wait(struct cell *cell)
 	int r = bucket_load_newest_wait(realm);
 	if (!r)
 		r = realm_polls_load_wait(realm);
+	if (!r)
+		r = threads_load_wait(realm);
 	if (!r) {
 		member_table_gather(realm);
 		r = load_page_wait(realm, prefix_member, &more);
@@ -540,11 +568,14 @@ static void drop(struct cell *cell)
 		return;
 	member_lists_drop(cell->state);
 	realm_polls_drop(cell->state);
+	archiver_drop(cell->state);
+	threads_drop(cell->state);
 }
 
 static void quiet(struct cell *cell)
 {
 	members_quiet(cell->state);
+	threads_quiet(cell->state);
 }
 
 void realm_register(void)

@@ -22,6 +22,7 @@ struct live_channel {
 	uint32_t bucket; /* newest bucket in the index, 0: none */
 	struct channel_pins *pins; /* NULL until somebody asks (realm/pins.h) */
 	struct map slow; /* user id → struct slow: when they may speak again */
+	struct live_thread *thread; /* NULL: it is none; then @slot is its parent's */
 };
 
 /* Its row may be closed: realm_member() opens it, those found otherwise are opened by realm/member_heap.h. */
@@ -65,15 +66,24 @@ struct realm {
 	uint64_t message_writes; /* rows of messages, since it was loaded */
 	struct realm_polls *polls; /* NULL while none is open: realm/polls.h */
 	struct list crowds; /* GUILD_CREATEs being written: realm/guild_crowd.h */
+	struct list threads; /* realm/thread.h: all that are not archived, and some that are */
+	uint32_t threads_count, threads_active;
+	uint32_t thread_watchers; /* sessions that watch lists of threads' members */
+	uint64_t threads_deleted; /* so many, since it was loaded */
+	int64_t archived_last; /* no two are archived at the same time */
+	struct archiver *archiver; /* NULL while no thread is open: realm/thread_archive.h */
 	bool sight_moved; /* since it was loaded: who comes back after a restart does not know what it sees */
 };
 
+enum { THREAD_LISTS_MAX = 16 };
 struct subscriber {
 	uint64_t session, user_id;
 	uint32_t core;
 	bool bot, contentless, presences; /* presences: a bot with that intent */
 	uint32_t watches_count;
 	uint64_t *watches; /* in the region: realm/watch.h */
+	uint32_t thread_lists_count;
+	uint64_t thread_lists[THREAD_LISTS_MAX]; /* whose members it watches: realm/thread_list.h */
 };
 
 /* Frees one that is in realm->sessions no more (realm/subscribe.c). */
@@ -115,6 +125,8 @@ struct live_role *realm_put_role(struct txn *txn, const struct role *row);
 struct live_member *realm_put_member(struct txn *txn, const struct member_row *row);
 /* Take a live row out and delete it in the transaction. The pointers are dead afterwards. */
 void realm_del_channel(struct txn *txn, uint64_t id);
+/* Takes it out of memory, and what it holds there; no rows. */
+void realm_forget_channel(struct realm *realm, struct live_channel *channel);
 void realm_del_role(struct txn *txn, uint64_t id);
 void realm_del_member(struct txn *txn, uint64_t user_id);
 

@@ -81,7 +81,8 @@ static int drop_bucket_wait(struct txn *txn, uint64_t channel_id, const struct s
 	struct key key;
 	uint32_t bucket;
 
-	if (!parse_bucket(row->key, NULL, NULL, &bucket))
+	if (!parse_bucket(row->key, NULL, NULL, &bucket) &&
+	    !parse_thread_bucket(row->key, NULL, NULL, &bucket))
 		return 0;
 	struct store_batch *batch = store_batch_new(txn->core, NULL);
 	store_batch_drop(batch, partition_message(&key, channel_id, bucket));
@@ -89,16 +90,14 @@ static int drop_bucket_wait(struct txn *txn, uint64_t channel_id, const struct s
 }
 
 /* Buckets of messages first, the index that leads to them after that. */
-static int buckets_wait(struct txn *txn, uint64_t channel_id, bool *ret_more)
+static int buckets_wait(struct txn *txn, uint64_t channel_id, struct str index, bool *ret_more)
 {
 	struct store_row *rows;
 	struct arena arena;
-	struct key key;
 	uint32_t count;
 
 	arena_init(&arena);
-	int r = scan_wait(txn, &arena, prefix_bucket_channel(&key, txn->cell->id, channel_id),
-			  &rows, &count);
+	int r = scan_wait(txn, &arena, index, &rows, &count);
 	for (uint32_t i = 0; !r && i < count; i++)
 		r = drop_bucket_wait(txn, channel_id, &rows[i]);
 	if (!r && count)
@@ -170,7 +169,16 @@ static int channel_wait(struct txn *txn, uint64_t channel_id)
 	bool more = true;
 
 	while (more) {
-		int r = buckets_wait(txn, channel_id, &more);
+		int r = buckets_wait(txn, channel_id,
+				     prefix_bucket_channel(&key, txn->cell->id, channel_id), &more);
+
+		if (r)
+			return r;
+	}
+	for (more = true; more;) {
+		int r = buckets_wait(txn, channel_id,
+				     prefix_thread_bucket_channel(&key, txn->cell->id, channel_id),
+				     &more);
 
 		if (r)
 			return r;
@@ -183,6 +191,77 @@ static int channel_wait(struct txn *txn, uint64_t channel_id)
 		 : small_wait(txn, prefix_thread_member_thread(&key, txn->cell->id, channel_id));
 }
 
+/* Nobody's list of private threads leads to it any more. */
+static int seats_wait(struct txn *txn, uint64_t parent_id, uint64_t thread_id)
+{
+	struct store_row *rows;
+	struct key key;
+	uint32_t count;
+	struct arena arena;
+
+	arena_init(&arena);
+	int r = store_scan_wait(txn->core, &arena,
+				prefix_thread_member_thread(&key, txn->cell->id, thread_id),
+				(struct str){}, (struct str){}, false, 0, &rows, &count);
+	if (!r && count) {
+		struct store_batch *batch = store_batch_new(txn->core, NULL);
+
+		for (uint32_t i = 0; i < count; i++) {
+			uint64_t user_id;
+
+			if (parse_thread_member(rows[i].key, NULL, NULL, &user_id))
+				store_batch_del(batch,
+						key_private_thread(&key, txn->cell->id, user_id,
+								   parent_id, thread_id));
+		}
+		r = txn_before_wait(txn, batch);
+	}
+	arena_done(&arena);
+	return txn->generation != txn->cell->generation ? ERR_RESTARTED : r;
+}
+
+/* One archived thread of a channel that is gone, by its row in their order, which goes last. */
+static int archived_wait(struct txn *txn, const struct store_row *row)
+{
+	uint64_t parent_id, id;
+	struct key key;
+	uint8_t secret;
+
+	if (!parse_archive_order(row->key, NULL, &parent_id, &secret, NULL, &id))
+		return 0;
+	int r = secret ? seats_wait(txn, parent_id, id) : 0;
+	if (!r)
+		r = channel_wait(txn, id);
+	if (r)
+		return r;
+	struct store_batch *batch = store_batch_new(txn->core, NULL);
+	store_batch_del(batch, key_channel_entry(&key, id));
+	store_batch_del(batch, key_archived_thread(&key, txn->cell->id, id));
+	store_batch_del(batch, row->key);
+	return txn_before_wait(txn, batch);
+}
+
+/* Its archived threads, which are not in memory. */
+static int threads_wait(struct txn *txn, uint64_t channel_id)
+{
+	for (;;) {
+		struct store_row *rows;
+		struct arena arena;
+		struct key key;
+		uint32_t count;
+
+		arena_init(&arena);
+		int r = scan_wait(txn, &arena,
+				  prefix_archive_order_parent(&key, txn->cell->id, channel_id),
+				  &rows, &count);
+		for (uint32_t i = 0; i < count && !r; i++)
+			r = archived_wait(txn, &rows[i]);
+		arena_done(&arena);
+		if (r || !count)
+			return r;
+	}
+}
+
 int sweep_intent_channel(struct txn *txn, const struct intent *intent)
 {
 	struct sweep_row row = {};
@@ -191,7 +270,9 @@ int sweep_intent_channel(struct txn *txn, const struct intent *intent)
 		return EINVAL;
 	if (realm_channel(realm_of(txn), row.channel_id))
 		return EINVAL; /* it is there: not ours to remove */
-	int r = channel_wait(txn, row.channel_id);
+	int r = threads_wait(txn, row.channel_id);
+	if (!r)
+		r = channel_wait(txn, row.channel_id);
 	return r ? r : links_wait(txn, row.channel_id);
 }
 
@@ -314,6 +395,29 @@ static void channel_goes(struct store_batch *batch, const struct store_row *row)
 		store_batch_del(batch, key_channel_entry(&key, id));
 }
 
+static int threads_leave_wait(struct txn *txn, const struct store_row *rows, uint32_t count)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < count && !r; i++) {
+		uint64_t id;
+
+		if (parse_thread(rows[i].key, NULL, &id) ||
+		    parse_archived_thread(rows[i].key, NULL, &id))
+			r = channel_wait(txn, id);
+	}
+	return r;
+}
+
+static void thread_goes(struct store_batch *batch, const struct store_row *row)
+{
+	struct key key;
+	uint64_t id;
+
+	if (parse_thread(row->key, NULL, &id) || parse_archived_thread(row->key, NULL, &id))
+		store_batch_del(batch, key_channel_entry(&key, id));
+}
+
 static void invite_goes(struct store_batch *batch, const struct store_row *row)
 {
 	struct str code;
@@ -353,6 +457,8 @@ int sweep_intent_guild(struct txn *txn, const struct intent *intent)
 {
 	static const struct kind kinds[] = {
 		{ prefix_member, members_leave, NULL },
+		{ prefix_thread, threads_leave_wait, thread_goes },
+		{ prefix_archived_thread, threads_leave_wait, thread_goes },
 		{ prefix_channel, channels_leave, channel_goes },
 		{ prefix_invite, NULL, invite_goes },
 		{ prefix_webhook, NULL, webhook_goes },

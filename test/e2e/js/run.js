@@ -3,7 +3,7 @@ import { Suite } from './lib/suite.js';
 import { World } from './lib/world.js';
 
 const groups = ['login', 'guilds', 'channels', 'overwrites', 'messages', 'history', 'components', 'reactions', 'pins',
-	'members', 'roles', 'bans', 'invites', 'dms', 'audit', 'presence', 'users'];
+	'members', 'roles', 'bans', 'invites', 'dms', 'audit', 'presence', 'users', 'threads'];
 
 if (!process.env.E2E_URL) {
 	console.error('E2E_URL is not set');
