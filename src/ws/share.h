@@ -65,7 +65,8 @@ int ws_share_piece(struct ws_share *share, struct ws_link *link, size_t prefix_l
 /* Appends a piece for one connection that fits whatever the connection has got, made with a context that nobody else has. Any thread,
  * while @share is there. The connection's link must be dropped before it is sent. As above. */
 int ws_share_alone(const struct ws_share *share, struct str body, char tail, struct buf *out);
-/* Appends a whole message, not compressed, of at most 16 KB: for what is small and for one connection only. */
+/* Appends a whole message, not compressed, of at most 16 KB, and white space behind it, so that it is shorter than its text: for what is
+ * small and for one connection only. */
 void ws_share_plain(const struct ws_share *share, struct ws_link *link, struct str text,
 		    struct buf *out);
 /* The connection ends, or leaves this core; it may go on with another share of the same kind. */
