@@ -16,7 +16,7 @@ struct model {
 	struct fake *fake;
 	struct class
 	{
-		uint8_t see[3], manage[3];
+		uint8_t see[3], manage[3], threads[3];
 		uint64_t perms;
 		bool defined;
 	} classes[CLASSES];
@@ -58,6 +58,8 @@ static struct effect class_effect(struct model *m, uint32_t id)
 		.perms = class->perms,
 		.see = bytes_from((struct str){ (char *)class->see, sizeof(class->see) }),
 		.manage = bytes_from((struct str){ (char *)class->manage, sizeof(class->manage) }),
+		.threads = bytes_from(
+			(struct str){ (char *)class->threads, sizeof(class->threads) }),
 	};
 }
 
@@ -67,6 +69,7 @@ static void change_class(struct model *m, uint32_t id)
 
 	random_fill(&m->fake->random.random, class->see, sizeof(class->see));
 	random_fill(&m->fake->random.random, class->manage, sizeof(class->manage));
+	random_fill(&m->fake->random.random, class->threads, sizeof(class->threads));
 	class->perms = dice(m, 4) == 0 ? PERM_ADMINISTRATOR : dice(m, 256);
 	struct effect effect = class_effect(m, id);
 	apply(m, &effect, 1);
@@ -101,6 +104,7 @@ static void come(struct model *m, struct person *person, bool bot)
 		*session->interest = (struct interest){ .guild_id = GUILD,
 							.opened = dice(m, 2),
 							.typing = dice(m, 2),
+							.threads = dice(m, 2),
 							.member_updates = dice(m, 3) == 0,
 							.members_count = 1 };
 		session->interest->members = mem_alloc(sizeof(uint64_t));
@@ -180,6 +184,27 @@ static bool in(const uint64_t *ids, uint32_t count, uint64_t id)
 	return false;
 }
 
+static bool among(const struct bytes *ids, uint64_t id)
+{
+	bool found = false;
+
+	for (size_t at = 0; ids && at < ids->len; at += sizeof(id))
+		found |= memcmp(ids->data + at, &id, sizeof(id)) == 0;
+	return found;
+}
+
+/* Some users, in order. */
+static struct bytes *some_users(struct model *m)
+{
+	uint64_t ids[USERS];
+	uint32_t count = 0;
+
+	for (uint32_t user = 0; user < USERS; user++)
+		if (dice(m, 3) == 0)
+			ids[count++] = user_id(user);
+	return bytes_from((struct str){ (char *)ids, count * sizeof(ids[0]) });
+}
+
 /* The rule of gateway/want.h. */
 static bool wants(struct model *m, const struct person *person, const struct event *event)
 {
@@ -195,6 +220,8 @@ static bool wants(struct model *m, const struct person *person, const struct eve
 			 event->classes[0] == m->class_of[person->user] * 1000);
 	case EVENT_MESSAGE_DELETE: return !passive;
 	case EVENT_TYPING_START: return interest && interest->typing;
+	case EVENT_THREAD_UPDATE:
+		return (interest && interest->threads) || among(event->joined, id);
 	case EVENT_GUILD_MEMBER_ADD:
 	case EVENT_GUILD_MEMBER_UPDATE:
 		return event->about == id || event->author == id ||
@@ -236,7 +263,11 @@ static int wanted(struct model *m, const struct person *person, const struct aud
 	}
 	if (!person->session->bot && !to->user && !to->session && !wants(m, person, event))
 		return 0;
-	if (to->channel_slot) {
+	if (to->members) {
+		if (!bit(class->threads, to->channel_slot - 1) &&
+		    !(bit(class->see, to->channel_slot - 1) && among(to->members, id)))
+			return 0;
+	} else if (to->channel_slot) {
 		bool sees = bit(class->see, to->channel_slot - 1);
 
 		if (to->manage && !bit(class->manage, to->channel_slot - 1))
@@ -269,7 +300,8 @@ static void publish(struct model *m)
 	struct audience to = {};
 	static const enum event_type types[] = { EVENT_MESSAGE_CREATE,	    EVENT_MESSAGE_DELETE,
 						 EVENT_TYPING_START,	    EVENT_GUILD_MEMBER_ADD,
-						 EVENT_GUILD_MEMBER_UPDATE, EVENT_CHANNEL_UPDATE };
+						 EVENT_GUILD_MEMBER_UPDATE, EVENT_CHANNEL_UPDATE,
+						 EVENT_THREAD_UPDATE };
 	struct event *event = fake_event(types[dice(m, ARRAY_SIZE(types))],
 					 dice(m, 3) ? INTENT_GUILD_MESSAGES : 0, "{}",
 					 dice(m, 2) ? "[]" : NULL);
@@ -313,6 +345,20 @@ static void publish(struct model *m)
 		bytes_ref(shares);
 	}
 
+	struct bytes *members = NULL;
+	if (dice(m, 2))
+		event->joined = some_users(m);
+	if (!shares && dice(m, 3) == 0) { /* a private thread's */
+		to = (struct audience){ .channel_slot = 1 + (uint32_t)dice(m, SLOTS),
+					.user = to.user,
+					.not_user = to.not_user,
+					.session = to.session,
+					.bots = to.bots,
+					.content = to.content };
+		to.members = members = some_users(m);
+		bytes_ref(members);
+	}
+
 	struct effect effect = {
 		.kind = EFFECT_EVENT, .to = to, .event = event_ref(event), .see = shares
 	};
@@ -340,6 +386,7 @@ static void publish(struct model *m)
 	assert_int_equal(event->refs, held);
 	event_unref(event);
 	bytes_unref(shares);
+	bytes_unref(members);
 }
 
 static void classes_give_each_session_what_a_check_of_each_would(void **state)

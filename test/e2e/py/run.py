@@ -8,7 +8,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from py import world as py_world  # noqa: E402
 from lib.steps import Report, Skip, wanted  # noqa: E402
-from py.steps import guild, life, message, people  # noqa: E402,F401
+from py.steps import guild, life, message, people, threads  # noqa: E402,F401
 
 
 async def main():
