@@ -59,7 +59,8 @@ static int on_bucket(struct checking *c, struct str key, struct str value)
 	struct key prefix;
 
 	(void)value;
-	if (!parse_bucket(key, &realm_id, &channel_id, &bucket))
+	if (!parse_bucket(key, &realm_id, &channel_id, &bucket) &&
+	    !parse_thread_bucket(key, &realm_id, &channel_id, &bucket))
 		return 0;
 	return check_each_wait(c, prefix_attachment(&prefix, channel_id, bucket), on_attachment);
 }
@@ -70,7 +71,8 @@ int check_attachments_wait(struct checking *c, uint64_t realm_id)
 
 	if (!app_of(c->call->core)->files)
 		return 0;
-	return check_each_wait(c, prefix_bucket(&prefix, realm_id), on_bucket);
+	int r = check_each_wait(c, prefix_bucket(&prefix, realm_id), on_bucket);
+	return r ? r : check_each_wait(c, prefix_thread_bucket(&prefix, realm_id), on_bucket);
 }
 
 /* -- the other way round -- */

@@ -62,7 +62,7 @@ int api_create_channel_invite(struct req *req, const struct invite_create *in, s
 	int r = reach_channel(req, PERM_CREATE_INSTANT_INVITE, &reach);
 	if (r)
 		return r;
-	if (!reach.realm->guild || reach.channel->row->type == 4)
+	if (!reach.realm->guild || reach.channel->row->type == 4 || reach.channel->thread)
 		return ERR_CANNOT_EXECUTE_ON_CHANNEL_TYPE;
 	r = invite_list_wait(txn, 0, &rows, &count);
 	if (r)

@@ -64,8 +64,12 @@ static int add_wait(struct req *req, uint64_t id, bool private, struct thread_li
 			     &desc_thread_member, &member);
 	if (r && r != ENOENT)
 		return r;
+	/* One who left the guild and came back is in none. */
+	const struct live_member *self = realm_member(realm_of(req->txn), req->who.user_id);
+	if (!r && (!self || self->row->joined_at > member.join_timestamp))
+		r = ENOENT;
 	if (r && private)
-		return 0; /* left */
+		return 0;
 	struct channel *item = &out->threads.items[out->threads.count++];
 	*item = row;
 	item->guild_id = req->cell->id;

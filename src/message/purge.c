@@ -9,6 +9,7 @@
 #include "model/snowflake.h"
 #include "realm/bucket.h"
 #include "realm/class.h"
+#include "realm/thread.h"
 #include "store/store.h"
 
 enum { PAGE = 500, PIECE = LIMIT_BULK_DELETE_MAX };
@@ -144,6 +145,44 @@ static int channel_wait(struct purge *purge)
 	return r ? r : flush_wait(purge);
 }
 
+/* Archived threads in which something was said since then; they come into memory for it. */
+static int archives_wait(struct purge *purge)
+{
+	struct txn *txn = purge->txn;
+	struct key prefix_key, from_key;
+	uint64_t next = 0;
+	uint32_t count = PAGE;
+	int r = 0;
+
+	while (!r && count == PAGE) {
+		struct store_row *rows;
+		struct arena arena;
+
+		arena_init(&arena);
+		r = store_scan_wait(txn->core, &arena,
+				    prefix_archived_thread(&prefix_key, txn->cell->id),
+				    key_archived_thread(&from_key, txn->cell->id, next),
+				    (struct str){}, false, PAGE, &rows, &count);
+		if (txn_still(txn))
+			r = ERR_RESTARTED;
+		for (uint32_t i = 0; !r && i < count; i++) {
+			struct channel row = {};
+
+			if (!parse_archived_thread(rows[i].key, NULL, &next) ||
+			    row_get(rows[i].value, &desc_channel, &arena, &row) ||
+			    row.last_message_id < purge->row->from_id)
+				continue;
+			purge->piece.channel_id = next;
+			r = thread_fetch_wait(txn, next);
+			if (!r)
+				r = channel_wait(purge);
+		}
+		next++;
+		arena_done(&arena);
+	}
+	return r;
+}
+
 int purge_intent(struct txn *txn, const struct intent *intent)
 {
 	struct realm *realm = realm_of(txn);
@@ -166,5 +205,5 @@ int purge_intent(struct txn *txn, const struct intent *intent)
 		if (r)
 			return r;
 	}
-	return 0;
+	return txn->cell->kind == CELL_GUILD ? archives_wait(purge) : 0;
 }

@@ -9,6 +9,7 @@
 #include "model/limits.h"
 #include "realm/bucket.h"
 #include "realm/channel.h"
+#include "realm/member_heap.h"
 #include "realm/member_table.h"
 #include "realm/thread_archive.h"
 #include "store/store.h"
@@ -303,6 +304,16 @@ struct live_channel *thread_add(struct realm *realm, const struct channel *row)
 	return channel;
 }
 
+/* Whoever left the guild has left its threads, those too that were not in memory then: who came back is in none. */
+static bool stays_in(struct realm *realm, struct arena *arena, uint64_t user_id, int64_t joined_at)
+{
+	const struct live_member *member = member_find(realm, user_id);
+
+	if (!member)
+		return realm->cell->partial; /* not loaded yet */
+	return member_read(realm, member, arena)->joined_at <= joined_at;
+}
+
 static int seats_read(struct realm *realm, struct live_channel *channel, struct arena *arena,
 		      const struct store_row *rows, uint32_t count)
 {
@@ -320,7 +331,8 @@ static int seats_read(struct realm *realm, struct live_channel *channel, struct 
 			return -EBADMSG;
 		seat->joined_at = row.join_timestamp;
 		seat->flags = row.flags;
-		thread->seats_count++;
+		thread->seats_count += !thread_is_archived(channel) ||
+			stays_in(realm, arena, seat->user_id, seat->joined_at);
 	}
 	members_changed(channel);
 	return 0;

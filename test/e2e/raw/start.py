@@ -91,6 +91,54 @@ def _():
         server.stop()
 
 
+@step('threads over a kill and a stop: their words, members, counts, archives, and who sees a private one')
+def _():
+    with Server() as server:
+        scene = Scene(server.url)
+        channel = scene.channel()
+        threads = '/channels/%s/threads' % channel
+        open_, closed, secret = (scene.bob.rest.post(threads, {'name': name, 'type': kind}).ok(201)['id'] for name, kind in (
+            ('open', 11), ('closed', 11), ('secret', 12)))
+        started = scene.say(scene.bob, 'the root', channel)['id']
+        scene.bob.rest.post('/channels/%s/messages/%s/threads' % (channel, started), {'name': 'grown'}).ok(201)
+        said = {thread: [scene.say(scene.bob, 'n %d' % i, thread)['id'] for i in range(3)]
+                for thread in (open_, closed, secret, started)}
+        scene.bob.rest.delete('/channels/%s/messages/%s' % (open_, said[open_][0])).ok(204)
+        scene.bob.rest.patch('/channels/%s' % closed, {'archived': True}).ok(200)
+        eve = scene.world.person('eve')
+        scene.world.join(eve, scene.ann, scene.hall)
+
+        def read():
+            return [
+                {thread: scene.bob.rest.get('/channels/%s' % thread).ok(200) for thread in said},
+                {thread: scene.bob.rest.get('/channels/%s/messages' % thread).ok(200) for thread in said},
+                {thread: scene.bob.rest.get('/channels/%s/thread-members' % thread).ok(200) for thread in said},
+                scene.bob.rest.get('/channels/%s/messages/%s' % (channel, started)).ok(200),
+                sorted(t['id'] for t in scene.bob.rest.get('/guilds/%s/threads/active' % scene.guild_id).ok(200)['threads']),
+                scene.bob.rest.get('/channels/%s/threads/archived/public' % channel).ok(200),
+            ]
+        before = read()
+        eq([(before[0][t]['message_count'], before[0][t]['total_message_sent']) for t in (open_, closed)], [(2, 3), (3, 3)])
+        for end in (server.kill, server.stop):
+            end()
+            server.start()
+            eq(read(), before, end.__name__)
+            eve.rest.get('/channels/%s' % secret).refused(403, 50001)
+            # Spoken to, the archived one wakes.
+            new = scene.say(eve, 'awake', closed)['id']
+            assert int(new) > int(said[closed][-1]), 'ids went back'
+            scene.bob.rest.patch('/channels/%s' % closed, {'archived': True}).ok(200)
+            before = read()
+        scene.ann.rest.delete('/channels/%s' % channel).ok(200)
+        server.stop()
+        server.start()
+        for thread in said:
+            scene.ann.rest.get('/channels/%s' % thread).refused(404, 10003)
+        server.stop()
+        code, text = server.operator('check', '--data', os.path.join(server.data, 'data'), timeout=40)
+        eq(code, 0, text[-300:])
+
+
 @step('a session of before the restart is told so: op 9 false')
 def _():
     with Server() as server:

@@ -190,3 +190,19 @@ def _(scene):
     bot.rest.get('/channels/%s/threads/archived/public' % channel).refused(403, 50001)
     assert thread not in [t['id'] for t in bot.rest.get('/guilds/%s/threads/active' % scene.guild_id).ok(200)['threads']]
     gateway.close()
+
+
+@step('a ban with its messages: those in threads go too, archived ones as well')
+def _(scene):
+    person = scene.world.person('loud')
+    scene.world.join(person, scene.ann, scene.hall)
+    channel = scene.channel()
+    threads = [make(scene.bot, channel, name)['id'] for name in ('open', 'shut')]
+    said = [scene.say(person, 'spam', thread)['id'] for thread in threads]
+    scene.bot.rest.patch('/channels/%s' % threads[1], {'archived': True}).ok(200)
+    gateway = scene.bot.gateway()
+    scene.ann.rest.put('/guilds/%s/bans/%s' % (scene.guild_id, person.id), {'delete_message_seconds': 3600}).ok(204)
+    gone = [gateway.wait('MESSAGE_DELETE_BULK', where=lambda d: d['channel_id'] in threads)['d'] for _ in threads]
+    eq(sorted((d['channel_id'], d['ids']) for d in gone), sorted(zip(threads, ([m] for m in said))))
+    eq([scene.bot.rest.get('/channels/%s' % t).ok(200)['message_count'] for t in threads], [0, 0])
+    gateway.close()

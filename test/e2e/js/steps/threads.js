@@ -64,6 +64,7 @@ export default function (step) {
 		(await bob.post(path, { name: 'x', type: 12 })).refused(403, 50013);
 		const thread = (await w.a.rest.post(path, { name: 'x', type: 11 })).ok(201);
 		(await bob.post(`/channels/${thread.id}/threads`, { name: 'y', type: 11 })).refused(400, 50024);
+		(await w.a.rest.post(`/channels/${thread.id}/invites`, {})).refused(400, 50024);
 		(await w.ann.put(`/channels/${thread.id}/permissions/${w.guildId}`, { ...nothing, deny: '0' })).refused(400, 50024);
 		// Speaking in threads is a permission of its own.
 		(await w.ann.put(`/channels/${channel.id}/permissions/${w.guildId}`, { ...nothing, deny: String(1n << 38n) })).ok(204);
