@@ -4,6 +4,7 @@
 
 #include "codec/enc.h"
 #include "store/store.h"
+#include "user/relation.h"
 #include "user/sessions.h"
 #include "user/settings.h"
 
@@ -96,7 +97,40 @@ int ready_rows_wait(struct txn *txn, struct ready_rows *ret)
 		r = txn_get_obj_wait(txn, key_settings(&key, txn->cell->id, PRELOADED),
 				     &desc_settings_row, &proto);
 	ret->proto = proto.data.ptr ? proto.data : S("");
-	return r == ENOENT ? 0 : r;
+	/* The last: these are views into the cell. */
+	return r && r != ENOENT ? r : relation_list_wait(txn, &ret->relations);
+}
+
+/* With `users` their users go there, once. */
+static void ready_relationships(struct txn *txn, const struct ready_rows *rows,
+				struct ready_user *ready)
+{
+	struct user_list users = { arena_array(txn->arena, struct user,
+					       ready->users.count + rows->relations.count + 1),
+				   ready->users.count };
+	struct map seen;
+
+	ready->relationships.items = rows->relations.items;
+	ready->relationships.count = rows->relations.count;
+	if (!ready->has.users)
+		return;
+	map_init(&seen);
+	for (uint32_t i = 0; i < users.count; i++) {
+		users.items[i] = ready->users.items[i];
+		map_set(&seen, users.items[i].id, &users.items[i]);
+	}
+	for (uint32_t i = 0; i < rows->relations.count; i++) {
+		struct relationship *relation = &rows->relations.items[i];
+
+		relation->has.user = false;
+		relation->has.user_id = true;
+		relation->user_id = relation->id;
+		if (!map_get(&seen, relation->id))
+			users.items[users.count++] = *relation->user;
+	}
+	map_done(&seen);
+	ready->users.items = users.items;
+	ready->users.count = users.count;
 }
 
 struct bytes *ready_person(struct txn *txn, const struct user_open *open,
@@ -146,6 +180,7 @@ struct bytes *ready_person(struct txn *txn, const struct user_open *open,
 	ready.user_settings_proto = rows->proto;
 	ready.has.users = ready.has.presences = true;
 	ready_private_channels(txn, open, &rows->recipients, &ready);
+	ready_relationships(txn, rows, &ready);
 	buf_init(&text, READY_MAX);
 	enc_init(&enc, &text, ENC_JSON);
 	enc_ready_user(&enc, &ready);

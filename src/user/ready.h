@@ -11,11 +11,12 @@ struct bytes *ready_bot(struct txn *txn, const struct user_open *open);
 /* Without `guilds` and `merged_members`, which the session adds. */
 struct bytes *ready_person(struct txn *txn, const struct user_open *open,
 			   const struct ready_rows *rows);
-/* What a person's READY has from the store: the users in their open DMs, their settings. */
+/* What a person's READY has from the store: the users in their open DMs, their settings, whom they know. */
 struct ready_rows {
 	struct user_list recipients;
 	struct user_settings settings;
 	struct user_guild_settings_list guild_settings;
+	struct relationship_list relations;
 	struct str proto; /* base64 of the settings message, kind 1 */
 };
 /* Waits; in txn->arena. */

@@ -181,6 +181,24 @@ void user_put_dm(struct txn *txn, const struct dm_entry_row *row)
 	txn_put(txn, key_dm_entry(&key, txn->cell->id, row->channel_id), &desc_dm_entry_row, row);
 }
 
+void user_put_relationship(struct txn *txn, const struct relationship_row *row)
+{
+	struct key key;
+
+	row = add_row(user_of(txn), &user_of(txn)->relationships, row->user_id,
+		      &desc_relationship_row, row);
+	txn_put(txn, key_relationship(&key, txn->cell->id, row->user_id), &desc_relationship_row,
+		row);
+}
+
+void user_del_relationship(struct txn *txn, uint64_t other_id)
+{
+	struct key key;
+
+	region_free(user_of(txn)->region, map_del(&user_of(txn)->relationships, other_id));
+	txn_del(txn, key_relationship(&key, txn->cell->id, other_id));
+}
+
 void user_put_owned(struct txn *txn, uint64_t application_id)
 {
 	struct owned_application_row row = { .application_id = application_id };

@@ -90,6 +90,7 @@ void user_put_guild(struct txn *txn, const struct guild_entry_row *row);
 void user_del_guild(struct txn *txn, uint64_t guild_id);
 void user_put_dm(struct txn *txn, const struct dm_entry_row *row);
 void user_put_relationship(struct txn *txn, const struct relationship_row *row);
+void user_del_relationship(struct txn *txn, uint64_t other_id);
 void user_put_owned(struct txn *txn, uint64_t application_id);
 
 struct live_token *user_token(struct user_state *user, const uint8_t hash[32]);
@@ -103,6 +104,10 @@ struct application application_view(const struct user_state *user, struct user *
 
 /* On a fiber of any core: the public view of a user, copied into @arena. 0, ERR_UNKNOWN_USER, ERR_UNAVAILABLE. */
 int user_public_wait(struct core *core, struct arena *arena, uint64_t user_id, struct user *ret);
+/* Of many, as their stored rows say it: no account is loaded into memory for it. @ret[i].id is 0 when there is no such account. 0, or
+ * negative errno. */
+int user_publics_wait(struct core *core, struct arena *arena, const uint64_t *ids, uint32_t count,
+		      struct user *ret);
 /* Audience: all sessions of this user. */
 static inline struct audience aud_self(void)
 {
