@@ -352,6 +352,7 @@ extern const struct route_bucket route_buckets[BUCKET_COUNT];''' %
 	bool early; /* can do with a realm of which members are still being loaded */
 	bool form;      /* the body may be form-urlencoded */
 	bool reason;    /* X-Audit-Log-Reason is read */
+	bool mfa;       /* people prove anew that it is they: api/stepup.h */
 	const struct obj_desc *body, *query; /* NULL: none */
 	int (*run)(struct req *req);         /* decodes, calls the handler, encodes; NULL: not served */
 };
@@ -380,7 +381,7 @@ def files(model: Model) -> dict:
     rows = []
     for index, r in enumerate(routes):
         auth, scope_bits = _auth(r)
-        flags = ', '.join(f'.{k} = true' for k in ('multipart', 'form', 'early', 'reason') if r.raw.get(k))
+        flags = ', '.join(f'.{k} = true' for k in ('multipart', 'form', 'early', 'reason', 'mfa') if r.raw.get(k))
         bucket = 'BUCKET_' + re.sub(r'\W', '_', _bucket_name(r)).upper()
         rows.append(
             f'\t{{ .name = "{r.name}", .template = {ctext.string(r.path)}, .group = {ctext.string(r.group)},\n'

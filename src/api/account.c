@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "api/account.h"
 #include "api/images.h"
 #include "api/req.h"
 #include "codec/dup.h"
@@ -20,8 +21,7 @@ static struct account copy_account(struct req *req)
 						user_of(req->txn)->account);
 }
 
-/* The password is right, or a form error. Waits. */
-static int check_password_wait(struct req *req, struct str password)
+int account_password_check_wait(struct req *req, struct str password)
 {
 	bool match = false;
 
@@ -88,7 +88,7 @@ int api_update_my_user(struct req *req, const struct user_edit *in, struct user_
 		in->has.date_of_birth;
 
 	if (!before.bot && sensitive) {
-		int r = check_password_wait(req, in->password);
+		int r = account_password_check_wait(req, in->password);
 
 		if (r)
 			return r;
@@ -239,7 +239,7 @@ int api_logout_auth_sessions(struct req *req, const struct auth_sessions_logout 
 
 static int end_account(struct req *req, const struct password_body *in, bool forever)
 {
-	int r = check_password_wait(req, in->password);
+	int r = account_password_check_wait(req, in->password);
 	if (r)
 		return r;
 	struct account row = copy_account(req);
@@ -267,7 +267,7 @@ int api_totp_enable(struct req *req, const struct totp_enable *in, struct totp_e
 {
 	uint64_t now_s = core_wall_us(req->core) / 1000000;
 
-	int r = check_password_wait(req, in->password);
+	int r = account_password_check_wait(req, in->password);
 	if (!r)
 		r = txn_outbox_wait(req->txn);
 	if (r)
@@ -321,8 +321,17 @@ static bool use_code(struct req *req, struct account *row, struct str code)
 	return false;
 }
 
-/* Six digits are guessed soon by who may try often. */
-static bool too_many_codes(struct req *req, uint64_t user_id)
+bool account_use_code(struct req *req, struct str code)
+{
+	struct account row = copy_account(req);
+
+	if (!row.totp_secret.len || !use_code(req, &row, code))
+		return false;
+	user_put_account(req->txn, &row);
+	return true;
+}
+
+bool account_too_many_codes(struct req *req, uint64_t user_id)
 {
 	return req_throttled(req, S("mfa code"), arena_printf(req->arena, "%lu", user_id), CODES,
 			     MINUTE_MS);
@@ -336,7 +345,7 @@ int api_totp_disable(struct req *req, const struct totp_disable *in, struct mfa_
 	struct account row = copy_account(req);
 	if (!row.totp_secret.len)
 		return ERR_MFA_NOT_ENABLED;
-	if (too_many_codes(req, row.id))
+	if (account_too_many_codes(req, row.id))
 		return ERR_RATE_LIMITED;
 	if (!use_code(req, &row, in->code))
 		return ERR_INVALID_MFA_CODE;
@@ -396,7 +405,7 @@ int api_verify_mfa_login(struct req *req, const struct mfa_login *in, struct log
 
 	if (!token_parse(in->ticket, &user_id, hash))
 		return ERR_INVALID_MFA_TICKET;
-	if (too_many_codes(req, user_id))
+	if (account_too_many_codes(req, user_id))
 		return ERR_RATE_LIMITED;
 	int r = cell_call_wait(req->core, CELL_USER, user_id, run_second_step, &step);
 	if (r)

@@ -8,6 +8,7 @@
 #include "api/auth.h"
 #include "api/intake.h"
 #include "api/internal.h"
+#include "api/stepup.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/url.h"
@@ -165,6 +166,8 @@ static void encode_error(struct req *req, int r, const struct error_desc *desc)
 			enc_key(enc, "retry_after");
 			enc_float(enc, req->retry_after);
 		}
+		if (r == ERR_MFA_REQUIRED && req->who.user_id && !req->who.bot && !req->who.oauth)
+			stepup_enc(req, enc);
 	}
 	enc_obj_end(enc);
 }
@@ -524,6 +527,10 @@ static int prepare_wait(struct req *req)
 		return ERR_RATE_LIMITED;
 	if (!req->route->served)
 		return ERR_NOT_FOUND;
+	if (req->route->mfa && !stepup_proven(req)) {
+		req->status = 401;
+		return ERR_MFA_REQUIRED;
+	}
 	if (req->path.bad.ptr)
 		return req_form_error(req, req->path.bad_name, "NUMBER_TYPE_COERCE",
 				      "Value \"%.*s\" is not snowflake.",

@@ -224,3 +224,51 @@ def _(scene):
     eq(form(scene, '/oauth2/token/revoke', token='x', client_id=bot.application_id, client_secret='wrong')[0], 401)
     answer = scene.ann.rest.get('/oauth2/@me')
     assert answer.status in (401, 403), answer.status
+
+
+@step('step-up: a ticket, a proof by password or code, and the token in the header that it makes')
+def _(scene):
+    person = scene.world.person('sudo')
+    plain = rest_of(scene, person.token)  # this one does not step up by itself
+    guild = scene.world.guild(person, 'sudo')['id']
+    refused = plain.delete('/guilds/' + guild)
+    refused.refused(401, 60003)
+    ticket, methods = refused.body['mfa']['ticket'], refused.body['mfa']['methods']
+    eq(methods, [{'type': 'password'}])
+    finish = lambda rest, **more: rest.post('/mfa/finish', dict({'ticket': ticket, 'mfa_type': 'password', 'data': PASSWORD}, **more))
+    finish(plain, data='wrong').refused(400, 60008)
+    finish(plain, ticket='nonsense').refused(400, 60006)
+    finish(plain, ticket=ticket[:-1] + ('A' if ticket[-1] != 'A' else 'B')).refused(400, 60006)
+    finish(plain, mfa_type='smoke').refused(400, 50035, 'mfa_type')
+    finish(plain, mfa_type='totp', data='000000').refused(400, 50035, 'mfa_type')  # there is none
+    finish(scene.bob.rest).refused(400, 60006)  # somebody else's
+    finish(rest_of(scene, login(scene, person).ok(200)['token'])).refused(400, 60006)  # another login's
+    finish(scene.bot.rest).refused(403, 20001)
+    proof = finish(plain).ok(200)['token']
+    eq(len(proof.split('.')), 3)
+    with_proof = lambda rest, token: rest.request('DELETE', '/guilds/' + guild, headers={'X-Discord-MFA-Authorization': token})
+    with_proof(plain, ticket).refused(401, 60003)  # a ticket proves nothing
+    with_proof(scene.bob.rest.__class__(scene.host, scene.port, scene.bob.token), proof).refused(401, 60003)
+    secret = base64.b32encode(os.urandom(20)).decode()
+    body = person.rest.post('/users/@me/mfa/totp/enable', {'password': PASSWORD, 'secret': secret, 'code': one_time(secret)}).ok(200)
+    codes = [c['code'] for c in body['backup_codes']]
+    plain = rest_of(scene, body['token'])
+    refused = with_proof(plain, proof)  # of a login that is gone
+    refused.refused(401, 60003)
+    ticket, methods = refused.body['mfa']['ticket'], refused.body['mfa']['methods']
+    eq(methods, [{'type': 'totp', 'backup_codes_allowed': True}])
+    finish(plain).refused(400, 50035, 'mfa_type')  # the password is not enough any more
+    finish(plain, mfa_type='totp', data='000000').refused(400, 60008)
+    proof = finish(plain, mfa_type='totp', data=codes[0]).ok(200)['token']
+    finish(plain, mfa_type='backup', data=codes[0]).refused(400, 60008)  # serves once
+    with_proof(plain, proof).ok(204)
+
+
+@step('where a second factor lacks, people are told how they prove who they are')
+def _(scene):
+    person = scene.world.person('lax')
+    guild = scene.world.guild(person, 'lax')['id']
+    answer = rest_of(scene, person.token).post('/guilds/%s/mfa' % guild, {'level': 1})
+    answer.refused(403, 60003)
+    assert answer.body['mfa']['ticket'] and answer.body['mfa']['methods'], answer.body
+    person.rest.delete('/guilds/' + guild).ok(204)
