@@ -26,6 +26,7 @@ struct event {
 	uint64_t *mentions; /* these users too */
 	/* What decides for people's sessions, which are not told all of a guild (gateway/want.h). */
 	uint64_t about; /* the member that comes, changes, goes; then @author is who did it */
+	struct bytes *watchers; /* these sessions, in order, asked for what happens to @about */
 	uint64_t answers; /* who wrote the message that this one answers */
 	bool everyone; /* is mentioned */
 	uint32_t classes_count;

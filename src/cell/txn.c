@@ -259,6 +259,7 @@ void event_unref(struct event *event)
 	bytes_unref(event->full);
 	bytes_unref(event->alt);
 	bytes_unref(event->joined);
+	bytes_unref(event->watchers);
 	bytes_unref(atomic_load_explicit(&event->etf[0], memory_order_relaxed));
 	bytes_unref(atomic_load_explicit(&event->etf[1], memory_order_relaxed));
 	free(event->mentions);

@@ -225,6 +225,7 @@ static bool wants(struct model *m, const struct person *person, const struct eve
 	case EVENT_GUILD_MEMBER_ADD:
 	case EVENT_GUILD_MEMBER_UPDATE:
 		return event->about == id || event->author == id ||
+			among(event->watchers, person->session->id) ||
 			(interest && interest->member_updates) ||
 			(interest && event->type == EVENT_GUILD_MEMBER_UPDATE &&
 			 in(interest->members, interest->members_count, event->about));
@@ -330,6 +331,10 @@ static void publish(struct model *m)
 	event->everyone = dice(m, 8) == 0;
 	event->answers = user_id((uint32_t)dice(m, USERS));
 	event->about = user_id((uint32_t)dice(m, USERS));
+	const struct person *watcher = &m->people[dice(m, SESSIONS)];
+	if (watcher->session)
+		event->watchers = bytes_from((struct str){ (char *)&watcher->session->id,
+							   sizeof(watcher->session->id) });
 	if (dice(m, 2)) {
 		event->classes = mem_alloc(sizeof(uint32_t));
 		event->classes[0] = 1000 * (uint32_t)dice(m, CLASSES);

@@ -53,6 +53,8 @@ static bool wants_member(const struct sub *sub, const struct event *event)
 
 	if (event->about == sub->session->user_id || event->author == sub->session->user_id)
 		return true;
+	if (ids_have(event->watchers, sub->session->id))
+		return true;
 	if (!interest || interest->member_updates)
 		return interest != NULL;
 	for (uint32_t i = 0; i < interest->members_count && event->type != EVENT_GUILD_MEMBER_ADD;

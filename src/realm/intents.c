@@ -3,6 +3,7 @@
 
 #include "realm/class.h"
 #include "realm/member.h"
+#include "realm/watch.h"
 
 /* A user changed what others see of it. */
 int realm_intent_member_rename(struct txn *txn, const struct intent *intent)
@@ -28,9 +29,13 @@ int realm_intent_member_rename(struct txn *txn, const struct intent *intent)
 	struct member view = member_view(member->row, &user);
 	view.guild_id = txn->cell->id;
 	view.has.guild_id = true;
-	if (realm_is_guild(realm))
-		txn_event(txn, EVENT_GUILD_MEMBER_UPDATE,
-			  (struct audience){ .always_user = in.user_id }, &view)
-			->about = in.user_id;
+	if (realm_is_guild(realm)) {
+		struct event *event = txn_event(txn, EVENT_GUILD_MEMBER_UPDATE,
+						(struct audience){ .always_user = in.user_id },
+						&view);
+
+		event->about = in.user_id;
+		watch_event(realm, event, in.user_id);
+	}
 	return 0;
 }

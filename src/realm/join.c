@@ -12,6 +12,7 @@
 #include "realm/perms.h"
 #include "realm/role.h"
 #include "realm/thread_event.h"
+#include "realm/watch.h"
 
 enum { SUPPRESS_JOINS = 1 << 0, MESSAGE_TYPE_JOIN = 7 };
 
@@ -171,6 +172,7 @@ bool realm_leave(struct txn *txn, uint64_t user_id, uint64_t actor_id)
 	struct event *told = txn_event(txn, EVENT_GUILD_MEMBER_REMOVE,
 				       (struct audience){ .not_user = user_id }, &removed);
 	told->about = user_id;
+	watch_event(realm, told, user_id);
 	told->author = actor_id;
 	txn_event(txn, EVENT_GUILD_DELETE, (struct audience){ .user = user_id }, &gone);
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .user = user_id });

@@ -4,6 +4,7 @@
 #include "realm/audit.h"
 #include "realm/class.h"
 #include "realm/member.h"
+#include "realm/watch.h"
 
 static bool same_roles(const struct member_row *a, const struct member_row *b)
 {
@@ -87,6 +88,7 @@ void member_change(struct txn *txn, uint64_t actor_id, struct live_member *membe
 					(struct audience){ .always_user = member->row->user_id },
 					&view);
 	event->about = member->row->user_id;
+	watch_event(realm_of(txn), event, event->about);
 	event->author = actor_id;
 	if (!actor_id)
 		return;

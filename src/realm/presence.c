@@ -8,6 +8,7 @@
 #include "realm/member_heap.h"
 #include "realm/member_lists.h"
 #include "realm/sharing.h"
+#include "realm/thread_list.h"
 #include "realm/watch.h"
 
 enum { TEXT_MAX = 256 << 10 };
@@ -132,11 +133,13 @@ void realm_presence_watch(struct txn *txn, struct subscriber *subscriber, const 
 	const struct live_member *viewer = realm_member(realm, subscriber->user_id);
 	struct sharing sharing;
 
-	watch_set(realm, subscriber, ids, count);
+	watch_name(realm, subscriber, ids, count);
+	watch_renew(txn, subscriber);
 	if (!viewer || !subscriber->watches_count)
 		return;
 	sharing_init(&sharing, realm, txn->arena, viewer);
-	for (uint32_t i = 0; i < subscriber->watches_count; i++) {
+	/* Named ones come first; those of threads were told with their lists. */
+	for (uint32_t i = 0; i < MIN(subscriber->watches_count, count); i++) {
 		const struct live_member *member = member_find(realm, subscriber->watches[i]);
 
 		if (!member || !member->presence || member == viewer ||

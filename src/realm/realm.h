@@ -82,6 +82,8 @@ struct subscriber {
 	bool bot, contentless, presences; /* presences: a bot with that intent */
 	uint32_t watches_count;
 	uint64_t *watches; /* in the region: realm/watch.h */
+	uint32_t named_count;
+	uint64_t *named; /* those of them that it named; in the region */
 	uint32_t thread_lists_count;
 	uint64_t thread_lists[THREAD_LISTS_MAX]; /* whose members it watches: realm/thread_list.h */
 };

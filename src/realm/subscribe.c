@@ -129,6 +129,7 @@ static void subscriber_set(struct realm *realm, struct subscriber *subscriber,
 void subscriber_free(struct realm *realm, struct subscriber *subscriber)
 {
 	watch_set(realm, subscriber, NULL, 0);
+	watch_name(realm, subscriber, NULL, 0);
 	realm->thread_watchers -= subscriber->thread_lists_count != 0;
 	realm->contentless -= subscriber->contentless;
 	realm->presence_bots -= subscriber->presences;

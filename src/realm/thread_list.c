@@ -1,5 +1,7 @@
 #include "realm/thread_list.h"
 
+#include <string.h>
+
 #include "model/permissions.h"
 #include "realm/class.h"
 #include "realm/guild_view.h"
@@ -9,6 +11,7 @@
 #include "realm/perms.h"
 #include "realm/sharing.h"
 #include "realm/thread_event.h"
+#include "realm/watch.h"
 
 static bool views(struct realm *realm, const struct live_member *member,
 		  const struct live_channel *channel)
@@ -177,6 +180,28 @@ static void send_list(struct txn *txn, const struct live_channel *channel,
 		  (struct audience){ .session = subscriber->session }, &update);
 }
 
+void watch_renew(struct txn *txn, struct subscriber *subscriber)
+{
+	struct realm *realm = realm_of(txn);
+	const struct live_member *viewer = realm_member(realm, subscriber->user_id);
+	uint64_t *ids = arena_array(txn->arena, uint64_t, subscriber->named_count + WATCHES_MAX);
+	uint32_t count = subscriber->named_count;
+
+	if (count)
+		memcpy(ids, subscriber->named, count * sizeof(*ids));
+	uint32_t most = count + WATCHES_MAX;
+	for (uint32_t i = 0; viewer && i < subscriber->thread_lists_count; i++) {
+		const struct live_channel *channel = realm_channel(realm,
+								   subscriber->thread_lists[i]);
+
+		if (!channel || !channel->thread || !views(realm, viewer, channel))
+			continue;
+		for (uint32_t k = 0; k < channel->thread->seats_count && count < most; k++)
+			ids[count++] = channel->thread->seats[k].user_id;
+	}
+	watch_set(realm, subscriber, ids, count);
+}
+
 void thread_list_watch(struct txn *txn, struct subscriber *subscriber, const uint64_t *ids,
 		       uint32_t count)
 {
@@ -191,6 +216,7 @@ void thread_list_watch(struct txn *txn, struct subscriber *subscriber, const uin
 		if (channel && channel->thread)
 			send_list(txn, channel, subscriber);
 	}
+	watch_renew(txn, subscriber);
 }
 
 static bool watches(const struct subscriber *subscriber, uint64_t thread_id)
@@ -211,6 +237,8 @@ void thread_list_changed(struct txn *txn, const struct live_channel *channel)
 	if (!realm->thread_watchers)
 		return;
 	while (map_next(&realm->sessions, &at, &id, &value))
-		if (watches(value, channel->row->id))
+		if (watches(value, channel->row->id)) {
 			send_list(txn, channel, value);
+			watch_renew(txn, value);
+		}
 }

@@ -25,5 +25,7 @@ void thread_sync_member(struct txn *txn, const struct live_member *member, const
 /* The session watches the members of these threads from now on, and no others; it gets their lists. */
 void thread_list_watch(struct txn *txn, struct subscriber *subscriber, const uint64_t *ids,
 		       uint32_t count);
+/* Whom the session watches: those it named (watch_name()), then those in these threads, as far as it sees them. */
+void watch_renew(struct txn *txn, struct subscriber *subscriber);
 /* Somebody came or went. */
 void thread_list_changed(struct txn *txn, const struct live_channel *channel);

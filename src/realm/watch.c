@@ -40,6 +40,35 @@ static void del(struct realm *realm, uint64_t user_id, uint64_t session)
 	region_free(realm->region, watchers);
 }
 
+void watch_name(struct realm *realm, struct subscriber *subscriber, const uint64_t *ids,
+		uint32_t count)
+{
+	region_free(realm->region, subscriber->named);
+	subscriber->named = count ? region_alloc(realm->region, count * sizeof(*ids)) : NULL;
+	subscriber->named_count = count;
+	if (count)
+		memcpy(subscriber->named, ids, count * sizeof(*ids));
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void watch_event(const struct realm *realm, struct event *event, uint64_t user_id)
+{
+	uint32_t count;
+	const uint64_t *sessions = watch_sessions(realm, user_id, &count);
+
+	if (!count)
+		return;
+	event->watchers = bytes_from(
+		(struct str){ (const char *)sessions, count * sizeof(*sessions) });
+	qsort(event->watchers->data, count, sizeof(*sessions), compare_ids);
+}
+
 void watch_set(struct realm *realm, struct subscriber *subscriber, const uint64_t *ids,
 	       uint32_t count)
 {
@@ -84,6 +113,7 @@ void watch_end(struct realm *realm)
 		region_free(realm->region, subscriber->watches);
 		subscriber->watches = NULL;
 		subscriber->watches_count = 0;
+		watch_name(realm, subscriber, NULL, 0);
 	}
 	at = 0;
 	while (map_next(&realm->watched, &at, &id, &value)) {

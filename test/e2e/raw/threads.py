@@ -153,6 +153,13 @@ def _(scene):
     assert 'presence' in one
     bob.rest.put('/channels/%s/thread-members/@me' % other).ok(204)
     gateway.wait('THREAD_MEMBER_LIST_UPDATE', where=lambda d: {m['user_id'] for m in d['members']} == {scene.bot.id, bob.id})
+    # What changes of those in it is told: of the bot, which he has not named.
+    scene.ann.rest.patch('/guilds/%s/members/%s' % (scene.guild_id, scene.bot.id), {'nick': 'watched'}).ok(200)
+    d = gateway.wait('GUILD_MEMBER_UPDATE', where=lambda d: d['user']['id'] == scene.bot.id)['d']
+    eq(d['nick'], 'watched')
+    eyes = scene.bot.gateway(identify={'presence': {'status': 'dnd', 'activities': [], 'afk': False, 'since': None}})
+    gateway.wait('PRESENCE_UPDATE', where=lambda d: d['user']['id'] == scene.bot.id and d['status'] == 'dnd')
+    eyes.close()
     # One that he may not see has no list.
     secret = make(scene.bot, channel, 'secret', PRIVATE)['id']
     gateway.send(37, {'subscriptions': {scene.guild_id: {'thread_member_lists': [secret]}}})
