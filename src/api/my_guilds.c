@@ -71,8 +71,8 @@ int api_list_my_guilds(struct req *req, const struct my_guilds_query *query, str
 		asked[i] = (struct asked){ .user_id = req->who.user_id,
 					   .counts = query->with_counts };
 	/* A guild that cannot answer now is left out. */
-	cell_call_many_wait(req->core, CELL_GUILD, ids, count, run_ask, asked, sizeof(*asked),
-			    results);
+	cell_call_many_wait(req->core, CELL_GUILD, ids, count, false, run_ask, asked,
+			    sizeof(*asked), results);
 	out->items = arena_array(req->arena, struct guild, count + 1);
 	for (uint32_t i = 0; i < count; i++) {
 		if (!asked[i].view)

@@ -1,10 +1,12 @@
 /* Oneself and others. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "api/req.h"
 #include "codec/dup.h"
 #include "realm/realm.h"
 #include "user/oauth.h"
+#include "user/relation.h"
 #include "user/user.h"
 
 int api_get_my_user(struct req *req, struct user_self *out)
@@ -32,6 +34,7 @@ struct profile_reading {
 	struct account account; /* what of it is shown */
 	uint64_t *guilds;
 	uint32_t guilds_count;
+	struct u64_list friends;
 };
 
 static int run_read_profile(struct txn *txn, void *arg)
@@ -59,6 +62,7 @@ static int run_read_profile(struct txn *txn, void *arg)
 	reading->guilds = arena_array(reading->arena, uint64_t, user->guilds.count + 1);
 	while (map_next(&user->guilds, &at, &id, &value))
 		reading->guilds[reading->guilds_count++] = id;
+	reading->friends = relation_friends(user, reading->arena);
 	return 0;
 }
 
@@ -86,6 +90,49 @@ static bool listed(const struct profile_reading *reading, uint64_t id)
 		if (reading->guilds[i] == id)
 			return true;
 	return false;
+}
+
+static bool befriended(const struct profile_reading *reading, uint64_t id)
+{
+	for (uint32_t i = 0; i < reading->friends.count; i++)
+		if (reading->friends.items[i] == id)
+			return true;
+	return false;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Friends of both, the eldest account first. Puts those of @mine in order. */
+static struct u64_list mutual_friends(struct arena *arena, const struct profile_reading *theirs,
+				      struct profile_reading *mine)
+{
+	struct u64_list both = { arena_array(arena, uint64_t, theirs->friends.count + 1), 0 };
+
+	qsort(mine->friends.items, mine->friends.count, sizeof(uint64_t), by_id);
+	for (uint32_t i = 0; i < theirs->friends.count; i++)
+		if (bsearch(&theirs->friends.items[i], mine->friends.items, mine->friends.count,
+			    sizeof(uint64_t), by_id))
+			both.items[both.count++] = theirs->friends.items[i];
+	qsort(both.items, both.count, sizeof(uint64_t), by_id);
+	return both;
+}
+
+static int show_mutual_friends_wait(struct req *req, const struct u64_list *ids,
+				    struct user_profile *out)
+{
+	struct user *users = arena_array(req->arena, struct user, ids->count + 1);
+
+	int r = user_publics_wait(req->core, req->arena, ids->items, ids->count, users);
+	out->mutual_friends.items = users;
+	for (uint32_t i = 0; !r && i < ids->count; i++)
+		if (users[i].id)
+			users[out->mutual_friends.count++] = users[i];
+	return r;
 }
 
 static int read_profile_wait(struct req *req, uint64_t user_id, struct profile_reading *ret)
@@ -122,8 +169,17 @@ int api_get_user_profile(struct req *req, const struct profile_query *query,
 				(struct mutual_guild){ theirs.guilds[i], nick.nick };
 	}
 	/* Of strangers nothing is told. */
-	if (!out->mutual_guilds.count && req->path.user_id != req->who.user_id)
+	if (!out->mutual_guilds.count && req->path.user_id != req->who.user_id &&
+	    !befriended(&theirs, req->who.user_id))
 		return ERR_UNKNOWN_USER;
+	struct u64_list both = {};
+	if (req->path.user_id != req->who.user_id)
+		both = mutual_friends(req->arena, &theirs, &mine);
+	if (query->with_mutual_friends) {
+		r = show_mutual_friends_wait(req, &both, out);
+		if (r)
+			return r;
+	}
 	*user = user_public(&theirs.account);
 	user->bio = theirs.account.bio.ptr ? theirs.account.bio : S("");
 	user->has.bio = true;
@@ -139,9 +195,8 @@ int api_get_user_profile(struct req *req, const struct profile_query *query,
 	out->badges = out->guild_badges = out->connected_accounts = S("[]");
 	out->premium_type = theirs.account.bot ? 0 : 2;
 	out->has.mutual_guilds = query->with_mutual_guilds;
-	out->has.mutual_friends =
-		query->with_mutual_friends; /* nobody has friends here yet: an empty list */
-	if (query->with_mutual_friends_count)
-		out->has.mutual_friends_count = true;
+	out->has.mutual_friends = query->with_mutual_friends;
+	out->has.mutual_friends_count = query->with_mutual_friends_count;
+	out->mutual_friends_count = both.count;
 	return 0;
 }

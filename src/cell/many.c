@@ -49,8 +49,8 @@ static void on_done(struct core *core, struct cell_work *work, int r)
 }
 
 void cell_call_many_wait(struct core *core, enum cell_kind kind, const uint64_t *ids,
-			 uint32_t count, int (*fn)(struct txn *txn, void *arg), void *args,
-			 size_t size, int *ret_r)
+			 uint32_t count, bool if_loaded, int (*fn)(struct txn *txn, void *arg),
+			 void *args, size_t size, int *ret_r)
 {
 	struct many many = { .core = core, .fiber = fiber_self(core), .fn = fn };
 	struct one *ones = mem_alloc(MIN(count, (uint32_t)AT_ONCE) * sizeof(*ones) + 1);
@@ -64,9 +64,11 @@ void cell_call_many_wait(struct core *core, enum cell_kind kind, const uint64_t 
 			ones[i] = (struct one){ .many = &many,
 						.arg = (char *)args + (from + i) * size,
 						.ret_r = &ret_r[from + i] };
-			ones[i].work = (struct cell_work){
-				.kind = kind, .id = ids[from + i], .run = run_one, .done = on_done
-			};
+			ones[i].work = (struct cell_work){ .kind = kind,
+							   .id = ids[from + i],
+							   .if_loaded = if_loaded,
+							   .run = run_one,
+							   .done = on_done };
 			cell_post(core, &ones[i].work);
 		}
 		while (many.left)

@@ -34,6 +34,8 @@ struct user_open {
 	bool bot;
 	struct bytes *
 		ready; /* JSON of READY's d; for people without `guilds`, `merged_members` (the session adds them) */
+	struct bytes *
+		friends; /* people: JSON list for READY_SUPPLEMENTAL's merged_presences.friends; NULL: none */
 	uint64_t *guilds; /* malloc, those of this shard; the caller frees */
 	uint32_t guilds_count;
 };

@@ -43,8 +43,9 @@ static int check_concurrency(struct gateway_local *owner, struct ask *ask)
 static void drop_answer(struct open_ask *ask)
 {
 	bytes_unref(ask->open.ready);
+	bytes_unref(ask->open.friends);
 	free(ask->open.guilds);
-	ask->open.ready = NULL;
+	ask->open.ready = ask->open.friends = NULL;
 	ask->open.guilds = NULL;
 }
 
@@ -72,7 +73,8 @@ static void opened(struct session *session, struct open_ask *ask)
 		session_go(session);
 		guilds_pump(session);
 	} else {
-		assembly_start(session, TAKE(open->ready), TAKE(open->guilds), open->guilds_count);
+		assembly_start(session, TAKE(open->ready), TAKE(open->friends), TAKE(open->guilds),
+			       open->guilds_count);
 	}
 }
 

@@ -272,8 +272,9 @@ void snapshots_free(struct snapshots *snapshots);
 
 /* -- ready.c: READY of people -- */
 
-/* Asks for all guilds; @guilds is taken over, @ready too. */
-void assembly_start(struct session *session, struct bytes *ready, uint64_t *guilds, uint32_t count);
+/* Asks for all guilds; @guilds is taken over, @ready and @friends (may be NULL) too. */
+void assembly_start(struct session *session, struct bytes *ready, struct bytes *friends,
+		    uint64_t *guilds, uint32_t count);
 /* A snapshot came by EFFECT_SUBSCRIBE. False: it is no part of READY (any more). */
 bool assembly_take(struct session *session, uint64_t guild_id, const struct effect *effect);
 enum guild_result { GUILD_HERE, GUILD_GONE, GUILD_UNAVAILABLE };

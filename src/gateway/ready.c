@@ -10,7 +10,7 @@ enum { CAPABILITY_PRIORITIZED_READY = 1 << 5 };
 
 struct assembly {
 	struct session *session;
-	struct bytes *ready;
+	struct bytes *ready, *friends;
 	struct timer timer;
 	uint32_t count, left;
 	struct assembly_guild {
@@ -26,6 +26,7 @@ void assembly_free(struct assembly *assembly)
 		return;
 	timer_clear(&assembly->timer);
 	bytes_unref(assembly->ready);
+	bytes_unref(assembly->friends);
 	for (uint32_t i = 0; i < assembly->count; i++) {
 		bytes_unref(assembly->guilds[i].snapshot);
 		bytes_unref(assembly->guilds[i].own_member);
@@ -134,7 +135,9 @@ static struct bytes *supplemental_text(const struct assembly *assembly)
 	put_each(&text, assembly, put_voice_states);
 	buf_put_str(&text, S(",\"merged_members\":"));
 	put_each(&text, assembly, put_nothing);
-	buf_put_str(&text, S(",\"merged_presences\":{\"friends\":[],\"guilds\":"));
+	buf_put_str(&text, S(",\"merged_presences\":{\"friends\":"));
+	buf_put_str(&text, assembly->friends ? bytes_str(assembly->friends) : S("[]"));
+	buf_put_str(&text, S(",\"guilds\":"));
 	put_each(&text, assembly, put_presences);
 	buf_put_str(&text,
 		    S("},\"lazy_private_channels\":[],\"disclose\":[],\"game_invites\":[]}"));
@@ -169,13 +172,15 @@ static void on_late(struct core *core, struct timer *timer)
 	finish(container_of(timer, struct assembly, timer)->session);
 }
 
-void assembly_start(struct session *session, struct bytes *ready, uint64_t *guilds, uint32_t count)
+void assembly_start(struct session *session, struct bytes *ready, struct bytes *friends,
+		    uint64_t *guilds, uint32_t count)
 {
 	struct assembly *assembly = mem_zalloc(sizeof(*assembly) +
 					       count * sizeof(assembly->guilds[0]));
 
 	assembly->session = session;
 	assembly->ready = ready;
+	assembly->friends = friends;
 	assembly->count = assembly->left = count;
 	for (uint32_t i = 0; i < count; i++)
 		assembly->guilds[i].id = guilds[i];

@@ -8,7 +8,7 @@
 #include "realm/make.h"
 #include "realm/member.h"
 #include "store/store.h"
-#include "user/user.h"
+#include "user/relation.h"
 
 enum { ALLOWED_US = 300 * 1000000 };
 
@@ -101,8 +101,15 @@ struct common {
 	struct arena *arena;
 	uint64_t *guilds;
 	uint32_t count;
-	bool found;
+	uint64_t sender, other;
+	bool found, blocked;
 };
+
+static void look_at_relation(struct common *common, enum relation type)
+{
+	common->found |= type == RELATION_FRIEND;
+	common->blocked |= type == RELATION_BLOCKED;
+}
 
 static int run_list_guilds(struct txn *txn, void *arg)
 {
@@ -111,6 +118,7 @@ static int run_list_guilds(struct txn *txn, void *arg)
 	uint64_t id;
 	void *value;
 
+	look_at_relation(common, relation_of(user_of(txn), common->other));
 	common->guilds = arena_array(common->arena, uint64_t, user_of(txn)->guilds.count + 1);
 	while (map_next(&user_of(txn)->guilds, &at, &id, &value))
 		common->guilds[common->count++] = id;
@@ -121,6 +129,7 @@ static int run_find_common(struct txn *txn, void *arg)
 {
 	struct common *common = arg;
 
+	look_at_relation(common, relation_of(user_of(txn), common->sender));
 	for (uint32_t i = 0; i < common->count && !common->found; i++)
 		common->found = map_get(&user_of(txn)->guilds, common->guilds[i]) != NULL;
 	return 0;
@@ -130,25 +139,35 @@ int dm_may_send_wait(struct txn *txn, uint64_t sender)
 {
 	struct realm *realm = realm_of(txn);
 	struct live_channel *channel = realm_channel(realm, txn->cell->id);
-	struct common common = { .arena = txn->arena };
+	struct common common = { .arena = txn->arena, .sender = sender };
 	const struct live_member *member;
-	uint64_t other = 0;
-	uint32_t at = 0;
+	uint32_t at = 0, doubts = realm->dm_doubts;
 
 	if (realm->guild || !channel || channel->row->type != DM_TYPE ||
 	    realm->dm_allowed_until_us > core_now_us(txn->core))
 		return 0;
 	while ((member = member_next(realm, &at)))
 		if (member->row->user_id != sender)
-			other = member->row->user_id;
+			common.other = member->row->user_id;
 	int r = txn_call_wait(txn, CELL_USER, sender, run_list_guilds, &common);
 	if (!r)
-		r = txn_call_wait(txn, CELL_USER, other, run_find_common, &common);
+		r = txn_call_wait(txn, CELL_USER, common.other, run_find_common, &common);
 	if (r && r != ENOENT)
 		return r;
+	if (common.blocked)
+		return ERR_CANNOT_MESSAGE_USER;
 	if (!common.found)
 		return ERR_NO_MUTUAL_GUILDS;
-	realm->dm_allowed_until_us = core_now_us(txn->core) + ALLOWED_US;
+	if (realm->dm_doubts == doubts)
+		realm->dm_allowed_until_us = core_now_us(txn->core) + ALLOWED_US;
+	return 0;
+}
+
+int dm_ask_again(struct txn *txn, void *arg)
+{
+	(void)arg;
+	realm_of(txn)->dm_allowed_until_us = 0;
+	realm_of(txn)->dm_doubts++;
 	return 0;
 }
 

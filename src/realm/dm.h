@@ -23,9 +23,11 @@ struct dm_entry_row dm_entry(uint64_t channel_id, int64_t type, uint64_t owner,
 int dm_pair_wait(struct core *core, const struct user *maker, const struct user *other,
 		 uint64_t *ret_channel_id);
 
-/* May @sender write in this DM? Two people need a guild in common. Remembered for some minutes. Waits. 0, ERR_NO_MUTUAL_GUILDS,
- * ERR_RESTARTED. */
+/* May @sender write in this DM? Two people need a guild in common, or are friends; neither may block the other. Remembered for some
+ * minutes. Waits. 0, ERR_NO_MUTUAL_GUILDS, ERR_CANNOT_MESSAGE_USER, ERR_RESTARTED. */
 int dm_may_send_wait(struct txn *txn, uint64_t sender);
+/* For cell_tell(): what is remembered of that may be wrong now. */
+int dm_ask_again(struct txn *txn, void *arg);
 /* After a message was put in a DM's transaction: recipients who have it closed get it back, all hear of the last message. Needs
  * txn_outbox_wait() before when dm_needs_outbox(). */
 bool dm_needs_outbox(const struct realm *realm);

@@ -54,7 +54,8 @@ struct realm {
 	uint32_t slots_count, classes_next;
 	struct map sessions; /* session id → struct subscriber */
 	uint32_t online_count;
-	uint64_t dm_allowed_until_us; /* of a DM: a guild in common was found (monotonic) */
+	uint64_t dm_allowed_until_us; /* of a DM: its people may write to each other (monotonic) */
+	uint32_t dm_doubts; /* how often that was taken back */
 	struct member_lists
 		*member_lists; /* NULL while nobody watches them: realm/member_lists.h */
 	uint32_t lists_epoch; /* of the last ones */

@@ -363,7 +363,7 @@ static int members_leave(struct txn *txn, const struct store_row *rows, uint32_t
 
 	for (uint32_t i = 0; i < count; i++)
 		found += parse_member(rows[i].key, NULL, &ids[found]);
-	cell_call_many_wait(txn->core, CELL_USER, ids, found, run_forget_guild, &guild_id, 0,
+	cell_call_many_wait(txn->core, CELL_USER, ids, found, false, run_forget_guild, &guild_id, 0,
 			    results);
 	if (txn->generation != txn->cell->generation)
 		return ERR_RESTARTED;

@@ -10,6 +10,7 @@
 #include "model/limits.h"
 #include "realm/presence.h"
 #include "user/activity.h"
+#include "user/friends.h"
 #include "user/platform.h"
 #include "user/sessions.h"
 
@@ -233,19 +234,23 @@ static bool same(const struct presence *a, const struct presence *b)
 	return equal;
 }
 
-/* -- who is told: guilds; this is the place for friends -- */
+/* -- who is told: guilds, and friends (user/friends.h) -- */
 
-static void tell(struct txn *txn, uint64_t guild_id)
+struct presence *presence_shown(const struct user_state *user)
 {
-	const struct presence *shown = user_of(txn)->presence;
-	struct user_partial who = { .id = txn->cell->id };
+	struct user_partial who = { .id = user->cell->id };
 	struct client_status nowhere = {};
 	struct presence offline = { .user = &who,
 				    .status = S("offline"),
 				    .client_status = &nowhere };
 
+	return obj_dup(&desc_presence, user->presence ? user->presence : &offline);
+}
+
+static void tell(struct txn *txn, uint64_t guild_id)
+{
 	cell_tell(txn->core, CELL_GUILD, guild_id, true, realm_presence_run,
-		  obj_dup(&desc_presence, shown ? shown : &offline));
+		  presence_shown(user_of(txn)));
 }
 
 int user_tell_presence(struct txn *txn, void *arg)
@@ -377,8 +382,11 @@ void presence_merge(struct txn *txn)
 		}
 	if (!user->untold && (there ? same(user->presence, &merged) : !user->presence))
 		return;
+	/* Friends who do not know of each other's sessions yet, or may have forgotten. */
+	bool anew = user->untold || !user->presence;
 	user->untold = false;
 	region_free(user->region, user->presence);
 	user->presence = there ? obj_dup_region(user->region, &desc_presence, &merged) : NULL;
 	tell_all(txn);
+	friends_tell(txn, anew);
 }

@@ -1,4 +1,4 @@
-/* Presence: what a user's sessions say, merged, and told to those who may know: the guilds the user is in.
+/* Presence: what a user's sessions say, merged, and told to those who may know: the guilds the user is in, and friends.
  *
  * Status: explicit invisible from any session wins, then dnd, online, idle. Whose last session has gone is shown as before for
  * LIMIT_PRESENCE_GRACE_MS, so that nobody sees who only reconnects; that is why the session's end says nothing at once. */
@@ -21,6 +21,8 @@ void presence_merge(struct txn *txn);
 /* A session was lost, and was there until now: when it was the last one, what is shown stays for a while. */
 void presence_linger(struct txn *txn);
 
+/* What others are shown now, offline too; in one malloc block. */
+struct presence *presence_shown(const struct user_state *user);
 /* What a session's status comes to. */
 enum user_status presence_status(const struct user_state *user, enum user_status status);
 struct str presence_status_text(enum user_status status);

@@ -4,12 +4,14 @@
 
 #include "codec/enc.h"
 #include "store/store.h"
+#include "user/friends.h"
 #include "user/relation.h"
 #include "user/sessions.h"
 #include "user/settings.h"
 
 enum {
 	READY_MAX = 64 << 20,
+	CAPABILITY_PRIORITIZED_READY = 1 << 5, /* READY_SUPPLEMENTAL has them */
 	CAPABILITY_SETTINGS_PROTO = 1 << 6,
 	PRELOADED = 1 /* kind of settings */
 };
@@ -181,6 +183,12 @@ struct bytes *ready_person(struct txn *txn, const struct user_open *open,
 	ready.has.users = ready.has.presences = true;
 	ready_private_channels(txn, open, &rows->recipients, &ready);
 	ready_relationships(txn, rows, &ready);
+	if (!(open->capabilities & CAPABILITY_PRIORITIZED_READY)) {
+		struct presence_list friends = friends_list(txn);
+
+		ready.presences.items = friends.items;
+		ready.presences.count = friends.count;
+	}
 	buf_init(&text, READY_MAX);
 	enc_init(&enc, &text, ENC_JSON);
 	enc_ready_user(&enc, &ready);

@@ -5,6 +5,8 @@
 #include "codec/dup.h"
 #include "codec/json.h"
 #include "model/limits.h"
+#include "realm/dm.h"
+#include "user/friends.h"
 #include "user/settings.h"
 
 /* Requests that wait for an answer, each way. */
@@ -31,6 +33,19 @@ uint32_t relation_count(const struct user_state *user, enum relation type)
 	while (map_next(&user->relationships, &at, &id, &value))
 		count += ((struct relationship_row *)value)->type == type;
 	return count;
+}
+
+struct u64_list relation_friends(const struct user_state *user, struct arena *arena)
+{
+	struct u64_list list = { arena_array(arena, uint64_t, user->relationships.count + 1), 0 };
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&user->relationships, &at, &id, &value))
+		if (((struct relationship_row *)value)->type == RELATION_FRIEND)
+			list.items[list.count++] = id;
+	return list;
 }
 
 /* A row may be there only for what is decided in this cell. */
@@ -84,6 +99,22 @@ static void tell(struct txn *txn, const struct relationship_row *old,
 	txn_event(txn, EVENT_RELATIONSHIP_ADD, aud_self(), &view);
 }
 
+/* The DM of the two remembers that it may be written to. */
+static void ask_dm_again(struct txn *txn, uint64_t other)
+{
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
+
+	while (map_next(&user_of(txn)->dms, &at, &id, &value)) {
+		const struct dm_entry_row *row = value;
+
+		if (row->type == DM_TYPE && row->recipient_ids.count == 1 &&
+		    row->recipient_ids.items[0] == other)
+			cell_tell(txn->core, CELL_DM, id, true, dm_ask_again, NULL);
+	}
+}
+
 /* What this user calls @other from now on. */
 static void become(struct txn *txn, uint64_t other, enum relation type, bool blocks_me,
 		   struct str note, struct user *user)
@@ -102,6 +133,12 @@ static void become(struct txn *txn, uint64_t other, enum relation type, bool blo
 		tell(txn, old, &row, user);
 	}
 	put_row(txn, &row);
+	if (was == RELATION_FRIEND && type != RELATION_FRIEND)
+		friends_left(txn, other);
+	else if (was != RELATION_FRIEND && type == RELATION_FRIEND)
+		friends_came(txn, other);
+	if (was != type && (was == RELATION_FRIEND || type == RELATION_BLOCKED))
+		ask_dm_again(txn, other);
 }
 
 /* -- both sides -- */
@@ -221,23 +258,8 @@ int user_intent_relation(struct txn *txn, const struct intent *intent)
 
 struct welcome {
 	uint64_t actor;
-	uint64_t *guilds, *friends; /* of the one who asks */
-	uint32_t guilds_count, friends_count;
+	struct u64_list guilds, friends; /* of the one who asks */
 };
-
-static void list_friends(const struct user_state *user, struct arena *arena, uint64_t **ret,
-			 uint32_t *ret_count)
-{
-	uint32_t at = 0, count = 0;
-	uint64_t id;
-	void *value;
-
-	*ret = arena_array(arena, uint64_t, user->relationships.count + 1);
-	while (map_next(&user->relationships, &at, &id, &value))
-		if (((struct relationship_row *)value)->type == RELATION_FRIEND)
-			(*ret)[count++] = id;
-	*ret_count = count;
-}
 
 /* The settings' friend_source_flags: absent, everybody may ask. */
 static bool source_welcome(const struct user_state *user, struct str flags,
@@ -249,10 +271,10 @@ static bool source_welcome(const struct user_state *user, struct str flags,
 	bool by_friends = json_is_true(json_object_get(tree, "mutual_friends"));
 
 	json_decref(tree);
-	for (uint32_t i = 0; by_guilds && !all && i < in->guilds_count; i++)
-		all = map_get(&user->guilds, in->guilds[i]) != NULL;
-	for (uint32_t i = 0; by_friends && !all && i < in->friends_count; i++)
-		all = relation_of(user, in->friends[i]) == RELATION_FRIEND;
+	for (uint32_t i = 0; by_guilds && !all && i < in->guilds.count; i++)
+		all = map_get(&user->guilds, in->guilds.items[i]) != NULL;
+	for (uint32_t i = 0; by_friends && !all && i < in->friends.count; i++)
+		all = relation_of(user, in->friends.items[i]) == RELATION_FRIEND;
 	return all;
 }
 
@@ -290,10 +312,10 @@ int relation_welcome_wait(struct txn *txn, uint64_t other_id)
 	uint64_t id;
 	void *value;
 
-	welcome.guilds = arena_array(txn->arena, uint64_t, user->guilds.count + 1);
+	welcome.guilds.items = arena_array(txn->arena, uint64_t, user->guilds.count + 1);
 	while (map_next(&user->guilds, &at, &id, &value))
-		welcome.guilds[welcome.guilds_count++] = id;
-	list_friends(user, txn->arena, &welcome.friends, &welcome.friends_count);
+		welcome.guilds.items[welcome.guilds.count++] = id;
+	welcome.friends = relation_friends(user, txn->arena);
 	int r = txn_call_wait(txn, CELL_USER, other_id, run_welcome, &welcome);
 	return r == ENOENT ? ERR_UNKNOWN_USER : r;
 }

@@ -10,6 +10,8 @@
 
 /* What this user calls @other. */
 enum relation relation_of(const struct user_state *user, uint64_t other);
+/* In @arena, in no order. */
+struct u64_list relation_friends(const struct user_state *user, struct arena *arena);
 uint32_t relation_count(const struct user_state *user, enum relation type);
 
 struct relation_change {

@@ -10,6 +10,7 @@
 #include "model/intents.h"
 #include "model/limits.h"
 #include "user/auth.h"
+#include "user/friends.h"
 #include "user/oauth.h"
 #include "user/platform.h"
 #include "user/presence.h"
@@ -118,9 +119,16 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 	struct user_state *user = user_of(txn);
 	struct ready_rows rows = {};
 
-	if (!user->account->bot) { /* waits: what follows looks at everything for the first time */
-		int rr = ready_rows_wait(txn, &rows);
+	if (!token_good(user, user_token(user, open->token_hash), core_wall_us(txn->core)))
+		return CLOSE_AUTHENTICATION_FAILED;
+	if (!user->account->bot) { /* waits: what follows looks at everything again */
+		int rr;
 
+		do {
+			rr = friends_watch_wait(txn);
+			if (!rr)
+				rr = ready_rows_wait(txn, &rows);
+		} while (!rr && !user->watching); /* the last session went meanwhile */
 		if (rr)
 			return rr;
 	}
@@ -152,6 +160,7 @@ int user_open_run(struct txn *txn, struct cell_work *work)
 	presence_set(txn, session, open->presence);
 	presence_merge(txn);
 	open->ready = user->account->bot ? ready_bot(txn, open) : ready_person(txn, open, &rows);
+	open->friends = friends_merged(txn);
 	txn_effect(txn,
 		   &(struct effect){ .kind = EFFECT_SUBSCRIBE,
 				     .session = open->session,
@@ -173,6 +182,8 @@ int user_close_run(struct txn *txn, struct cell_work *work)
 		session_free(user, session);
 	}
 	txn_effect(txn, &(struct effect){ .kind = EFFECT_UNSUBSCRIBE, .session = close->session });
+	if (!user->sessions.count)
+		friends_unwatch(txn);
 	presence_merge(txn);
 	note_seen(txn);
 	return 0;

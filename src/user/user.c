@@ -25,6 +25,8 @@ struct user_state *user_new(struct cell *cell)
 	map_init_in(&user->applications, user->region);
 	map_init_in(&user->sessions, user->region);
 	map_init_in(&user->headless, user->region);
+	map_init_in(&user->watchers, user->region);
+	map_init_in(&user->friends, user->region);
 	presence_init(user);
 	cell->state = user;
 	return user;

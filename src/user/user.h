@@ -65,6 +65,10 @@ struct user_state {
 	struct map headless; /* first 8 bytes of the token's hash → headless */
 	struct presence *presence; /* merged; NULL: offline (or invisible) */
 	uint32_t opened; /* sessions so far */
+	struct map
+		watchers; /* while @presence is there: friends with sessions, who are told of it (user/friends.h) */
+	struct map friends; /* while @watching: friends that are there: user id → presence */
+	bool watching; /* this user is told of friends: it has sessions, or the first one comes just now */
 	bool untold; /* after a restart: guilds may show something else */
 	uint64_t
 		lingers_until_us; /* not 0: nobody is here, and @presence stays as it is until then (monotonic) */

@@ -1,8 +1,10 @@
 """Friends, requests, blocks: two people, both their lists, all their sessions."""
 
 import os
+import threading
 
 from .base import UNKNOWN, eq, step
+from .stage import say, silent, told
 
 NONE, FRIEND, BLOCKED, INCOMING, OUTGOING = range(5)
 HERE = '/users/@me/relationships'
@@ -37,6 +39,23 @@ def befriend(one, two):
 
 def people(scene, *names):
     return [scene.world.person(name) for name in names]
+
+
+def together(*acts):
+    failures = []
+
+    def run(act):
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001: told by the step's own thread
+            failures.append(error)
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def in_order(scene, first):
@@ -192,3 +211,159 @@ def _(scene):
     eq(sorted(u['id'] for u in brief.ready['users'] if u['id'] != one.id), sorted([two.id, three.id]))
     eq([c['recipient_ids'] for c in brief.ready['private_channels'] if c['id'] == dm], [[two.id]])
     brief.close()
+
+
+GRACE = 10
+LATER = {'capabilities': 1 << 5}  # READY_SUPPLEMENTAL
+
+
+def statuses(presences):
+    return {p.get('user_id') or p['user']['id']: p['status'] for p in presences}
+
+
+def supplemental(gateway):
+    return statuses(gateway.wait('READY_SUPPLEMENTAL')['d']['merged_presences']['friends'])
+
+
+def alone(d):
+    assert 'guild_id' not in d, 'a presence of a guild'
+    return d
+
+
+@step('friends\' presence: online, idle, invisible, on several cores, and nobody else is told')
+def _(scene):
+    for first in (True, False):
+        one, two = in_order(scene, first)
+        three, = people(scene, 'rel')
+        befriend(one, two)
+        ask(three, one).ok(204)
+        block(three, two).ok(204)
+        strange = three.gateway(guilds=False)
+        eyes = [two.gateway(guilds=False, identify=LATER) for _ in range(4)]
+        for gateway in eyes:
+            eq(supplemental(gateway), {})
+        eq(two.gateway(guilds=False).ready['presences'], [])
+        web = one.gateway(v=9, guilds=False, identify={'properties': {'os': 'Windows', 'browser': 'Chrome', 'device': ''}})
+        eq(statuses(web.ready['presences']), {two.id: 'online'})
+        for gateway in eyes:
+            d = alone(told(gateway, one))
+            eq((d['status'], d['client_status'], d['activities']), ('online', {'web': 'online'}, []))
+        say(web, 'idle', {'name': 'chess', 'type': 0})
+        for gateway in eyes:
+            d = told(gateway, one)
+            eq((d['status'], d['activities'][0]['name']), ('idle', 'chess'))
+        late = two.gateway(guilds=False, identify=LATER)
+        eq(supplemental(late), {one.id: 'idle'})
+        say(web, 'invisible')
+        for gateway in eyes + [late]:
+            d = told(gateway, one)
+            eq((d['status'], d['client_status'], d['activities']), ('offline', {}, []))
+        later = two.gateway(guilds=False, identify=LATER)
+        eq(supplemental(later), {})
+        say(web, 'dnd')
+        eq([told(gateway, one)['status'] for gateway in eyes], ['dnd'] * 4)
+        silent(strange, one)
+        for gateway in eyes + [late, later, web, strange]:
+            gateway.close()
+
+
+@step('friends\' presence: it begins with the friendship, and ends at once with it or with a block')
+def _(scene):
+    for last in (end, block):
+        for first in (True, False):
+            one, two = in_order(scene, first)
+            mine, theirs = one.gateway(guilds=False), two.gateway(guilds=False)
+            ask(one, two).ok(204)
+            say(mine, 'idle')
+            silent(theirs, one, timeout=0.3)
+            ask(two, one).ok(204)
+            eq((told(theirs, one)['status'], told(mine, two)['status']), ('idle', 'online'))
+            last(one, two).ok(204)
+            say(mine, 'dnd')
+            say(theirs, 'dnd')
+            silent(theirs, one, timeout=0.4)
+            silent(mine, two, timeout=0.4)
+            again = two.gateway(guilds=False, identify=LATER)
+            eq(supplemental(again), {})
+            for gateway in (mine, theirs, again):
+                gateway.close()
+
+
+@step('friends\' presence: who goes is gone after the grace, who comes back is there', aside=True)
+def _(scene):
+    one, two = people(scene, 'rel', 'rel')
+    befriend(one, two)
+    eyes, mine = two.gateway(guilds=False), one.gateway(guilds=False)
+    eq(told(eyes, one)['status'], 'online')
+    mine.close()
+    silent(eyes, one)
+    eq(told(eyes, one, timeout=GRACE + 5)['status'], 'offline')
+    mine = one.gateway(guilds=False)
+    eq(told(eyes, one)['status'], 'online')
+    # Who watched, and left, and watches again.
+    eyes.close()
+    say(mine, 'idle')
+    eyes = two.gateway(guilds=False, identify=LATER)
+    eq(supplemental(eyes), {one.id: 'idle'})
+    say(mine, 'dnd')
+    eq(told(eyes, one)['status'], 'dnd')
+    for gateway in (eyes, mine):
+        gateway.close()
+
+
+@step('friends write to each other, those who are blocked do not, and both change at once')
+def _(scene):
+    for first in (True, False):
+        one, two = in_order(scene, first)
+        dm = one.rest.post('/users/@me/channels', {'recipients': [two.id]}).ok(200)['id']
+        write = lambda who: who.rest.post('/channels/%s/messages' % dm, {'content': 'hello'})
+        write(one).refused(403, 50278)
+        befriend(one, two)
+        write(one).ok(200)
+        write(two).ok(200)
+        block(one, two).ok(204)
+        write(two).refused(403, 50007)
+        write(one).refused(403, 50007)
+        end(one, two).ok(204)
+        write(two).refused(403, 50278)
+        befriend(two, one)
+        write(two).ok(200)
+        end(two, one).ok(204)
+        write(one).refused(403, 50278)
+        guild = scene.world.guild(one, 'meeting')
+        scene.world.join(two, one, guild['system_channel_id'])
+        write(one).ok(200)
+        block(two, one).ok(204)
+        write(one).refused(403, 50007)
+        # In guilds all is as before.
+        scene.say(one, 'still here', guild['system_channel_id'])
+
+
+@step('a profile shows friends in common, and friends see each other\'s')
+def _(scene):
+    one, two, three, four = people(scene, 'rel', 'rel', 'rel', 'rel')
+    profile = lambda who, of: who.rest.get('/users/%s/profile?with_mutual_friends=true&with_mutual_friends_count=true' % of.id)
+    profile(one, two).refused(404, 10013)
+    for other in (two, three, four):
+        befriend(one, other)
+    befriend(two, three)
+    body = profile(one, two).ok(200)
+    eq(([u['username'] for u in body['mutual_friends']], body['mutual_friends_count']), ([three.name], 1))
+    eq(profile(four, one).ok(200)['mutual_friends'], [])
+    profile(four, two).refused(404, 10013)
+
+
+@step('relationships: requests that cross, and acts at the same time, leave sides that fit')
+def _(scene):
+    fits = {(NONE, NONE), (FRIEND, FRIEND), (INCOMING, OUTGOING), (OUTGOING, INCOMING), (BLOCKED, NONE), (NONE, BLOCKED), (BLOCKED, BLOCKED)}
+    for _ in range(6):
+        one, two = people(scene, 'rel', 'rel')
+        together(lambda: ask(one, two).ok(204), lambda: ask(two, one).ok(204))
+        eq((listed(one), listed(two)), ({two.id: FRIEND}, {one.id: FRIEND}))
+    # A person's calls go over one connection: what crosses is the two people's.
+    for mine, theirs in ((end, ask), (block, ask), (end, block), (end, end), (block, block)):
+        one, two = people(scene, 'rel', 'rel')
+        ask(one, two).ok(204)
+        together(lambda: mine(one, two), lambda: theirs(two, one))
+        both = listed(one).get(two.id, NONE), listed(two).get(one.id, NONE)
+        assert both in fits, both
