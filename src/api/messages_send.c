@@ -16,6 +16,7 @@
 #include "realm/bucket.h"
 #include "realm/dm.h"
 #include "realm/member.h"
+#include "realm/mention_log.h"
 #include "realm/polls.h"
 #include "realm/thread_event.h"
 
@@ -519,6 +520,7 @@ int api_create_message(struct req *req, const struct message_create *in, struct 
 	put(req, sending, out);
 	message_hydrate(req->txn, sending->reach.channel, out, &sending->mentions.strangers);
 	message_event(req->txn, EVENT_MESSAGE_CREATE, sending->reach.channel, out);
+	mention_log_put(req->txn, sending->reach.channel, out);
 	if (!sending->reach.realm->guild)
 		dm_after_message(req->txn, out->id);
 	return 0;

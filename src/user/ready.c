@@ -96,6 +96,8 @@ int ready_rows_wait(struct txn *txn, struct ready_rows *ret)
 	if (!r)
 		r = read_guild_settings_wait(txn, &ret->guild_settings);
 	if (!r)
+		r = reads_news_wait(txn, &ret->guild_settings, &ret->news);
+	if (!r)
 		r = txn_get_obj_wait(txn, key_settings(&key, txn->cell->id, PRELOADED),
 				     &desc_settings_row, &proto);
 	ret->proto = proto.data.ptr ? proto.data : S("");
@@ -145,7 +147,6 @@ struct bytes *ready_person(struct txn *txn, const struct user_open *open,
 		.entries.items = rows->guild_settings.items,
 		.entries.count = rows->guild_settings.count
 	};
-	struct read_states reads = {};
 	struct ready_auth auth = {};
 	struct notification_settings notifications = {};
 	struct session_info_list sessions = sessions_list(txn);
@@ -157,7 +158,7 @@ struct bytes *ready_person(struct txn *txn, const struct user_open *open,
 		.user = &self,
 		.user_settings = &settings,
 		.user_guild_settings = &guild_settings,
-		.read_state = &reads,
+		.read_state = reads_ready(txn, open->capabilities, &rows->news),
 		.session_id = open->session_id,
 		.session_type = S("normal"),
 		.sessions = sessions,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gateway/domain.h"
+#include "user/reads.h"
 #include "user/user.h"
 
 struct ready_rows;
@@ -17,6 +18,7 @@ struct ready_rows {
 	struct user_settings settings;
 	struct user_guild_settings_list guild_settings;
 	struct relationship_list relations;
+	struct read_news_list news; /* mentions not read */
 	struct str proto; /* base64 of the settings message, kind 1 */
 };
 /* Waits; in txn->arena. */

@@ -10,6 +10,7 @@
 #include "realm/member.h"
 #include "store/store.h"
 #include "user/presence.h"
+#include "user/reads.h"
 #include "user/token.h"
 
 struct user_state *user_new(struct cell *cell)
@@ -27,6 +28,8 @@ struct user_state *user_new(struct cell *cell)
 	map_init_in(&user->headless, user->region);
 	map_init_in(&user->watchers, user->region);
 	map_init_in(&user->friends, user->region);
+	for (uint32_t type = 0; type < READ_TYPES; type++)
+		map_init_in(&user->reads[type], user->region);
 	presence_init(user);
 	cell->state = user;
 	return user;
@@ -306,6 +309,8 @@ static int load_all(struct user_state *user, struct arena *arena)
 	if (!r)
 		r = load_map(user, arena, prefix_owned_application(&key, cell->id),
 			     &desc_owned_application_row, &user->applications);
+	if (!r && !account.bot)
+		r = reads_load_wait(user, arena);
 	return r;
 }
 

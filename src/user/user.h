@@ -8,6 +8,7 @@
 #include "model/errors.h"
 #include "model/objects.h"
 #include "model/tables.h"
+#include "user/read_rule.h"
 
 enum token_kind {
 	TOKEN_PERSON,
@@ -62,8 +63,11 @@ struct user_state {
 	struct map relationships; /* user id → relationship_row */
 	struct map applications; /* owned: application id → owned_application_row */
 	struct map sessions; /* session id → user_session */
+	struct map reads[READ_TYPES]; /* id → read_mark: user/reads.h */
 	struct map headless; /* first 8 bytes of the token's hash → headless */
 	struct presence *presence; /* merged; NULL: offline (or invisible) */
+	uint32_t reads_count;
+	int64_t reads_version; /* the greatest that a mark has had */
 	uint32_t opened; /* sessions so far */
 	struct map
 		watchers; /* while @presence is there: friends with sessions, who are told of it (user/friends.h) */

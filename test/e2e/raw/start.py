@@ -300,5 +300,35 @@ def _():
         server.stop()
 
 
+@step('read states over a stop and a kill: acks, counts, what the guild keeps of mentions')
+def _():
+    with Server() as server:
+        scene = Scene(server.url)
+        channel, dm = scene.channel(), scene.bot.rest.post('/users/@me/channels', {'recipient_id': scene.bob.id}).ok(200)['id']
+        seen = scene.say(scene.ann, 'seen', channel)['id']
+        scene.bob.rest.post('/channels/%s/messages/%s/ack' % (channel, seen), {'token': None}).ok(200)
+        scene.say(scene.ann, '<@%s>' % scene.bob.id, channel)
+        scene.say(scene.ann, '@everyone', channel)
+        scene.say(scene.bot, 'psst', dm)
+
+        def state():
+            gateway = scene.bob.gateway(guilds=False)
+            found = {s['id']: (s['last_message_id'], s['mention_count']) for s in gateway.ready['read_state']}
+            gateway.close()
+            return found.get(channel), found.get(dm)
+        deadline = time.monotonic() + 5
+        wanted = ((seen, 2), (None, 1))
+        while state() != wanted and time.monotonic() < deadline:
+            time.sleep(0.05)
+        eq(state(), wanted)
+        server.stop()
+        server.start()
+        eq(state(), wanted, 'after a stop')
+        server.kill()
+        server.start()
+        eq(state(), wanted, 'after a kill')
+        server.stop()
+
+
 if __name__ == '__main__':
     sys.exit(run_steps().end())
