@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 from lib.server import ROOT, Server, free_port, sanitized  # noqa: E402
 from lib.world import World  # noqa: E402
 from raw.base import Scene, Skip, eq, run_steps, step  # noqa: E402
+from raw.stage import say, silent, told  # noqa: E402
 
 
 @step('a session is kept over a stop though its client does not answer the close')
@@ -216,6 +217,44 @@ def _():
         finally:
             shutil.rmtree(data, ignore_errors=True)
         assert done.returncode > 0 and str(server.port) in done.stdout.decode('utf-8', 'replace'), done.stdout[-300:]
+        server.stop()
+
+
+@step('relationships are there after a stop and after a kill, and friends are told by sessions on any core')
+def _():
+    with Server(cores=4) as server:
+        world = Scene(server.url).world
+        people = [world.person('rel') for _ in range(6)]
+        here = lambda one: '/users/@me/relationships/%s' % one.id
+        listed = lambda who: {r['id']: (r['type'], r['nickname'], r['user_ignored']) for r in who.rest.get('/users/@me/relationships').ok(200)}
+        hub, friends, blocked, asked = people[2], [people[0], people[1], people[5]], people[3], people[4]
+        for friend in friends:
+            hub.rest.put(here(friend), {}).ok(204)
+            friend.rest.put(here(hub), {}).ok(204)
+        hub.rest.patch(here(friends[0]), {'nickname': 'first'}).ok(204)
+        hub.rest.put(here(blocked), {'type': 2}).ok(204)
+        asked.rest.put(here(hub), {}).ok(204)
+        hub.rest.put(here(asked) + '/ignore', {}).ok(204)
+        before = [listed(person) for person in people]
+        eq(sorted(v[0] for v in before[2].values()), [1, 1, 1, 2, 3])
+        for stop in (server.stop, server.kill):
+            stop()
+            server.start()
+            eq([listed(person) for person in people], before)
+            blocked.rest.put(here(hub), {}).refused(400, 80000)
+            eyes = [person.gateway(guilds=False) for person in friends for _ in range(3)]
+            mine = hub.gateway(guilds=False)
+            others = [blocked.gateway(guilds=False), asked.gateway(guilds=False)]
+            for gateway in eyes:
+                eq(told(gateway, hub)['status'], 'online')
+            eq({p['user']['id']: p['status'] for p in mine.ready['presences']}, {person.id: 'online' for person in friends})
+            say(mine, 'idle')
+            for gateway in eyes:
+                eq(told(gateway, hub)['status'], 'idle')
+            for gateway in others:
+                silent(gateway, hub, timeout=0.2)
+            for gateway in eyes + others + [mine]:
+                gateway.close()
         server.stop()
 
 
