@@ -15,6 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..'))
 from lib.server import ROOT, Server, free_port  # noqa: E402
 from raw.base import Scene, Skip, eq, run_steps, step  # noqa: E402
+from raw.stage import say, silent, told  # noqa: E402
 
 
 def node():
@@ -320,6 +321,55 @@ def _():
             eq(log.count('restarting kind=user id=%s why="check failed' % victim.id), 2)
             eq(log.count('load failed three times, refusing until one works kind=user id=%s' % victim.id), 1)
             scene.say(scene.ann, 'as before')
+
+
+@step('faults in one account: friends are told of each other afterwards as before')
+def _():
+    with Server(settings={'faults': 'true'}) as server:
+        world = Scene(server.url).world
+        for first in (True, False):
+            one, two = sorted((world.person('rel') for _ in range(2)), key=lambda p: int(p.id), reverse=first)
+            relation = lambda person: '/users/@me/relationships/%s' % person.id
+            one.rest.put(relation(two), {}).ok(204)
+            two.rest.put(relation(one), {}).ok(204)
+            mine, theirs = one.gateway(guilds=False), two.gateway(guilds=False)
+            for victim in (one, two):
+                fault(server, 'check', victim.id, '--user')
+                eq(victim.rest.patch('/users/@me/settings', {'status': 'online'}).status, 503)
+                until = time.monotonic() + 5
+                while victim.rest.get('/users/@me').status != 200:
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
+                time.sleep(0.3)  # its sessions come back
+                for status in ('idle', 'dnd'):
+                    say(mine, status)
+                    say(theirs, status)
+                    told(theirs, one, lambda d: d['status'] == status)
+                    told(mine, two, lambda d: d['status'] == status)
+            # An act whose second half is carried out while the other is away.
+            fault(server, 'row', two.id, '--user', '--times', '2')
+            fault(server, 'check', two.id, '--user')
+            eq(two.rest.patch('/users/@me/settings', {'status': 'online'}).status, 503)
+            answer = one.rest.delete(relation(two))
+            until = time.monotonic() + 10
+            while answer.status == 503:
+                assert time.monotonic() < until
+                time.sleep(0.1)
+                answer = one.rest.delete(relation(two))
+            assert answer.status in (204, 404), answer.status
+            while two.rest.get('/users/@me').status != 200:
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            for person in (one, two):
+                eq(person.rest.get('/users/@me/relationships').ok(200), [])
+            theirs.drop()  # its session may have begun anew
+            again = two.gateway(guilds=False)
+            eq((again.ready['relationships'], again.ready['presences']), ([], []))
+            say(mine, 'online')
+            silent(again, one, timeout=0.3)
+            mine.close()
+            again.close()
+        server.stop()
 
 
 @step('faults in one session: it alone ends, is logged once and counted; the others of its guild miss nothing')
