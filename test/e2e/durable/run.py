@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -74,6 +75,51 @@ def _():
         count, slowest = die_again_and_again(server, Server.kill, rounds)
         assert count > rounds * 20, 'only %d writes were acknowledged in %d rounds' % (count, rounds)
         print('# %d acknowledged writes over %d deaths, slowest start %.2f s, seed %d' % (count, rounds, slowest, SEED))
+        server.stop()
+        operator_check(server)
+
+
+@step('kill -9 while people ask, accept, block and end: both sides of each relationship fit')
+def _():
+    rng = random.Random(SEED)
+    fits = {(0, 0), (1, 1), (3, 4), (4, 3), (2, 0), (0, 2), (2, 2)}
+    with Server(cores=2) as server:
+        world = Scene(server.url).world
+        people = [world.person('rel') for _ in range(6)]
+        listed = lambda who: {r['id']: r['type'] for r in who.rest.get('/users/@me/relationships').ok(200)}
+        acts, seen = [0], set()
+
+        def act(who, seed, stop):
+            own = random.Random(seed)
+            while not stop.is_set():
+                path = '/users/@me/relationships/%s' % own.choice([p for p in people if p is not who]).id
+                try:
+                    if own.random() < 0.25:
+                        who.rest.delete(path)
+                    else:
+                        who.rest.put(path, {'type': 2} if own.random() < 0.15 else {})
+                    acts[0] += 1
+                except Exception:  # noqa: BLE001: it died
+                    time.sleep(0.01)
+        for turn in range(8):
+            stop = threading.Event()
+            threads = [threading.Thread(target=act, args=(who, rng.random(), stop)) for who in people]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.2 + rng.random() * 0.6)
+            server.kill()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            server.start()
+            lists = {person.id: listed(person) for person in people}
+            for one in people:
+                for two in people:
+                    both = lists[one.id].get(two.id, 0), lists[two.id].get(one.id, 0)
+                    assert one is two or both in fits, 'turn %d: %s and %s are %r' % (turn, one.id, two.id, both)
+                    seen.add(both)
+        assert len(seen) >= 5, seen
+        print('# %d acts over 8 deaths, seed %d' % (acts[0], SEED))
         server.stop()
         operator_check(server)
 
