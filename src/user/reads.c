@@ -9,7 +9,12 @@
 #include "store/store.h"
 #include "user/relation.h"
 
-enum { CAPABILITY_VERSIONED = 1 << 2, CAPABILITY_NON_CHANNEL = 1 << 7, TEXT_MAX = 8 << 20 };
+enum {
+	CAPABILITY_VERSIONED = 1 << 2,
+	CAPABILITY_NON_CHANNEL = 1 << 7,
+	TEXT_MAX = 8 << 20,
+	NEWS_MAX = 10000
+};
 
 /* -- marks -- */
 
@@ -260,7 +265,7 @@ static void add_news(struct arena *arena, struct read_news_list *list,
 	if (list->count)
 		memcpy(items, list->items, list->count * sizeof(*items));
 	for (uint32_t i = 0; i < query->count; i++)
-		if (query->means[i])
+		if (query->means[i] && list->count < NEWS_MAX)
 			items[list->count++] = (struct read_news){ query->notes[i].channel_id,
 								   query->notes[i].message_id };
 	list->items = items;
@@ -299,14 +304,21 @@ int reads_news_wait(struct txn *txn, const struct user_guild_settings_list *sett
 	return 0;
 }
 
-static uint32_t news_of(const struct user_state *user, const struct read_news_list *news,
-			uint64_t channel_id)
+/* Channel → how many are news. */
+static void count_news(const struct user_state *user, const struct read_news_list *news,
+		       struct map *counts)
 {
-	uint32_t count = 0;
+	for (uint32_t i = 0; i < news->count; i++) {
+		uint64_t id = news->items[i].channel_id;
 
-	for (uint32_t i = 0; i < news->count; i++)
-		count += news->items[i].channel_id == channel_id && is_news(user, &news->items[i]);
-	return count;
+		if (is_news(user, &news->items[i]))
+			map_set(counts, id, (void *)((uintptr_t)map_get(counts, id) + 1));
+	}
+}
+
+static uint32_t count_of(const struct map *counts, uint64_t channel_id)
+{
+	return (uint32_t)(uintptr_t)map_get(counts, channel_id);
 }
 
 static void add_entry(struct read_states *states, const struct read_mark *mark, uint32_t news)
@@ -333,19 +345,18 @@ static void add_entry(struct read_states *states, const struct read_mark *mark, 
 }
 
 /* Channels that have news and no mark. */
-static void add_unmarked(struct user_state *user, struct read_states *states,
-			 const struct read_news_list *news)
+static void add_unmarked(const struct user_state *user, struct read_states *states,
+			 const struct map *counts)
 {
-	for (uint32_t i = 0; i < news->count; i++) {
-		uint64_t channel_id = news->items[i].channel_id;
-		bool first = !reads_has(user, READ_CHANNEL, channel_id);
+	uint32_t at = 0;
+	uint64_t id;
+	void *value;
 
-		for (uint32_t k = 0; k < i && first; k++)
-			first = news->items[k].channel_id != channel_id;
-		if (!first)
-			continue;
-		struct read_mark mark = read_mark_of(user, READ_CHANNEL, channel_id);
-		add_entry(states, &mark, news_of(user, news, channel_id));
+	while (map_next(counts, &at, &id, &value)) {
+		struct read_mark mark = read_mark_of(user, READ_CHANNEL, id);
+
+		if (!reads_has(user, READ_CHANNEL, id))
+			add_entry(states, &mark, count_of(counts, id));
 	}
 }
 
@@ -353,9 +364,12 @@ struct str reads_ready(struct txn *txn, uint32_t capabilities, const struct read
 {
 	struct user_state *user = user_of(txn);
 	struct read_states states = { .version = user->reads_version };
+	struct map counts;
 	struct buf text;
 	struct enc enc;
 
+	map_init(&counts);
+	count_news(user, news, &counts);
 	states.entries.items = arena_array(txn->arena, struct read_state,
 					   user->reads_count + news->count + 1);
 	for (uint32_t type = 0; type < READ_TYPES; type++) {
@@ -366,10 +380,10 @@ struct str reads_ready(struct txn *txn, uint32_t capabilities, const struct read
 		if (type != READ_CHANNEL && !(capabilities & CAPABILITY_NON_CHANNEL))
 			break;
 		while (map_next(&user->reads[type], &at, &id, &value))
-			add_entry(&states, value,
-				  type == READ_CHANNEL ? news_of(user, news, id) : 0);
+			add_entry(&states, value, type == READ_CHANNEL ? count_of(&counts, id) : 0);
 	}
-	add_unmarked(user, &states, news);
+	add_unmarked(user, &states, &counts);
+	map_done(&counts);
 	buf_init(&text, TEXT_MAX);
 	enc_init(&enc, &text, ENC_JSON);
 	if (capabilities & CAPABILITY_VERSIONED) {
