@@ -126,7 +126,7 @@ static void look_ahead(const struct view_class *class, uint32_t i)
 
 /* -- in pieces -- */
 
-static bool used_up(struct fan_budget *budget)
+bool fan_used_up(struct fan_budget *budget)
 {
 	struct gateway_local *gateway = budget->gateway;
 
@@ -152,7 +152,7 @@ static bool event_to_class(struct view_class *class, const struct audience *to, 
 	uint32_t most = class->count - at->next, used = 0;
 	bool more = false;
 	atomic_fetch_add_explicit(&event->refs, most, memory_order_relaxed);
-	for (; at->next < class->count && !(more = used_up(budget)); at->next++) {
+	for (; at->next < class->count && !(more = fan_used_up(budget)); at->next++) {
 		look_ahead(class, at->next);
 		used += event_to_sub(class->subs[at->next], to, event, choice);
 	}
@@ -188,7 +188,7 @@ static bool event_to_members(const struct view *view, const struct audience *to,
 
 	for (; at->next + sizeof(id) <= to->members->len; at->next += sizeof(id)) {
 		memcpy(&id, to->members->data + at->next, sizeof(id));
-		if (used_up(budget))
+		if (fan_used_up(budget))
 			return false;
 		for (struct sub *sub = user_subs(view, id); sub; sub = sub->next)
 			if (let_in(sub, to))
@@ -231,7 +231,7 @@ static bool event_to_sessions(struct view *view, const struct bytes *sessions, s
 		memcpy(&to.session, sessions->data + at->next, sizeof(to.session));
 		if (session_id_core(to.session) != core)
 			continue;
-		if (used_up(budget))
+		if (fan_used_up(budget))
 			return false;
 		event_to_session(view, to.session, &to, event);
 	}

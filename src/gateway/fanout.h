@@ -23,6 +23,8 @@ struct fan_at {
 	struct view_class *in; /* the class that @next counts in, when it stopped there */
 };
 
+/* To be asked before each session. True: it is over, for this time. */
+bool fan_used_up(struct fan_budget *budget);
 /* Goes on with an EFFECT_EVENT from @at. False: the budget is used up, and there is more. In between no class may change, but
  * sessions may leave theirs (fan_leave). */
 bool fan_event(struct view *view, const struct effect *effect, struct fan_at *at,

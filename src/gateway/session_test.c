@@ -567,6 +567,39 @@ static void a_restarted_guild_takes_its_sessions_back_without_a_gap(void **state
 	client_free(client);
 }
 
+/* More than are sent back at once: what is said meanwhile comes behind, to all. */
+static void a_restarted_guild_takes_a_crowd_back(void **state)
+{
+	enum { CROWD = 10, LEAVING = 2 };
+	struct fake *fake = *state;
+	struct client *clients[CROWD];
+	struct fake_guild *guild = fake_guild(GUILD);
+	struct effect reloaded = { .kind = EFFECT_RELOADED };
+	int said = 0;
+
+	fake_gateway(fake, 0)->config.rate_limits = fake_gateway(fake, 1)->config.rate_limits =
+		false;
+	for (uint32_t i = 0; i < CROWD; i++)
+		clients[i] = bot_on(fake, i % FAKE_CORES, Q);
+	for (int round = 0; round < 3; round++) {
+		fake_say(fake, guild, said);
+		fake_publish(fake, GUILD, CELL_GUILD, guild->views, &reloaded, 1);
+		fake_say(fake, guild, said + 1);
+		fake_say(fake, guild, said + 2);
+		for (uint32_t i = 0; i < LEAVING; i++) /* some leave while it goes on */
+			client_free(clients[(uint32_t)round * LEAVING + i]);
+		fake_run(fake);
+		for (uint32_t i = (uint32_t)(round + 1) * LEAVING; i < CROWD; i++) {
+			for (int k = 0; k < 3; k++)
+				expect_said(clients[i], said + k);
+			client_expect_nothing(clients[i]);
+		}
+		said += 3;
+	}
+	for (uint32_t i = 3 * LEAVING; i < CROWD; i++)
+		client_free(clients[i]);
+}
+
 static void expect_deleted(struct client *client, bool unavailable)
 {
 	json_t *d = client_expect(client, GATEWAY_OP_DISPATCH, "GUILD_DELETE");
@@ -714,6 +747,7 @@ int main(void)
 		CASE(a_detached_session_that_cannot_hold_more_ends),
 		CASE(what_fell_out_of_the_ring_cannot_be_resumed),
 		CASE(a_restarted_guild_takes_its_sessions_back_without_a_gap),
+		CASE(a_restarted_guild_takes_a_crowd_back),
 		CASE(a_guild_that_is_away_is_unavailable_and_comes_anew),
 		CASE(a_guild_that_goes_away_on_its_way_back_comes_anew),
 		CASE(an_account_that_came_back_with_more_begins_anew),

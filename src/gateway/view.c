@@ -401,8 +401,28 @@ static void replay_to_returned(struct view *view, const struct publication *publ
 	}
 }
 
-/* All are told that the guild is unavailable, and get it anew when it is there. */
-static void went_away(struct view *view)
+/* One of a class that is not any more. */
+static void sub_send_back(struct view *view, struct sub *sub, bool away)
+{
+	struct session *session = sub->session;
+	bool stray = !sub->class || sub->returned;
+
+	if (!away) {
+		class_leave(sub);
+		view->guild->strays++;
+		guild_open_start(session, view->cell_id, OPEN_SILENT);
+		guild_open_misses(session, view->cell_id, view->guild->missed_count);
+		return;
+	}
+	sub_free(sub);
+	if (stray)
+		guild_open_away(session, view->cell_id);
+	else
+		guild_open_start(session, view->cell_id, OPEN_AWAY);
+}
+
+/* Those who were on their way back when it went away again. */
+static void strays_went_away(struct view *view)
 {
 	uint32_t at = 0, count = 0;
 	uint64_t user_id;
@@ -412,49 +432,48 @@ static void went_away(struct view *view)
 	while (map_next(&view->guild->users, &at, &user_id, &first))
 		for (struct sub *sub = first; sub; sub = sub->next)
 			subs[count++] = sub;
-	for (uint32_t i = 0; i < count; i++) {
-		struct session *session = subs[i]->session;
-		bool stray = !subs[i]->class || subs[i]->returned;
-
-		sub_free(subs[i]);
-		if (stray)
-			guild_open_away(session, view->cell_id);
-		else
-			guild_open_start(session, view->cell_id, OPEN_AWAY);
-	}
+	for (uint32_t i = 0; i < count; i++)
+		sub_send_back(view, subs[i], true);
 	free(subs);
 }
 
-static void reloaded(struct view *view, bool away)
+/* An account whose rows are not what its sessions know: READY is the only thing that says all of it. */
+static void account_reloaded(struct view *view, bool away)
 {
-	asks_hurry(view->gateway, view->cell_id);
+	for (struct sub *sub = view->account; sub; sub = sub->next)
+		if (away)
+			session_doom(sub->session, DOOM_DEAD);
+		else
+			session_reopen(sub->session);
+}
+
+/* All ask to be let in again, silently; or (away) are told that the guild is unavailable, and get it anew when it is there. False: some
+ * are left, as the budget is used up. */
+static bool reloaded(struct view *view, bool away, struct apply_at *at, struct fan_budget *budget)
+{
+	if (!at->entered) {
+		asks_hurry(view->gateway, view->cell_id);
+		if (view->guild && !away)
+			end_strays(view);
+		at->entered = true;
+	}
 	if (!view->guild) {
-		/* An account whose rows are not what its sessions know: READY is the only thing that says all of it. */
-		for (struct sub *sub = view->account; sub; sub = sub->next)
-			if (away)
-				session_doom(sub->session, DOOM_DEAD);
-			else
-				session_reopen(sub->session);
-		return;
+		account_reloaded(view, away);
+		return true;
 	}
-	if (away) {
-		went_away(view);
-		return;
-	}
-	end_strays(view);
 	while (view->guild->classes_count) {
 		struct view_class *class = view->guild->classes[0];
 
 		while (class->count) {
-			struct sub *sub = class->subs[class->count - 1];
-
-			class_leave(sub);
-			view->guild->strays++;
-			guild_open_start(sub->session, view->cell_id, OPEN_SILENT);
-			guild_open_misses(sub->session, view->cell_id, view->guild->missed_count);
+			if (fan_used_up(budget))
+				return false;
+			sub_send_back(view, class->subs[class->count - 1], away);
 		}
 		class_free(view, class);
 	}
+	if (away)
+		strays_went_away(view);
+	return true;
 }
 
 /* -- effects -- */
@@ -565,8 +584,9 @@ static void logout(struct view *view, const uint8_t token_hash[32])
 	}
 }
 
-/* All effects but events are small. */
-static void take(struct view *view, const struct effect *effect)
+/* False as in reloaded(). All others but events are small. */
+static bool take(struct view *view, const struct effect *effect, struct apply_at *at,
+		 struct fan_budget *budget)
 {
 	uint32_t core = core_index(view->gateway->core);
 
@@ -589,9 +609,10 @@ static void take(struct view *view, const struct effect *effect)
 		if (view->guild)
 			unread_size(view, effect->members);
 		break;
-	case EFFECT_RELOADED: reloaded(view, effect->away); break;
+	case EFFECT_RELOADED: return reloaded(view, effect->away, at, budget);
 	case EFFECT_FORGET: /* for those who remember tokens */ break;
 	}
+	return true;
 }
 
 bool view_apply_some(struct view *view, const struct publication *publication, struct apply_at *at,
@@ -600,13 +621,15 @@ bool view_apply_some(struct view *view, const struct publication *publication, s
 	if (!at->begun)
 		at->missed = view->guild && view->guild->strays;
 	at->begun = true;
-	for (; at->effect < publication->count; at->effect++, at->fan = (struct fan_at){}) {
+	while (at->effect < publication->count) {
 		const struct effect *effect = &publication->effects[at->effect];
 
-		if (effect->kind != EFFECT_EVENT)
-			take(view, effect);
-		else if (!fan_event(view, effect, &at->fan, budget))
+		if (effect->kind == EFFECT_EVENT ? !fan_event(view, effect, &at->fan, budget)
+						 : !take(view, effect, at, budget))
 			return false;
+		at->effect++;
+		at->fan = (struct fan_at){};
+		at->entered = false;
 	}
 	if (at->missed)
 		replay_to_returned(view, publication);

@@ -16,7 +16,8 @@ struct apply_at {
 	bool begun;
 	bool missed; /* strays were there when it began (view.c) */
 	uint32_t effect;
-	struct fan_at fan; /* in that effect */
+	struct fan_at fan; /* in that effect, an event */
+	bool entered; /* in that effect, a reload: what is done only once is done */
 };
 
 struct walks {

@@ -16,7 +16,7 @@
 #include "realm/test_realm.h"
 
 /* As many that a slice is a small part, and ids that come and go. */
-enum { IDS = 3000, ME = 5, LOWER = 200, UPPER = 201, SECRET = 300, COMMON = 301, HALL = 302 };
+enum { IDS = 1500, ME = 5, LOWER = 200, UPPER = 201, SECRET = 300, COMMON = 301, HALL = 302 };
 
 struct world {
 	struct test_realm test;
@@ -195,7 +195,7 @@ static void begin(struct world *w, uint64_t seed)
 static void what_slices_write_is_what_is_written_at_once(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 20; seed++) {
+	for (uint64_t seed = 1; seed <= 6; seed++) {
 		struct world w;
 
 		begin(&w, seed);
