@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/plant.h"
 #include "cell/internal.h"
+#include "config/config.h"
 #include "model/errors.h"
 #include "model/objects.h"
 #include "model/tables.h"
@@ -265,7 +266,8 @@ static void run_intents(struct core *core, void *arg)
 
 void intents_start(struct cell *cell)
 {
-	if (cell->intents_running || list_empty(&cell->intents))
+	/* Those of an earlier run have to wait: recover() starts them. */
+	if (cell->intents_running || list_empty(&cell->intents) || app_returning(cell->core))
 		return;
 	cell->intents_running = true;
 	if (fiber_start(cell->core, run_intents, cell)) {

@@ -51,6 +51,8 @@ struct app {
 	struct limit_global *limits;
 	_Atomic bool has_owner; /* of the instance */
 	_Atomic bool serving; /* readyz */
+	_Atomic bool
+		returning; /* at start, while the sessions of the last run come back: nothing happens by itself, as they would not hear of it */
 	uint64_t started_us;
 	uint8_t file_keys[2][32]; /* sign links to files: one is in use, the other takes the next */
 	_Atomic uint32_t file_key_slot;
@@ -64,6 +66,12 @@ static inline struct app *app_of(struct core *core)
 {
 	return core_cores(core)->app;
 }
+/* May what is due by itself happen? Else it is to be looked at again in a moment. */
+static inline bool app_returning(struct core *core)
+{
+	return atomic_load_explicit(&app_of(core)->returning, memory_order_relaxed);
+}
+enum { APP_RETURNING_MS = 50 };
 enum { FILE_KEY_BYTES = 32 };
 /* The key that signs links to files now. Any thread. */
 static inline const uint8_t *file_key_of(struct app *app)

@@ -368,7 +368,8 @@ static void recover(struct core *core, void *arg)
 	if (r && r != ENOENT)
 		log_error("who owns this server cannot be read r=%d", r);
 	if (fiber_self(core) && !daemon_of(core)->options.offline)
-		gateway_restore_wait(core); /* before the first intent publishes anything */
+		gateway_restore_wait(core);
+	atomic_store(&daemon_of(core)->app.returning, false);
 	for (uint32_t i = 0; i < cores->count; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
 
@@ -474,6 +475,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	daemon->config = config;
 	daemon->admin.data = config->data;
 	daemon->admin.version = ROOKERY_VERSION;
+	atomic_store(&daemon->app.returning, true);
 	daemon->app.started_us = clock_mono_us(&clock_real);
 	atomic_store(&daemon->app.config, config);
 	daemon->app.limits = limit_global_new();

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "codec/row.h"
+#include "config/config.h"
 #include "message/poll.h"
 #include "store/store.h"
 
@@ -50,6 +51,10 @@ static void on_timer(struct core *core, struct timer *timer)
 	struct realm_polls *polls = container_of(timer, struct realm_polls, timer);
 	int64_t now = (int64_t)core_wall_us(core);
 
+	if (app_returning(core)) {
+		timer_set(core, timer, APP_RETURNING_MS);
+		return;
+	}
 	for (uint32_t i = 0; i < polls->count; i++) {
 		struct open_poll *open = &polls->items[i];
 

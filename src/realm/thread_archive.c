@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "config/config.h"
 #include "model/snowflake.h"
 #include "realm/thread_event.h"
 
@@ -75,6 +76,10 @@ static void on_timer(struct core *core, struct timer *timer)
 {
 	struct archiver *archiver = container_of(timer, struct archiver, timer);
 
+	if (app_returning(core)) {
+		timer_set(core, timer, APP_RETURNING_MS);
+		return;
+	}
 	cell_tell(core, CELL_GUILD, archiver->guild_id, false, run, NULL);
 	timer_set(core, timer, AGAIN_MS); /* should it fail */
 }

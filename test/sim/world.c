@@ -77,7 +77,7 @@ static void recover(struct core *core, void *arg)
 {
 	(void)arg;
 	gateway_restore_wait(core);
-
+	atomic_store(&app_of(core)->returning, false);
 	for (uint32_t i = 0; i < CORES; i++) {
 		struct msg *msg = mem_zalloc(sizeof(*msg));
 
@@ -113,6 +113,7 @@ void world_start(struct world *world)
 	world->recovered = 0;
 	world->serving = false;
 	atomic_store(&world->app.serving, false);
+	atomic_store(&world->app.returning, true);
 	world->server = cores_new(&config);
 	for (uint32_t i = 0; i < CORES; i++) {
 		daemon_local_new(world->server->core[i], i);
