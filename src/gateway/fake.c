@@ -33,6 +33,8 @@ void event_unref(struct event *event)
 		return;
 	bytes_unref(event->full);
 	bytes_unref(event->alt);
+	bytes_unref(event->joined);
+	bytes_unref(event->watchers);
 	bytes_unref(event->etf[0]);
 	bytes_unref(event->etf[1]);
 	free(event->mentions);
@@ -48,6 +50,8 @@ void publication_unref(struct publication *pub)
 		event_unref(pub->effects[i].event);
 		bytes_unref(pub->effects[i].see);
 		bytes_unref(pub->effects[i].manage);
+		bytes_unref(pub->effects[i].threads);
+		bytes_unref(pub->effects[i].to.members);
 		bytes_unref(pub->effects[i].snapshot);
 		bytes_unref(pub->effects[i].own_member);
 		bytes_unref(pub->effects[i].presences);
