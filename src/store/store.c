@@ -331,39 +331,41 @@ bool store_read(struct store *store, struct store_read *read)
 }
 
 struct waiting {
-	struct store_read read;
 	struct fiber *fiber;
-	bool done;
+	uint32_t left;
 };
 
 static void on_read(struct core *core, struct store_read *read)
 {
-	struct waiting *waiting = container_of(read, struct waiting, read);
+	struct waiting *waiting = read->owner;
 
-	waiting->done = true;
-	fiber_wake(core, waiting->fiber);
+	if (--waiting->left == 0)
+		fiber_wake(core, waiting->fiber);
 }
 
-static void read_wait(struct core *core, struct waiting *waiting)
+void store_reads_wait(struct core *core, struct store_read *reads, uint32_t count)
 {
-	waiting->read.core = core;
-	waiting->read.done = on_read;
-	waiting->fiber = fiber_self(core);
-	assert(waiting->fiber);
-	if (store_read(core_cores(core)->store, &waiting->read))
-		return;
-	while (!waiting->done)
+	struct waiting waiting = { .fiber = fiber_self(core) };
+
+	assert(waiting.fiber);
+	for (uint32_t i = 0; i < count; i++) {
+		reads[i].core = core;
+		reads[i].done = on_read;
+		reads[i].owner = &waiting;
+		waiting.left += !store_read(core_cores(core)->store, &reads[i]);
+	}
+	while (waiting.left)
 		fiber_park(core);
 }
 
 int store_get_wait(struct core *core, struct arena *arena, struct str key, struct str *ret_value)
 {
-	struct waiting waiting = { .read = { .arena = arena, .key = key } };
+	struct store_read read = { .arena = arena, .key = key };
 
-	read_wait(core, &waiting);
-	if (waiting.read.result == 0)
-		*ret_value = waiting.read.rows[0].value;
-	return waiting.read.result;
+	store_reads_wait(core, &read, 1);
+	if (read.result == 0)
+		*ret_value = read.rows[0].value;
+	return read.result;
 }
 
 enum { LANDED_ROWS = 16 }; /* a batch is whole within a partition, so a few say it */
@@ -395,20 +397,20 @@ int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, s
 		    struct str to, bool reverse, uint32_t limit, struct store_row **ret_rows,
 		    uint32_t *ret_count)
 {
-	struct waiting waiting = { .read = {
-					   .arena = arena,
-					   .scan = true,
-					   .key = prefix,
-					   .from = from,
-					   .to = to,
-					   .reverse = reverse,
-					   .limit = limit,
-				   } };
+	struct store_read read = {
+		.arena = arena,
+		.scan = true,
+		.key = prefix,
+		.from = from,
+		.to = to,
+		.reverse = reverse,
+		.limit = limit,
+	};
 
-	read_wait(core, &waiting);
-	if (waiting.read.result == 0) {
-		*ret_rows = waiting.read.rows;
-		*ret_count = waiting.read.count;
+	store_reads_wait(core, &read, 1);
+	if (read.result == 0) {
+		*ret_rows = read.rows;
+		*ret_count = read.count;
 	}
-	return waiting.read.result;
+	return read.result;
 }

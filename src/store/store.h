@@ -90,6 +90,9 @@ struct store_read {
 /* True: answered at once, @done is not called. False: @done will be called on the core. Identical reads in flight may share one. */
 bool store_read(struct store *store, struct store_read *read);
 
+/* On a fiber: begins all of @reads, and parks until each has its result. What and where to is the caller's to say; core, done and owner
+ * are set here. */
+void store_reads_wait(struct core *core, struct store_read *reads, uint32_t count);
 /* On a fiber: reads and parks as needed. Strings in the results live in @arena. */
 int store_get_wait(struct core *core, struct arena *arena, struct str key, struct str *ret_value);
 int store_scan_wait(struct core *core, struct arena *arena, struct str prefix, struct str from,

@@ -13,58 +13,41 @@
 
 enum { AT_ONCE = 64, ACCOUNT = 0, TOKENS, READS };
 
-struct piece {
-	struct fiber *fiber;
-	uint32_t left;
-};
-
 struct reading {
-	struct store_read read[READS];
-	struct arena arena[READS];
-	struct key key[READS];
+	struct store_read read[AT_ONCE][READS];
+	struct arena arena[AT_ONCE][READS];
+	struct key key[AT_ONCE][READS];
 };
 
-static void on_read(struct core *core, struct store_read *read)
+static void prepare(struct reading *reading, uint32_t i, uint64_t id)
 {
-	struct piece *piece = read->owner;
+	struct str keys[READS] = { key_account(&reading->key[i][ACCOUNT], id),
+				   prefix_token(&reading->key[i][TOKENS], id) };
 
-	if (--piece->left == 0)
-		fiber_wake(core, piece->fiber);
-}
-
-static void begin(struct core *core, struct piece *piece, struct reading *reading, uint64_t id)
-{
-	struct str keys[READS] = { key_account(&reading->key[ACCOUNT], id),
-				   prefix_token(&reading->key[TOKENS], id) };
-
-	for (int i = 0; i < READS; i++) {
-		arena_init(&reading->arena[i]);
-		reading->read[i] = (struct store_read){ .core = core,
-							.arena = &reading->arena[i],
-							.key = keys[i],
-							.scan = i == TOKENS,
-							.done = on_read,
-							.owner = piece };
-		piece->left += !store_read(core_cores(core)->store, &reading->read[i]);
+	for (int k = 0; k < READS; k++) {
+		arena_init(&reading->arena[i][k]);
+		reading->read[i][k] = (struct store_read){ .arena = &reading->arena[i][k],
+							   .key = keys[k],
+							   .scan = k == TOKENS };
 	}
 }
 
-static int64_t look(struct reading *reading)
+static int64_t look(struct reading *reading, uint32_t i)
 {
-	const struct store_read *read = reading->read;
+	const struct store_read *read = reading->read[i];
+	struct arena *arena = reading->arena[i];
 	struct account account = {};
 
 	if (read[ACCOUNT].result == ENOENT)
 		return 0;
 	if (read[ACCOUNT].result || read[TOKENS].result ||
-	    row_get(read[ACCOUNT].rows[0].value, &desc_account, &reading->arena[ACCOUNT], &account))
+	    row_get(read[ACCOUNT].rows[0].value, &desc_account, &arena[ACCOUNT], &account))
 		return INT64_MAX;
 	int64_t at_us = MAX(account.last_seen_at, account.created_at);
-	for (uint32_t i = 0; i < read[TOKENS].count; i++) {
+	for (uint32_t k = 0; k < read[TOKENS].count; k++) {
 		struct token_row row = {};
 
-		if (row_get(read[TOKENS].rows[i].value, &desc_token_row, &reading->arena[TOKENS],
-			    &row))
+		if (row_get(read[TOKENS].rows[k].value, &desc_token_row, &arena[TOKENS], &row))
 			return INT64_MAX;
 		at_us = MAX(at_us, row.last_used_at);
 	}
@@ -73,22 +56,20 @@ static int64_t look(struct reading *reading)
 
 void user_seen_wait(struct core *core, const uint64_t *ids, uint32_t count, int64_t *ret_at_us)
 {
-	struct reading *readings = mem_alloc(AT_ONCE * sizeof(*readings));
-	struct piece piece = { .fiber = fiber_self(core) };
+	struct reading *reading = mem_alloc(sizeof(*reading));
 
 	for (uint32_t from = 0; from < count; from += AT_ONCE) {
 		uint32_t now = MIN(count - from, (uint32_t)AT_ONCE);
 
 		for (uint32_t i = 0; i < now; i++)
-			begin(core, &piece, &readings[i], ids[from + i]);
-		while (piece.left)
-			fiber_park(core);
+			prepare(reading, i, ids[from + i]);
+		store_reads_wait(core, reading->read[0], now * READS);
 		for (uint32_t i = 0; i < now; i++) {
-			ret_at_us[from + i] = look(&readings[i]);
+			ret_at_us[from + i] = look(reading, i);
 			for (int k = 0; k < READS; k++)
-				arena_done(&readings[i].arena[k]);
+				arena_done(&reading->arena[i][k]);
 		}
 		fiber_yield(core);
 	}
-	free(readings);
+	free(reading);
 }
