@@ -67,6 +67,27 @@ static int scan_wait(struct txn *txn, struct arena *arena, struct str prefix,
 	return txn->generation != txn->cell->generation ? ERR_RESTARTED : r;
 }
 
+/* Gives the rows of @prefix piece by piece to @piece_wait, which deletes them, until there are none. */
+static int all_wait(struct txn *txn, struct str prefix,
+		    int (*piece_wait)(struct txn *txn, const void *arg,
+				      const struct store_row *rows, uint32_t count),
+		    const void *arg)
+{
+	for (;;) {
+		struct store_row *rows;
+		struct arena arena;
+		uint32_t count;
+
+		arena_init(&arena);
+		int r = scan_wait(txn, &arena, prefix, &rows, &count);
+		if (!r && count)
+			r = piece_wait(txn, arg, rows, count);
+		arena_done(&arena);
+		if (r || !count)
+			return r;
+	}
+}
+
 static int del_rows_wait(struct txn *txn, const struct store_row *rows, uint32_t count)
 {
 	struct store_batch *batch = store_batch_new(txn->core, NULL);
@@ -90,21 +111,14 @@ static int drop_bucket_wait(struct txn *txn, uint64_t channel_id, const struct s
 }
 
 /* Buckets of messages first, the index that leads to them after that. */
-static int buckets_wait(struct txn *txn, uint64_t channel_id, struct str index, bool *ret_more)
+static int buckets_wait(struct txn *txn, const void *arg, const struct store_row *rows,
+			uint32_t count)
 {
-	struct store_row *rows;
-	struct arena arena;
-	uint32_t count;
+	int r = 0;
 
-	arena_init(&arena);
-	int r = scan_wait(txn, &arena, index, &rows, &count);
 	for (uint32_t i = 0; !r && i < count; i++)
-		r = drop_bucket_wait(txn, channel_id, &rows[i]);
-	if (!r && count)
-		r = del_rows_wait(txn, rows, count);
-	*ret_more = count > 0;
-	arena_done(&arena);
-	return r;
+		r = drop_bucket_wait(txn, *(const uint64_t *)arg, &rows[i]);
+	return r ? r : del_rows_wait(txn, rows, count);
 }
 
 /* Rows of a thread's members, of pins: some hundred at most. */
@@ -166,25 +180,16 @@ static int links_wait(struct txn *txn, uint64_t channel_id)
 static int channel_wait(struct txn *txn, uint64_t channel_id)
 {
 	struct key key;
-	bool more = true;
 
-	while (more) {
-		int r = buckets_wait(txn, channel_id,
-				     prefix_bucket_channel(&key, txn->cell->id, channel_id), &more);
-
-		if (r)
-			return r;
-	}
-	for (more = true; more;) {
-		int r = buckets_wait(txn, channel_id,
-				     prefix_thread_bucket_channel(&key, txn->cell->id, channel_id),
-				     &more);
-
-		if (r)
-			return r;
-	}
+	int r = all_wait(txn, prefix_bucket_channel(&key, txn->cell->id, channel_id), buckets_wait,
+			 &channel_id);
+	if (!r)
+		r = all_wait(txn, prefix_thread_bucket_channel(&key, txn->cell->id, channel_id),
+			     buckets_wait, &channel_id);
+	if (r)
+		return r;
 	/* Their rows went with the buckets. */
-	int r = files_remove_channel_wait(txn->core, channel_id);
+	r = files_remove_channel_wait(txn->core, channel_id);
 	if (!r)
 		r = small_wait(txn, prefix_pin_channel(&key, txn->cell->id, channel_id));
 	return r ? r
@@ -241,25 +246,16 @@ static int archived_wait(struct txn *txn, const struct store_row *row)
 	return txn_before_wait(txn, batch);
 }
 
-/* Its archived threads, which are not in memory. */
-static int threads_wait(struct txn *txn, uint64_t channel_id)
+/* Archived threads of a channel, which are not in memory. */
+static int archived_some_wait(struct txn *txn, const void *arg, const struct store_row *rows,
+			      uint32_t count)
 {
-	for (;;) {
-		struct store_row *rows;
-		struct arena arena;
-		struct key key;
-		uint32_t count;
+	int r = 0;
 
-		arena_init(&arena);
-		int r = scan_wait(txn, &arena,
-				  prefix_archive_order_parent(&key, txn->cell->id, channel_id),
-				  &rows, &count);
-		for (uint32_t i = 0; i < count && !r; i++)
-			r = archived_wait(txn, &rows[i]);
-		arena_done(&arena);
-		if (r || !count)
-			return r;
-	}
+	(void)arg;
+	for (uint32_t i = 0; i < count && !r; i++)
+		r = archived_wait(txn, &rows[i]);
+	return r;
 }
 
 int sweep_intent_channel(struct txn *txn, const struct intent *intent)
@@ -270,7 +266,9 @@ int sweep_intent_channel(struct txn *txn, const struct intent *intent)
 		return EINVAL;
 	if (realm_channel(realm_of(txn), row.channel_id))
 		return EINVAL; /* it is there: not ours to remove */
-	int r = threads_wait(txn, row.channel_id);
+	struct key key;
+	int r = all_wait(txn, prefix_archive_order_parent(&key, txn->cell->id, row.channel_id),
+			 archived_some_wait, NULL);
 	if (!r)
 		r = channel_wait(txn, row.channel_id);
 	return r ? r : links_wait(txn, row.channel_id);
@@ -298,9 +296,10 @@ struct kind {
 	void (*forget)(struct store_batch *batch, const struct store_row *row);
 };
 
-static int piece_wait(struct txn *txn, const struct kind *kind, const struct store_row *rows,
+static int piece_wait(struct txn *txn, const void *arg, const struct store_row *rows,
 		      uint32_t count)
 {
+	const struct kind *kind = arg;
 	int r = kind->leave_wait ? kind->leave_wait(txn, rows, count) : 0;
 
 	if (!r && kind->forget) {
@@ -315,20 +314,9 @@ static int piece_wait(struct txn *txn, const struct kind *kind, const struct sto
 
 static int kind_wait(struct txn *txn, const struct kind *kind)
 {
-	for (;;) {
-		struct store_row *rows;
-		struct arena arena;
-		struct key key;
-		uint32_t count;
+	struct key key;
 
-		arena_init(&arena);
-		int r = scan_wait(txn, &arena, kind->prefix(&key, txn->cell->id), &rows, &count);
-		if (!r && count)
-			r = piece_wait(txn, kind, rows, count);
-		arena_done(&arena);
-		if (r || !count)
-			return r;
-	}
+	return all_wait(txn, kind->prefix(&key, txn->cell->id), piece_wait, kind);
 }
 
 static int members_images_wait(struct txn *txn, const struct store_row *rows, uint32_t count)
