@@ -191,6 +191,22 @@ static void a_revoked_token_closes_its_sessions_with_4004(void **state)
 
 /* -- encodings -- */
 
+/* As the bot, in the client's encoding; @compress: payloads too. */
+static void say_identify(struct client *client, bool compress)
+{
+	static const char term[] =
+		"\x83t\0\0\0\2m\0\0\0\2opa\2m\0\0\0\1dt\0\0\0\2m\0\0\0\5tokenm\0\0"
+		"\0\0051.botm\0\0\0\7intentsb\0\0\2\1";
+
+	if (client->etf)
+		client_send_frame(client, WS_BINARY, term, sizeof(term) - 1);
+	else
+		client_send(client,
+			    "{\"op\":2,\"d\":{\"token\":\"1.bot\",\"intents\":513,"
+			    "\"compress\":%s}}",
+			    compress ? "true" : "false");
+}
+
 static void every_encoding_carries_the_same(void **state)
 {
 	static const char *queries[] = {
@@ -210,16 +226,7 @@ static void every_encoding_carries_the_same(void **state)
 		assert_int_equal(json_integer_value(json_object_get(d, "heartbeat_interval")),
 				 41250);
 		drop(d);
-		if (client->etf) {
-			static const char identify[] =
-				"\x83t\0\0\0\2m\0\0\0\2opa\2m\0\0\0\1dt\0\0\0\2m\0\0\0\5tokenm\0\0"
-				"\0\0051.botm\0\0\0\7intentsb\0\0\2\1";
-			client_send_frame(client, WS_BINARY, identify, sizeof(identify) - 1);
-		} else {
-			client_send(client,
-				    "{\"op\":2,\"d\":{\"token\":\"1.bot\",\"intents\":513,"
-				    "\"compress\":true}}");
-		}
+		say_identify(client, true);
 		d = client_expect(client, 0, "READY");
 		assert_int_equal(json_integer_value(json_object_get(d, "v")), i == 1 ? 9 : 10);
 		drop(d);
@@ -273,17 +280,7 @@ static void large_events_arrive_whole_and_in_their_turn(void **state)
 								100000);
 
 		drop(client_expect(client, GATEWAY_OP_HELLO, NULL));
-		if (client->etf) {
-			static const char identify[] =
-				"\x83t\0\0\0\2m\0\0\0\2opa\2m\0\0\0\1dt\0\0\0\2m\0\0\0\5tokenm\0\0"
-				"\0\0051.botm\0\0\0\7intentsb\0\0\2\1";
-			client_send_frame(client, WS_BINARY, identify, sizeof(identify) - 1);
-		} else {
-			client_send(client,
-				    "{\"op\":2,\"d\":{\"token\":\"1.bot\",\"intents\":513,"
-				    "\"compress\":%s}}",
-				    i / 2 == 4 ? "true" : "false");
-		}
+		say_identify(client, i / 2 == 4);
 		drop(client_expect(client, 0, "READY"));
 		drop(client_expect(client, 0, "GUILD_CREATE"));
 		fake_pass(fake, 5000);

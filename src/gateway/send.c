@@ -139,13 +139,19 @@ struct str event_etf(struct event *event, enum event_form form)
 	return bytes_str(there);
 }
 
-size_t conn_prefix(const struct conn *conn, uint64_t seq, char ret[static GATEWAY_PREFIX_MAX])
+static inline size_t event_prefix(const struct conn *conn, const struct event *event, uint64_t seq,
+				  char *ret)
 {
-	enum event_form form;
-	const struct event *event = ring_get(&conn->session->ring, seq, &form);
 	const char *name = event_descs[event->type].name;
 
 	return conn->etf ? etf_prefix(ret, name, seq) : json_prefix(ret, name, seq, 0);
+}
+
+size_t conn_prefix(const struct conn *conn, uint64_t seq, char ret[static GATEWAY_PREFIX_MAX])
+{
+	enum event_form form;
+
+	return event_prefix(conn, ring_get(&conn->session->ring, seq, &form), seq, ret);
 }
 
 /* The payload of the event with number @seq; frame->head begins with it. */
@@ -153,14 +159,12 @@ static void frame_payload(const struct conn *conn, uint64_t seq, struct frame *f
 {
 	enum event_form form;
 	struct event *event = ring_get(&conn->session->ring, seq, &form);
-	const char *name = event_descs[event->type].name;
 
+	frame->head_len = (uint32_t)event_prefix(conn, event, seq, head);
 	if (conn->etf) {
-		frame->head_len = (uint32_t)etf_prefix(head, name, seq);
 		frame->body = event_etf(event, form);
 		frame->tail_len = 0;
 	} else {
-		frame->head_len = (uint32_t)json_prefix(head, name, seq, 0);
 		frame->body = bytes_str(form == FORM_ALT ? event->alt : event->full);
 		frame->tail_len = 1;
 	}

@@ -221,9 +221,10 @@ static struct live_member *look_begin(struct guild_crowd *crowd, struct look *lo
 		return NULL;
 	sharing_init(&look->sharing, crowd->realm, &look->arena, member);
 	const struct sharing *now = &look->sharing;
-	if (crowd->sight &&
-	    (now->bytes != crowd->sight_bytes || memcmp(now->see, crowd->sight, now->bytes)))
-		crowd->stale = true;
+	if (crowd->sight && now->bytes == crowd->sight_bytes &&
+	    !memcmp(now->see, crowd->sight, now->bytes))
+		return member;
+	crowd->stale |= crowd->sight != NULL;
 	free(crowd->sight);
 	crowd->sight = mem_dup(now->see, now->bytes);
 	crowd->sight_bytes = now->bytes;
